@@ -1,0 +1,1 @@
+"""Everything that touches the outside: one file or folder per technology."""

@@ -1,0 +1,35 @@
+"""WAV files in memory: 16-bit PCM, mono or stereo."""
+
+import io
+import wave
+
+import numpy as np
+
+from scriza.audio.mulaw import Samples
+from scriza.kernel.errors import BadInput
+
+
+def encode_wav(samples: Samples, sample_rate: int) -> bytes:
+    """A WAV file of int16 samples: shape ``(n,)`` is mono, ``(n, 2)`` stereo."""
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as file:
+        file.setnchannels(1 if samples.ndim == 1 else samples.shape[1])
+        file.setsampwidth(2)
+        file.setframerate(sample_rate)
+        file.writeframes(np.ascontiguousarray(samples, dtype="<i2").tobytes())
+    return buffer.getvalue()
+
+
+def decode_wav(data: bytes) -> tuple[Samples, int]:
+    """Mono int16 samples and the sample rate (Hz); channels are averaged. Raises BadInput for anything else."""
+    try:
+        with wave.open(io.BytesIO(data), "rb") as file:
+            if file.getsampwidth() != 2:
+                raise BadInput("a WAV file must be 16-bit PCM")
+            samples = np.frombuffer(file.readframes(file.getnframes()), dtype="<i2")
+            channels, rate = file.getnchannels(), file.getframerate()
+    except (wave.Error, EOFError, ValueError) as error:
+        raise BadInput(f"not a readable WAV file: {error}") from error
+    if channels > 1:
+        samples = samples.reshape(-1, channels).mean(axis=1)
+    return samples.astype(np.int16), rate

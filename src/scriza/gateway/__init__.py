@@ -1,0 +1,1 @@
+"""The edge: who may enter, request ids, health."""

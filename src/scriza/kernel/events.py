@@ -1,0 +1,55 @@
+"""The envelope of everything that is told: CloudEvents 1.0 in its JSON form, with deterministic ids."""
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+from scriza.kernel.ids import derived_id
+
+
+class Topic(StrEnum):
+    """What can be told. The value is the CloudEvents `type`."""
+
+    CALL_STARTED = "call.started"
+    CALL_UPDATED = "call.updated"
+    CALL_COMPLETED = "call.completed"
+    UTTERANCE_TRANSCRIBED = "utterance.transcribed"
+    REPLY_GENERATED = "reply.generated"
+    AUDIO_SYNTHESIZED = "audio.synthesized"
+    USAGE_LLM = "usage.llm"
+    USAGE_TTS = "usage.tts"
+    USAGE_ASR = "usage.asr"
+
+
+class Event(msgspec.Struct, frozen=True):
+    """One fact. Telling it twice gives the same `id`, so that a consumer counts it once.
+
+    `subject` is the call id where there is one; events of one subject are delivered in the order they were told.
+    `data` is the JSON of the topic's own Struct.
+    """
+
+    id: str
+    type: Topic
+    source: str
+    subject: str
+    time: datetime
+    workspace: str
+    data: msgspec.Raw
+    specversion: str = "1.0"
+    datacontenttype: str = "application/json"
+
+
+def event(
+    topic: Topic, data: msgspec.Struct, *, source: str, subject: str, key: str, time: datetime, workspace: str
+) -> Event:
+    """An event whose id derives from workspace, topic, subject and `key` (for example the turn's number)."""
+    return Event(
+        id=derived_id("evt", workspace, topic, subject, key),
+        type=topic,
+        source=f"scriza/{source}",
+        subject=subject,
+        time=time,
+        workspace=workspace,
+        data=msgspec.Raw(msgspec.json.encode(data)),
+    )

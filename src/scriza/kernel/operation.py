@@ -1,0 +1,115 @@
+"""Operations: a port's method says where it is served, and its annotations say what passes through.
+
+A port is a `Protocol`; each method carries `@operation("POST /v1/turn")`. From that declaration `scriza.wire`
+derives the HTTP routes, the client and the OpenAPI page. The kind follows from the signature:
+
+- one reply: ``async def turn(self, request: Turn) -> TurnReply``
+- a stream of replies, by server-sent events: ``def stream_turn(self, request: Turn) -> AsyncIterator[TurnPart]``
+- both ways, by a socket: ``def stream(self, opening: Start, blocks: AsyncIterator[Block]) -> AsyncIterator[Heard]``
+
+A stream's items are tagged msgspec Structs; the tag is the SSE event's name, or a socket message's ``type``.
+"""
+
+import inspect
+from collections.abc import AsyncIterator, Callable
+from enum import Enum
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+import msgspec
+
+F = TypeVar("F", bound=Callable[..., object])
+
+_MARK = "__scriza_operation__"
+
+
+class Kind(Enum):
+    """How many messages pass, and which way."""
+
+    UNARY = "one reply"
+    STREAM = "a stream of replies"
+    DUPLEX = "a stream both ways"
+
+
+class Declaration(msgspec.Struct, frozen=True):
+    """What the decorator was told."""
+
+    verb: str
+    path: str
+    binary: str
+    timeout: float
+    idempotent: bool
+
+
+class Operation(msgspec.Struct, frozen=True):
+    """One door of a port, read from a decorated method.
+
+    `request` is None for an operation without a body whose path parameters, if any, are the method's own string
+    parameters (`parameters`). `blocks` is the union of client messages of a duplex operation.
+    """
+
+    name: str
+    verb: str
+    path: str
+    kind: Kind
+    request: type[msgspec.Struct] | None
+    reply: Any
+    """The reply's type, or the union of a stream's items."""
+    blocks: Any
+    parameters: tuple[str, ...]
+    binary: str
+    """The request's (or block's) `bytes` field that may also travel as a raw body (or binary message)."""
+    timeout: float
+    """Seconds to the reply, or to the first item of a stream."""
+    idempotent: bool
+    summary: str
+
+
+def operation(route: str, *, binary: str = "", timeout: float = 10.0, idempotent: bool = False) -> Callable[[F], F]:
+    """Declare where a port's method is served: ``"POST /v1/turn"``, ``"GET /v1/models"`` or ``"WS /v1/stream"``."""
+    verb, _, path = route.partition(" ")
+    if verb not in {"GET", "POST", "DELETE", "PUT", "WS"} or not path.startswith("/"):
+        raise ValueError(f"not a route: {route!r}")
+    declaration = Declaration(verb, path, binary, timeout, idempotent or verb == "GET")
+
+    def mark(method: F) -> F:
+        setattr(method, _MARK, declaration)
+        return method
+
+    return mark
+
+
+def operations(port: type) -> tuple[Operation, ...]:
+    """All operations that a port declares, in the order of their declaration.
+
+    Raises TypeError when a method's annotations fit none of the three kinds.
+    """
+    methods = ((name, member) for name, member in vars(port).items() if hasattr(member, _MARK))
+    return tuple(_read(name, method, getattr(method, _MARK)) for name, method in methods)
+
+
+def _read(name: str, method: Callable[..., object], told: Declaration) -> Operation:
+    hints = get_type_hints(method)
+    returned = hints.pop("return", None)
+    takes = [hints[parameter] for parameter in list(inspect.signature(method).parameters)[1:]]
+    streamed = get_origin(returned) is AsyncIterator
+    kind = Kind.UNARY if not streamed else Kind.DUPLEX if told.verb == "WS" else Kind.STREAM
+    structs = [kind_ for kind_ in takes if isinstance(kind_, type) and issubclass(kind_, msgspec.Struct)]
+    strings = tuple(parameter for parameter, hint in hints.items() if hint is str)
+    blocks = get_args(takes[1])[0] if kind is Kind.DUPLEX and len(takes) == 2 else None
+    fits = len(structs) + len(strings) + (blocks is not None) == len(takes) and len(structs) <= 1
+    if not fits or (kind is Kind.DUPLEX) != (told.verb == "WS") or (blocks is None) == (kind is Kind.DUPLEX):
+        raise TypeError(f"{method.__qualname__} is neither a unary, a stream nor a duplex operation: {hints}")
+    return Operation(
+        name=name,
+        verb=told.verb,
+        path=told.path,
+        kind=kind,
+        request=structs[0] if structs else None,
+        reply=get_args(returned)[0] if streamed else returned,
+        blocks=blocks,
+        parameters=strings,
+        binary=told.binary,
+        timeout=told.timeout,
+        idempotent=told.idempotent,
+        summary=(inspect.getdoc(method) or name).partition("\n")[0],
+    )

@@ -1,0 +1,1 @@
+"""Conversation, prompt assembly, the loop from words to spoken clauses."""

@@ -1,0 +1,1 @@
+"""Model policy, cache, fallback, metering."""

@@ -1,0 +1,1 @@
+"""Twilio webhooks and media socket; the call machine; turn taking; playout."""

@@ -1,0 +1,156 @@
+"""Telephony's journal: the truth about each call, and the doors behind which it is kept.
+
+While a call lives, what happens is appended and never changed; the call's record is brought up to date with it in
+the same transaction, as are the events that tell of it. When the call ends, the journal's turns are folded into
+the record.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal, Protocol
+
+import msgspec
+
+from scriza.kernel.events import Event
+from scriza.ports.agent import Conversation
+from scriza.ports.telephony import CallMetrics, CallStatus, TurnRecord
+
+TERMINAL: frozenset[CallStatus] = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
+
+
+class NewCall(msgspec.Struct, frozen=True):
+    """A call as its first webhook tells it. Numbers are E.164, or empty when withheld."""
+
+    call_id: str
+    workspace: str
+    direction: Literal["inbound", "outbound"]
+    caller: str
+    callee: str
+    status: CallStatus
+    started_at: datetime
+
+
+class StatusReport(msgspec.Struct, frozen=True):
+    """One status callback. A report with a lower `sequence` than one already seen changes nothing."""
+
+    call_id: str
+    status: CallStatus
+    sequence: int
+    at: datetime
+    duration_seconds: int | None = None
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One line of the journal; `turn` counts from 0, the opening.
+
+    - `user`: the caller's turn was taken to be over; `text` is what was understood.
+    - `reply`: the answer is complete; `text` is what was generated, `conversation` the value to go on with.
+    - `heard`: the answer has been spoken or was interrupted; `text` is what the caller heard of it.
+    """
+
+    call_id: str
+    turn: int
+    kind: Literal["user", "reply", "heard"]
+    text: str
+    stage: str
+    at: datetime
+    confidence: float = 1.0
+    tokens: int = 0
+    conversation: Conversation | None = None
+
+
+class Ending(msgspec.Struct, frozen=True):
+    """How a call ended, as far as this process knows."""
+
+    call_id: str
+    reason: str
+    at: datetime
+    duration_seconds: int
+    metrics: CallMetrics
+    outcome: str = ""
+    then: Literal["hang_up", "transfer"] = "hang_up"
+    transfer_to: str = ""
+
+
+class JournaledCall(msgspec.Struct):
+    """A call as it can be gone on with, read from the journal alone.
+
+    `ended_reason` is empty while it may go on. `conversation` is the last one journalled, none before the opening's.
+    `unanswered` is the caller's last utterance when no reply to it was journalled. `attached` counts the media
+    streams that have been opened for it.
+    """
+
+    call_id: str
+    workspace: str
+    direction: Literal["inbound", "outbound"]
+    caller: str
+    callee: str
+    status: CallStatus
+    started_at: datetime
+    ended_reason: str
+    then: Literal["hang_up", "transfer"]
+    transfer_to: str
+    attached: int
+    next_turn: int
+    conversation: Conversation | None
+    unanswered: str
+    turns: list[TurnRecord]
+
+
+class CallLog(Protocol):
+    """Keeps calls. Every method is idempotent and leaves nothing half done when the process dies in it."""
+
+    async def open(self, call: NewCall, *events: Event) -> bool:
+        """Record a call once; False when it was already there (then nothing changes and no event is told)."""
+        ...
+
+    async def report(self, report: StatusReport, *events: Event) -> bool:
+        """Apply a status callback; False when it is older than what is known, or the call is unknown.
+
+        A terminal status also closes the record of a call that no stream ever closed (`ended_reason` is then the
+        status's word) and folds its turns; `call.completed` among `events` is told only when this closes it.
+        """
+        ...
+
+    async def attach(self, call_id: str) -> JournaledCall:
+        """A media stream has opened: count it and read the call. Raises NotFound."""
+        ...
+
+    async def append(self, entries: Sequence[Entry], events: Sequence[Event]) -> None:
+        """Journal lines of one call and bring its record up to date, in one transaction with the events.
+
+        The record's `last_transcript` (from `user`), `last_reply` (`reply`, then `heard`), `confidence`, `stage` and
+        `tokens_used` follow. A line that is already there (same call, turn, kind) is left out and counts no tokens.
+        """
+        ...
+
+    async def end(self, ending: Ending, *events: Event) -> bool:
+        """Set the reason, duration, outcome and metrics and fold the turns; False when the call had already ended.
+
+        Events are told only by the one that ends it. The true duration may still come with the carrier's report.
+        """
+        ...
+
+    async def find(self, call_id: str) -> JournaledCall | None:
+        """The call as it can be gone on with; none when it is unknown."""
+        ...
+
+    async def keep_event_log(self, call_id: str, part: int, log: bytes) -> None:
+        """Keep a part of the machine's event log (JSON lines), for replay."""
+        ...
+
+
+class Once(Protocol):
+    """Remembers what must not happen twice, for at least a day, across processes."""
+
+    async def claim(self, key: str, expires_at: datetime) -> bool:
+        """True for the first to claim the key, in any process; False for everybody else until it expires."""
+        ...
+
+    async def answer(self, key: str) -> bytes | None:
+        """What was answered under this key before; none when nothing was."""
+        ...
+
+    async def keep_answer(self, key: str, answer: bytes) -> bytes:
+        """Keep the answer and return the one that stands: this one, or that of whoever was first."""
+        ...

@@ -1,0 +1,1 @@
+"""Words in, speech out; cache; word times."""

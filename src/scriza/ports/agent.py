@@ -1,0 +1,151 @@
+"""The agent leads the conversation: it opens, answers and decides, and keeps no state between requests.
+
+What it must remember is the `Conversation`: a value that goes in with each request and comes back changed.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Literal, Protocol
+
+import msgspec
+
+from scriza.kernel.operation import operation
+from scriza.ports.llm import Usage
+
+
+class Exchange(msgspec.Struct):
+    """One turn of the conversation. `agent` is what the caller heard of the answer, not what was generated."""
+
+    user: str
+    agent: str = ""
+    line_ids: list[str] = []
+    """Lines of the playbook that the answer was made of, so that none is repeated word for word."""
+
+
+class Conversation(msgspec.Struct):
+    """All that the agent knows of a call."""
+
+    playbook: str
+    """Id and version of the playbook the call is pinned to."""
+    stage: str
+    opening: str = ""
+    exchanges: list[Exchange] = []
+    slots: dict[str, str] = {}
+
+
+class CallFacts(msgspec.Struct):
+    """What is known when a call begins. Numbers are E.164, or empty when withheld."""
+
+    call_id: str
+    direction: Literal["inbound", "outbound"] = "inbound"
+    caller: str = ""
+    callee: str = ""
+    playbook: str = ""
+    """Which playbook leads it; empty for the default one."""
+
+
+class Voice(msgspec.Struct, frozen=True):
+    """How the agent sounds."""
+
+    voice_id: str = ""
+    tone: str = ""
+    locale: str = "en-US"
+
+
+class FixedLines(msgspec.Struct, frozen=True):
+    """Lines that telephony speaks without asking the agent, so that a failing provider never means silence."""
+
+    opening: str
+    intro_timeout: str
+    """Said when the caller does not answer the opening; the call then ends."""
+    silence_prompts: list[str]
+    """Said one after the other when the caller falls silent; after the last one the call ends with an SMS."""
+    repair: str
+    """Said when the caller's words were not understood."""
+    trouble: str
+    """Said when thinking failed; the call goes on."""
+    farewell: str
+    """Said when thinking failed again, or the call has reached its longest."""
+    resumed: str
+    """Said when the line was lost and is back."""
+    silence_sms: str
+    """Sent when the caller fell silent for good; empty sends none."""
+
+
+class CallPlan(msgspec.Struct):
+    """Everything telephony needs to lead a call between the agent's answers."""
+
+    conversation: Conversation
+    lines: FixedLines
+    voice: Voice
+    phrases: list[str]
+    """What callers are likely to say, for the recogniser."""
+    language: str = "en"
+
+
+class Reply(msgspec.Struct):
+    """The caller's turn is over; asks what the agent says and does."""
+
+    call_id: str
+    turn: int
+    utterance: str
+    conversation: Conversation
+    confidence: float = 1.0
+    digits: str = ""
+    speculative: bool = False
+    """The turn may not be over yet: stop before any act with effects outside the conversation."""
+
+
+class Clause(msgspec.Struct, tag="clause"):
+    """The next words to be spoken, cut where a speaker would breathe."""
+
+    text: str
+
+
+class HangUp(msgspec.Struct, tag="hang_up"):
+    """End the call when all that was said has been heard."""
+
+    reason: str = "agent-goodbye"
+
+
+class TransferTo(msgspec.Struct, tag="transfer"):
+    """Connect the caller to a person when all that was said has been heard. `to` is E.164."""
+
+    to: str
+
+
+class SendSms(msgspec.Struct, tag="send_sms"):
+    """Send the caller a text message."""
+
+    text: str
+
+
+class SetOutcome(msgspec.Struct, tag="set_outcome"):
+    """What came of the call, as the playbook names it."""
+
+    outcome: str
+
+
+class ReplyDone(msgspec.Struct, tag="done"):
+    """The answer is complete; `conversation` is the changed one, with the exchange as generated."""
+
+    conversation: Conversation
+    usage: Usage
+    model: str
+    cached: bool
+
+
+ReplyPart = Clause | HangUp | TransferTo | SendSms | SetOutcome | ReplyDone
+
+
+class Agent(Protocol):
+    """Leads conversations by a playbook."""
+
+    @operation("POST /v1/begin", idempotent=True)
+    async def begin(self, call: CallFacts) -> CallPlan:
+        """How to lead this call. Raises NotFound when there is no such playbook."""
+        ...
+
+    @operation("POST /v1/reply", timeout=15)
+    def reply(self, request: Reply) -> AsyncIterator[Clause | HangUp | TransferTo | SendSms | SetOutcome | ReplyDone]:
+        """Clauses and acts, as they are thought of; `ReplyDone` is the last."""
+        ...

@@ -1,0 +1,158 @@
+"""The language model behind a policy: which model, from cache or not, at what usage."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Literal, Protocol
+
+import msgspec
+
+from scriza.kernel.operation import operation
+
+
+class Persona(msgspec.Struct, omit_defaults=True):
+    """Who speaks."""
+
+    name: str = ""
+    role: str = ""
+    company: str = ""
+    tone: str = ""
+    locale: str = "en-US"
+    style: list[str] = []
+
+
+class ToolCall(msgspec.Struct):
+    """The model wants a tool to run; `arguments` is JSON text, as the model wrote it."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+class Message(msgspec.Struct, omit_defaults=True):
+    """One message of the conversation, in the shape that chat models take."""
+
+    role: Literal["system", "user", "assistant", "tool"]
+    content: str = ""
+    tool_calls: list[ToolCall] = []
+    tool_call_id: str = ""
+
+
+class Tool(msgspec.Struct):
+    """A function that the model may call; `parameters` is a JSON Schema object."""
+
+    name: str
+    description: str
+    parameters: dict[str, object] = {}
+
+
+class Policy(msgspec.Struct):
+    """`critical` picks the strong model, otherwise the cheap one."""
+
+    critical: bool = False
+    temperature: Annotated[float, msgspec.Meta(ge=0, le=2)] = 0.7
+    max_tokens: Annotated[int, msgspec.Meta(ge=1, le=4096)] = 300
+
+
+class ScriptLine(msgspec.Struct):
+    """A line of the playbook that answers the last message; the agent ranks them, best first."""
+
+    id: str
+    text: str
+
+
+class Turn(msgspec.Struct):
+    """One turn. `persona` and `goals` are rendered into the system message by this module."""
+
+    messages: Annotated[list[Message], msgspec.Meta(min_length=1)]
+    conversation_id: str = ""
+    persona: Persona = msgspec.field(default_factory=Persona)
+    goals: list[str] = []
+    tools: list[Tool] = []
+    policy: Policy = msgspec.field(default_factory=Policy)
+    script: list[ScriptLine] = []
+    """What the `playbook` engine answers from: with no keys, and when every model is down."""
+
+
+class Usage(msgspec.Struct):
+    """Tokens of one completion."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+
+
+class TurnReply(msgspec.Struct, omit_defaults=True):
+    """The whole reply; `tool_calls` is left out when there are none."""
+
+    text: str
+    usage: Usage
+    model: str
+    cached: bool
+    tool_calls: list[ToolCall] = []
+
+
+class TextPiece(msgspec.Struct, tag="text"):
+    """The next piece of the reply's text."""
+
+    text: str
+
+
+class ToolPiece(msgspec.Struct, tag="tool"):
+    """A whole tool call."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+class UsagePiece(msgspec.Struct, tag="usage"):
+    """Tokens used; told once, before `done`."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+
+
+class TurnDone(msgspec.Struct, tag="done"):
+    """The reply is complete."""
+
+    text: str
+    model: str
+    cached: bool
+    usage: Usage
+
+
+class Model(msgspec.Struct):
+    """A model that can answer; `policy` is the alias that leads to it."""
+
+    id: str
+    policy: Literal["critical", "cheap", "fallback"]
+    engine: str
+
+
+class Models(msgspec.Struct):
+    """Every model that is configured, in the order of preference."""
+
+    data: list[Model]
+
+
+class Llm(Protocol):
+    """Answers turns."""
+
+    @operation("POST /v1/turn", timeout=30)
+    async def turn(self, request: Turn) -> TurnReply:
+        """The whole reply.
+
+        Raises BadInput for a conversation that no model can take, UpstreamFailed or DeadlineExceeded when no model
+        answered and there is no `script` to answer from.
+        """
+        ...
+
+    @operation("POST /v1/stream-turn", timeout=10)
+    def stream_turn(self, request: Turn) -> AsyncIterator[TextPiece | ToolPiece | UsagePiece | TurnDone]:
+        """The reply as it is made. Closing the stream closes the one to the model."""
+        ...
+
+    @operation("GET /v1/models")
+    async def models(self) -> Models:
+        """Which models answer."""
+        ...

@@ -1,0 +1,33 @@
+"""Where clips and recordings are kept: a directory, or S3."""
+
+from datetime import timedelta
+from typing import Protocol
+
+import msgspec
+
+
+class StoredObject(msgspec.Struct):
+    """An object's bytes and what they are."""
+
+    body: bytes
+    content_type: str
+
+
+class Objects(Protocol):
+    """Whole objects under keys such as ``tts-cache/ab/cdef.ulaw``: segments of ``[A-Za-z0-9._-]``, never ``..``."""
+
+    async def put(self, key: str, body: bytes, content_type: str) -> None:
+        """Store durably; a reader sees the old object or the new one, never a part. Raises BadInput for a bad key."""
+        ...
+
+    async def get(self, key: str) -> StoredObject:
+        """Raises NotFound."""
+        ...
+
+    async def delete(self, key: str) -> None:
+        """Deleting what is not there is fine."""
+        ...
+
+    async def signed_url(self, key: str, expires_in: timedelta) -> str:
+        """A URL that opens this one object to anybody who holds it, until it expires."""
+        ...

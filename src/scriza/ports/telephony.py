@@ -1,0 +1,97 @@
+"""What can be asked about calls. Twilio's webhooks and the media socket are telephony's own routes."""
+
+from datetime import datetime
+from typing import Annotated, Literal, Protocol
+
+import msgspec
+
+from scriza.kernel.operation import operation
+
+CallStatus = Literal[
+    "queued", "initiated", "ringing", "in-progress", "completed", "busy", "failed", "no-answer", "canceled"
+]
+"""Twilio's own words. The last five are terminal."""
+
+
+class TurnRecord(msgspec.Struct):
+    """One turn. `user` is empty for what the agent says unasked; `agent` is what the caller heard of the answer."""
+
+    user: str
+    agent: str
+    stage: str
+    confidence: float
+
+
+class TurnLatency(msgspec.Struct):
+    """Where one answer's time went, in milliseconds, from the caller's last voiced frame to our first audible one."""
+
+    turn: int
+    endpoint_ms: int
+    """Silence until the turn was taken to be over."""
+    asr_ms: int
+    """From there until the words were there; 0 when they came earlier."""
+    llm_ms: int
+    """From there until the first clause was there."""
+    tts_ms: int
+    """From there until the clause's first audio was there."""
+    send_ms: int
+    """From there until the first frame was on the wire."""
+    total_ms: int
+
+
+class CallMetrics(msgspec.Struct):
+    """Figures of one call."""
+
+    turns: int = 0
+    barge_ins: int = 0
+    false_barge_ins: int = 0
+    reattached: int = 0
+    latencies: list[TurnLatency] = []
+
+
+class CallRecord(msgspec.Struct):
+    """A call, current while it lives. `call_id` is Twilio's CallSid."""
+
+    call_id: str
+    conversation_id: str
+    status: CallStatus
+    direction: Literal["inbound", "outbound"]
+    stage: str
+    last_transcript: str
+    last_reply: str
+    confidence: float
+    tokens_used: int
+    started_at: datetime
+    duration_seconds: int | None
+    ended_reason: str
+    outcome: str
+    turns: list[TurnRecord]
+    metrics: CallMetrics
+
+
+class CallQuery(msgspec.Struct):
+    """Newest first; `cursor` is the `next` of the page before."""
+
+    limit: Annotated[int, msgspec.Meta(ge=1, le=200)] = 50
+    cursor: str = ""
+
+
+class CallPage(msgspec.Struct):
+    """One page; `next` is empty on the last."""
+
+    data: list[CallRecord]
+    next: str
+
+
+class Telephony(Protocol):
+    """Calls, live and past."""
+
+    @operation("GET /api/v1/calls/{call_id}")
+    async def call(self, call_id: str) -> CallRecord:
+        """One call with its turns. Raises NotFound."""
+        ...
+
+    @operation("GET /api/v1/calls")
+    async def calls(self, query: CallQuery) -> CallPage:
+        """Calls of the workspace, without their turns."""
+        ...

@@ -1,0 +1,86 @@
+"""Words in, speech out."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Literal, Protocol
+
+import msgspec
+
+from scriza.kernel.operation import operation
+
+AudioFormat = Literal["mp3", "mulaw", "wav"]
+"""`mulaw` is headerless G.711 mu-law at 8 kHz, as the phone line takes it; `mp3` and `wav` are mono, 22.05 kHz."""
+
+
+class Speak(msgspec.Struct):
+    """A text to be spoken."""
+
+    text: Annotated[str, msgspec.Meta(min_length=1)]
+    voice_id: str = ""
+    """The engine's own name of a voice; empty takes the one that fits `tone` and `locale`."""
+    tone: str = ""
+    locale: str = "en-US"
+    format: AudioFormat = "mp3"
+    delivery: Literal["inline", "url"] = "inline"
+    call_id: str = ""
+
+
+class Spoken(msgspec.Struct, omit_defaults=True):
+    """The whole clip: `audio_base64`, or a signed, expiring `url` with `delivery: url`. `duration` in seconds."""
+
+    duration: float
+    cache_hit: bool
+    audio_base64: bytes | None = None
+    url: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.audio_base64 is None) == (self.url is None):
+            raise ValueError("either audio_base64 or url")
+
+
+class SpokenWord(msgspec.Struct, frozen=True):
+    """When a word of the text sounds, in milliseconds since the clip's start.
+
+    `chars` is how much of the text has been said when the word ends: ``text[:chars]`` is what was heard by then.
+    """
+
+    start_ms: int
+    end_ms: int
+    chars: int
+
+
+class SpokenAudio(msgspec.Struct, tag="audio"):
+    """The next piece of the clip, mu-law 8 kHz: 8 bytes a millisecond."""
+
+    payload: bytes
+
+
+class SpokenWords(msgspec.Struct, tag="words"):
+    """Times of the next words, told no later than the audio in which they end."""
+
+    words: list[SpokenWord]
+
+
+class SpokenDone(msgspec.Struct, tag="done"):
+    """The clip is complete."""
+
+    duration: float
+    characters: int
+    cache_hit: bool
+
+
+class Tts(Protocol):
+    """Speaks texts; the same text, voice and settings is synthesised once and then served from the cache."""
+
+    @operation("POST /v1/speak", timeout=30, idempotent=True)
+    async def speak(self, request: Speak) -> Spoken:
+        """The whole clip, in any format.
+
+        Raises BadInput for a text with nothing to say, TooLarge past 5,000 characters, UpstreamFailed when no
+        engine could speak it.
+        """
+        ...
+
+    @operation("POST /v1/stream-speak", timeout=10, idempotent=True)
+    def stream_speak(self, request: Speak) -> AsyncIterator[SpokenAudio | SpokenWords | SpokenDone]:
+        """The clip for the phone line as it is made: mu-law at 8 kHz, whatever `format` says."""
+        ...

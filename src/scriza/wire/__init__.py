@@ -1,0 +1,1 @@
+"""One port, two sides: `serve` makes its routes, `connect` its client."""
