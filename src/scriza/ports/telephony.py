@@ -95,3 +95,60 @@ class Telephony(Protocol):
     async def calls(self, query: CallQuery) -> CallPage:
         """Calls of the workspace, without their turns."""
         ...
+
+
+class CallStarted(msgspec.Struct, frozen=True):
+    """Data of `call.started`; numbers are not in it."""
+
+    call_id: str
+    direction: Literal["inbound", "outbound"]
+
+
+class CallUpdated(msgspec.Struct, frozen=True):
+    """Data of `call.updated`: the stage or the status has changed."""
+
+    call_id: str
+    status: CallStatus
+    stage: str
+
+
+class CallCompleted(msgspec.Struct, frozen=True):
+    """Data of `call.completed`, told once a call."""
+
+    call_id: str
+    status: CallStatus
+    ended_reason: str
+    outcome: str
+    duration_seconds: int
+    turns: int
+
+
+class UtteranceTranscribed(msgspec.Struct, frozen=True):
+    """Data of `utterance.transcribed`."""
+
+    call_id: str
+    turn: int
+    text: str
+    confidence: float
+
+
+class ReplyGenerated(msgspec.Struct, frozen=True):
+    """Data of `reply.generated`: what was generated and what of it was heard."""
+
+    call_id: str
+    turn: int
+    text: str
+    heard: str
+    stage: str
+    model: str
+    tokens: int
+
+
+class AudioSynthesized(msgspec.Struct, frozen=True):
+    """Data of `audio.synthesized`: one clip of an answer."""
+
+    call_id: str
+    turn: int
+    clip: int
+    duration_ms: int
+    cache_hit: bool
