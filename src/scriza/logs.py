@@ -1,0 +1,90 @@
+"""Logging, set up once: one line per event, ours and every library's, JSON for machines or pretty for people.
+
+Every line carries `request_id` and `call_id` of the request that is being served, and no phone number.
+"""
+
+import logging
+import sys
+from collections.abc import Mapping
+from typing import Literal, TextIO
+
+import msgspec
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from scriza.kernel.principal import current
+from scriza.kernel.redaction import redact
+
+Format = Literal["auto", "json", "pretty"]
+
+_QUIET_LIBRARIES = ("httpx", "httpcore", "httpx2", "pymongo", "asyncio", "botocore", "faster_whisper", "websockets")
+"""Loggers that tell of each request or each heartbeat below warning."""
+
+
+def configure(form: Format = "auto", level: str = "info", stream: TextIO | None = None) -> None:
+    """Send all logging to `stream` (standard error), structlog's and the standard library's alike."""
+    stream = stream or sys.stderr
+    pretty = form == "pretty" or (form == "auto" and stream.isatty())
+    threshold = logging.getLevelNamesMapping()[level.upper()]
+    before: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        _bind_request,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+        structlog.processors.format_exc_info,
+        structlog.processors.UnicodeDecoder(),
+        _redact,
+    ]
+    renderer: Processor = (
+        structlog.dev.ConsoleRenderer(colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback)
+        if pretty
+        else structlog.processors.JSONRenderer(_json)
+    )
+    structlog.configure(
+        processors=[*before, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(threshold),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=before,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(threshold)
+    for name in _QUIET_LIBRARIES:
+        logging.getLogger(name).setLevel(max(threshold, logging.WARNING))
+    logging.captureWarnings(capture=True)
+
+
+def _json(event: EventDict, **_: object) -> str:
+    return msgspec.json.encode(event).decode()
+
+
+def _bind_request(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    context = current()
+    if context.request_id:
+        event.setdefault("request_id", context.request_id)
+    if context.call_id:
+        event.setdefault("call_id", context.call_id)
+    return event
+
+
+def _redact(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    return {key: value if key in {"_record", "_from_structlog"} else _clean(value) for key, value in event.items()}
+
+
+def _clean(value: object) -> object:
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): _clean(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_clean(item) for item in value]
+    return redact(value if isinstance(value, str) else str(value))

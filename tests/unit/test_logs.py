@@ -1,0 +1,89 @@
+"""Logging: one line per event, tied to its request and call, without phone numbers."""
+
+import io
+import logging
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+import structlog
+
+from scriza import logs
+from scriza.kernel.principal import Principal, acting
+
+
+class _Caller:
+    def __str__(self) -> str:
+        return "caller +14155550123"
+
+
+@pytest.fixture
+def lines() -> Iterator[io.StringIO]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    stream = io.StringIO()
+    logs.configure("json", "info", stream)
+    yield stream
+    root.handlers, root.level = handlers, level
+    structlog.reset_defaults()
+    logging.captureWarnings(capture=False)
+
+
+def read(stream: io.StringIO) -> list[dict[str, object]]:
+    return [msgspec.json.decode(line) for line in stream.getvalue().splitlines()]
+
+
+def test_an_event_is_one_line_of_json(lines: io.StringIO) -> None:
+    structlog.get_logger("a").info("store.started", port=27017)
+    (line,) = read(lines)
+    assert (line["event"], line["port"], line["level"]) == ("store.started", 27017, "info")
+    assert "timestamp" in line
+
+
+def test_the_standard_library_logs_the_same_way(lines: io.StringIO) -> None:
+    logging.getLogger("uvicorn.error").warning("Unsupported %s", "upgrade", extra={"peer": "+14155550123"})
+    (line,) = read(lines)
+    assert (line["event"], line["level"]) == ("Unsupported upgrade", "warning")
+    assert line["peer"] == "+1••••••••23"
+
+
+def test_lines_carry_the_request_and_the_call_they_belong_to(lines: io.StringIO) -> None:
+    with acting(Principal(), request_id="req_1", call_id="CA1"):
+        structlog.get_logger("b").info("inside")
+        logging.getLogger("library").info("inside too")
+    structlog.get_logger("b").info("outside")
+    inside, library, outside = read(lines)
+    assert (inside["request_id"], inside["call_id"]) == ("req_1", "CA1")
+    assert (library["request_id"], library["call_id"]) == ("req_1", "CA1")
+    assert "call_id" not in outside
+
+
+@pytest.mark.parametrize("value", ["+14155550123", ["to +14155550123"], {"to": ("+14155550123",)}, _Caller()])
+def test_phone_numbers_are_masked_wherever_they_stand(lines: io.StringIO, value: object) -> None:
+    structlog.get_logger("c").info("call to +14155550123", value=value)
+    assert "4155550123" not in lines.getvalue()
+    assert "•23" in lines.getvalue()
+
+
+def test_phone_numbers_in_a_traceback_are_masked(lines: io.StringIO) -> None:
+    try:
+        raise ValueError("no route to +14155550123")
+    except ValueError:
+        structlog.get_logger("d").exception("call.failed")
+    (line,) = read(lines)
+    assert "ValueError: no route to +1••••••••23" in str(line["exception"])
+
+
+def test_what_is_below_the_level_is_left_out_and_chatty_libraries_speak_up_only_to_warn(lines: io.StringIO) -> None:
+    structlog.get_logger("e").debug("detail")
+    logging.getLogger("httpx").info("GET https://example.com")
+    logging.getLogger("httpx").warning("retrying")
+    assert [line["event"] for line in read(lines)] == ["retrying"]
+
+
+def test_for_people_a_line_is_not_json(lines: io.StringIO) -> None:
+    stream = io.StringIO()
+    logs.configure("pretty", "info", stream)
+    structlog.get_logger("f").info("store.started", port=27017)
+    assert "store.started" in stream.getvalue()
+    assert not stream.getvalue().startswith("{")
