@@ -13,7 +13,7 @@ import msgspec
 
 from scriza.kernel.events import Event
 from scriza.ports.agent import Conversation
-from scriza.ports.telephony import CallMetrics, CallStatus, TurnRecord
+from scriza.ports.telephony import CallMetrics, CallRecord, CallStatus, TurnRecord
 
 TERMINAL: frozenset[CallStatus] = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
 
@@ -70,6 +70,8 @@ class Ending(msgspec.Struct, frozen=True):
     outcome: str = ""
     then: Literal["hang_up", "transfer"] = "hang_up"
     transfer_to: str = ""
+    idle_since: datetime | None = None
+    """End it only if nothing has happened to it after this time; for calls that seem to be forgotten."""
 
 
 class JournaledCall(msgspec.Struct):
@@ -109,6 +111,7 @@ class CallLog(Protocol):
 
         A terminal status also closes the record of a call that no stream ever closed (`ended_reason` is then the
         status's word) and folds its turns; `call.completed` among `events` is told only when this closes it.
+        A terminal word stands over every other one, so reports give the same record in whatever order they come.
         """
         ...
 
@@ -121,6 +124,7 @@ class CallLog(Protocol):
 
         The record's `last_transcript` (from `user`), `last_reply` (`reply`, then `heard`), `confidence`, `stage` and
         `tokens_used` follow. A line that is already there (same call, turn, kind) is left out and counts no tokens.
+        A line that comes after the end still finds its way into the folded turns. Raises NotFound for an unknown call.
         """
         ...
 
@@ -128,6 +132,8 @@ class CallLog(Protocol):
         """Set the reason, duration, outcome and metrics and fold the turns; False when the call had already ended.
 
         Events are told only by the one that ends it. The true duration may still come with the carrier's report.
+        A call that was closed from outside (by a terminal status, or as lost) knows neither its reason nor its
+        metrics: the session's own ending still completes the record then, and False is returned.
         """
         ...
 
@@ -137,6 +143,36 @@ class CallLog(Protocol):
 
     async def keep_event_log(self, call_id: str, part: int, log: bytes) -> None:
         """Keep a part of the machine's event log (JSON lines), for replay."""
+        ...
+
+
+class Place(msgspec.Struct, frozen=True, array_like=True):
+    """Where a page of calls ends: the next one begins with older calls."""
+
+    started_at: datetime
+    call_id: str
+
+
+class IdleCall(msgspec.Struct, frozen=True):
+    """A call that has not ended, and when something last happened to it."""
+
+    call: JournaledCall
+    changed_at: datetime
+
+
+class CallReader(Protocol):
+    """Reads what the log keeps."""
+
+    async def record(self, workspace: str, call_id: str) -> CallRecord | None:
+        """The call with its turns, those of a live call from its journal; none when the workspace has no such call."""
+        ...
+
+    async def page(self, workspace: str, limit: int, after: Place | None) -> list[CallRecord]:
+        """At most `limit` calls of the workspace, newest first, beginning after a place; without their turns."""
+        ...
+
+    async def idle(self, since: datetime, limit: int) -> list[IdleCall]:
+        """At most `limit` calls of any workspace that have not ended and to which nothing happened after `since`."""
         ...
 
 

@@ -1,0 +1,71 @@
+"""From journal lines to turns, and to what a call needs to be gone on with: pure, whatever order the lines come in."""
+
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import msgspec
+
+from scriza.modules.telephony.call_log import TERMINAL, Entry, StatusReport
+from scriza.ports.agent import Conversation
+from scriza.ports.telephony import TurnRecord
+
+Kind = Literal["user", "reply", "heard"]
+
+_ORDER: dict[Kind, int] = {"user": 0, "reply": 1, "heard": 2}
+_TERMINAL_RANK = 1 << 40
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """Where a call stands by its journal alone.
+
+    `next_turn` is one past the last turn with any line; an unanswered utterance belongs to the turn before it.
+    """
+
+    next_turn: int
+    conversation: Conversation | None
+    unanswered: str
+
+
+def in_order(entries: Iterable[Entry]) -> list[Entry]:
+    """Lines by turn, and within a turn as a conversation goes: the caller, the answer, what was heard of it."""
+    return sorted(entries, key=lambda entry: (entry.turn, _ORDER[entry.kind]))
+
+
+def fold(entries: Iterable[Entry]) -> list[TurnRecord]:
+    """The turns. `agent` is what was heard where that is known, else what was generated."""
+    turns: dict[int, TurnRecord] = {}
+    for entry in in_order(entries):
+        turn = turns.setdefault(entry.turn, TurnRecord(user="", agent="", stage="", confidence=1.0))
+        turn.stage = entry.stage
+        if entry.kind == "user":
+            turn.user, turn.confidence = entry.text, entry.confidence
+        else:
+            turn.agent = entry.text
+    return list(turns.values())
+
+
+def progress(entries: Sequence[Entry]) -> Progress:
+    """Where to go on."""
+    lines = in_order(entries)
+    if not lines:
+        return Progress(next_turn=0, conversation=None, unanswered="")
+    conversations = [entry.conversation for entry in lines if entry.conversation is not None]
+    last = lines[-1]
+    return Progress(
+        next_turn=last.turn + 1,
+        conversation=conversations[-1] if conversations else None,
+        unanswered=last.text if last.kind == "user" else "",
+    )
+
+
+def rank(report: StatusReport) -> int:
+    """What decides between two reports: the higher stands, whichever came first.
+
+    Sequence numbers order them; a terminal word stands over every other one, since no call goes on after it.
+    """
+    return report.sequence + (_TERMINAL_RANK if report.status in TERMINAL else 0)
+
+
+def is_terminal(rank_: int) -> bool:
+    """Whether the report of this rank ended the call."""
+    return rank_ >= _TERMINAL_RANK

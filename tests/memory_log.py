@@ -1,0 +1,209 @@
+"""Telephony's journal in memory, for tests on virtual time; held to the same contract as the one in the store."""
+
+import copy
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from scriza.kernel.clock import WallClock, utc_now
+from scriza.kernel.errors import NotFound
+from scriza.kernel.events import Event, Topic
+from scriza.modules.telephony.call_log import (
+    TERMINAL,
+    Ending,
+    Entry,
+    IdleCall,
+    JournaledCall,
+    NewCall,
+    Place,
+    StatusReport,
+)
+from scriza.modules.telephony.folding import fold, is_terminal, progress, rank
+from scriza.ports.telephony import CallMetrics, CallRecord, TurnRecord
+
+BY_SESSION = "session"
+"""Who closed a call, when it was its own session."""
+
+
+class _Kept(msgspec.Struct):
+    new: NewCall
+    record: CallRecord
+    changed_at: datetime
+    rank: int = -1
+    closed_by: str = ""
+    carrier_duration: bool = False
+    ending: Ending | None = None
+    attached: int = 0
+    lines: dict[tuple[int, str], Entry] = {}
+
+    def touch(self, at: datetime) -> None:
+        self.changed_at = max(self.changed_at, at)
+
+
+class MemoryCallLog:
+    """Implements CallLog and CallReader. `told` holds every event, in order; `event_logs` the replay logs by part."""
+
+    def __init__(self, clock: WallClock = utc_now) -> None:
+        self._clock = clock
+        self._calls: dict[str, _Kept] = {}
+        self.told: list[Event] = []
+        self.event_logs: dict[str, dict[int, bytes]] = {}
+
+    async def open(self, call: NewCall, *events: Event) -> bool:
+        if call.call_id in self._calls:
+            return False
+        record = CallRecord(
+            call_id=call.call_id,
+            conversation_id=call.call_id,
+            status=call.status,
+            direction=call.direction,
+            stage="",
+            last_transcript="",
+            last_reply="",
+            confidence=0.0,
+            tokens_used=0,
+            started_at=call.started_at,
+            duration_seconds=None,
+            ended_reason="",
+            outcome="",
+            turns=[],
+            metrics=CallMetrics(),
+        )
+        self._calls[call.call_id] = _Kept(call, record, call.started_at)
+        self.told.extend(events)
+        return True
+
+    async def report(self, report: StatusReport, *events: Event) -> bool:
+        kept = self._calls.get(report.call_id)
+        if kept is None or rank(report) <= kept.rank:
+            return False
+        kept.rank = rank(report)
+        kept.record.status = report.status
+        kept.touch(report.at)
+        if report.duration_seconds is not None:
+            kept.record.duration_seconds, kept.carrier_duration = report.duration_seconds, True
+        closes = is_terminal(kept.rank) and not kept.closed_by
+        if closes:
+            kept.closed_by = "carrier"
+        if report.status in TERMINAL and kept.closed_by == "carrier":
+            kept.record.ended_reason = report.status
+        self.told.extend(event for event in events if closes or event.type != Topic.CALL_COMPLETED)
+        return True
+
+    async def attach(self, call_id: str) -> JournaledCall:
+        kept = self._known(call_id)
+        kept.attached += 1
+        kept.touch(self._clock())
+        return _journaled(kept)
+
+    async def append(self, entries: Sequence[Entry], events: Sequence[Event]) -> None:
+        for entry in entries:
+            kept = self._known(entry.call_id)
+            if (entry.turn, entry.kind) in kept.lines:
+                continue
+            kept.lines[entry.turn, entry.kind] = copy.deepcopy(entry)
+            kept.touch(entry.at)
+            record = kept.record
+            record.stage = entry.stage
+            record.tokens_used += entry.tokens
+            if entry.kind == "user":
+                record.last_transcript, record.confidence = entry.text, entry.confidence
+            else:
+                record.last_reply = entry.text
+        self.told.extend(events)
+
+    async def end(self, ending: Ending, *events: Event) -> bool:
+        kept = self._calls.get(ending.call_id)
+        if kept is None or kept.closed_by == BY_SESSION:
+            return False
+        first = not kept.closed_by
+        if ending.idle_since is not None and (not first or kept.changed_at > ending.idle_since):
+            return False
+        record = kept.record
+        record.ended_reason, record.outcome, record.metrics = ending.reason, ending.outcome, ending.metrics
+        if not kept.carrier_duration:
+            record.duration_seconds = ending.duration_seconds
+        kept.ending, kept.closed_by = ending, BY_SESSION if ending.idle_since is None else "recovery"
+        if first:
+            self.told.extend(events)
+        return first
+
+    async def find(self, call_id: str) -> JournaledCall | None:
+        kept = self._calls.get(call_id)
+        return None if kept is None else _journaled(kept)
+
+    async def keep_event_log(self, call_id: str, part: int, log: bytes) -> None:
+        self._known(call_id)
+        self.event_logs.setdefault(call_id, {}).setdefault(part, log)
+
+    async def record(self, workspace: str, call_id: str) -> CallRecord | None:
+        kept = self._calls.get(call_id)
+        return None if kept is None or kept.new.workspace != workspace else _record(kept, fold(kept.lines.values()))
+
+    async def page(self, workspace: str, limit: int, after: Place | None) -> list[CallRecord]:
+        mine = [kept for kept in self._calls.values() if kept.new.workspace == workspace]
+        mine.sort(key=lambda kept: (kept.new.started_at, kept.new.call_id), reverse=True)
+        older = [
+            kept
+            for kept in mine
+            if after is None or (kept.new.started_at, kept.new.call_id) < (after.started_at, after.call_id)
+        ]
+        return [_record(kept, []) for kept in older[:limit]]
+
+    async def idle(self, since: datetime, limit: int) -> list[IdleCall]:
+        live = [kept for kept in self._calls.values() if not kept.closed_by and kept.changed_at <= since]
+        return [IdleCall(_journaled(kept), kept.changed_at) for kept in live[:limit]]
+
+    def _known(self, call_id: str) -> _Kept:
+        kept = self._calls.get(call_id)
+        if kept is None:
+            raise NotFound("there is no such call")
+        return kept
+
+
+class MemoryOnce:
+    """Implements Once, in one process."""
+
+    def __init__(self, clock: WallClock = utc_now) -> None:
+        self._clock = clock
+        self._claims: dict[str, datetime] = {}
+        self._answers: dict[str, bytes] = {}
+
+    async def claim(self, key: str, expires_at: datetime) -> bool:
+        if key in self._claims and self._claims[key] > self._clock():
+            return False
+        self._claims[key] = expires_at
+        return True
+
+    async def answer(self, key: str) -> bytes | None:
+        return self._answers.get(key)
+
+    async def keep_answer(self, key: str, answer: bytes) -> bytes:
+        return self._answers.setdefault(key, answer)
+
+
+def _record(kept: _Kept, turns: list[TurnRecord]) -> CallRecord:
+    return msgspec.structs.replace(copy.deepcopy(kept.record), turns=turns)
+
+
+def _journaled(kept: _Kept) -> JournaledCall:
+    lines = copy.deepcopy(list(kept.lines.values()))
+    on = progress(lines)
+    return JournaledCall(
+        call_id=kept.new.call_id,
+        workspace=kept.new.workspace,
+        direction=kept.new.direction,
+        caller=kept.new.caller,
+        callee=kept.new.callee,
+        status=kept.record.status,
+        started_at=kept.new.started_at,
+        ended_reason=kept.record.ended_reason,
+        then=kept.ending.then if kept.ending else "hang_up",
+        transfer_to=kept.ending.transfer_to if kept.ending else "",
+        attached=kept.attached,
+        next_turn=on.next_turn,
+        conversation=on.conversation,
+        unanswered=on.unanswered,
+        turns=fold(lines),
+    )
