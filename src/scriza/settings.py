@@ -25,6 +25,8 @@ from pydantic_settings import (
 )
 from pydantic_settings.exceptions import SettingsError
 
+from scriza.kernel.errors import ScrizaError
+
 TOML_FILE = "scriza.toml"
 MODULES = ("telephony", "agent", "asr", "tts", "llm")
 """Every module that a process can serve, or find behind ``SCRIZA_<MODULE>_URL``."""
@@ -32,8 +34,10 @@ MODULES = ("telephony", "agent", "asr", "tts", "llm")
 _WORLD_NAMES = ("openai_", "elevenlabs_", "twilio_", "llm_cache_ttl_seconds")
 
 
-class BadSettings(Exception):
+class BadSettings(ScrizaError):
     """A setting cannot be used. The text is for the person who set it, and never holds a secret."""
+
+    slug, title, status = "bad-settings", "A setting cannot be used", 500
 
 
 def environment_name(field: str) -> str:

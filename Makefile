@@ -1,0 +1,78 @@
+# make run    start Scriza and place a sample call against it
+# make test   everything one machine can show in under 10 minutes
+# make system several processes, kills, load
+# make lint   style, types, who may import whom, Dockerfile, locks
+# make bench  the figures of benchmarks/
+# make docs   write the generated pages of docs/ anew
+# make lock   choose new versions of all dependencies
+# make clean  remove what the above made, except data/
+
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
+CHECK_PYTHON = import sys; v = "%d.%d.%d" % sys.version_info[:3]; \
+	sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13) and \
+	"Scriza needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is " + v + ". Choose another: make PYTHON=python3.12")
+EXPORT := $(BIN)/uv export --quiet --frozen --no-emit-project --no-header --no-annotate
+
+.DEFAULT_GOAL := run
+.PHONY: run test system lint bench docs lock clean
+.DELETE_ON_ERROR:
+
+run: $(VENV)/.installed
+	@exec $(BIN)/scriza serve --sample-call
+
+test: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -n auto -m "not system"
+
+system: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -m system
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/hadolint Dockerfile
+	@! grep -nE '://|@ file|^-' requirements.lock requirements-dev.lock || { echo "a lock names a URL, a path or an index: run 'make lock'"; exit 1; }
+
+bench: $(VENV)/.installed-dev
+	@for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python $$script || exit; done
+
+docs: $(VENV)/.installed-dev
+	$(BIN)/scriza config --markdown > docs/settings.md
+
+lock: $(VENV)/.uv
+	$(BIN)/uv lock --quiet --upgrade
+	$(EXPORT) --no-dev --extra embedded > requirements.lock
+	$(EXPORT) --all-extras > requirements-dev.lock
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# uv makes the installation quick and checks every hash; pip only brings uv.
+$(VENV)/.uv:
+	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON) here. Choose a Python: make PYTHON=python3.12" >&2; exit 2; }
+	@$(PYTHON) -c '$(CHECK_PYTHON)'
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo "$(PYTHON) lacks its venv package. Install it: apt-get install python3-venv" >&2; exit 2; }
+	@echo "Making a virtual environment in $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@touch $@
+
+$(VENV)/.installed: requirements.lock pyproject.toml | $(VENV)/.uv
+	@echo "Installing Scriza"
+	@$(UV) --require-hashes -r requirements.lock
+	@$(UV) --no-deps -e .
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.lock pyproject.toml | $(VENV)/.uv
+	@echo "Installing Scriza and what its tests need"
+	@$(UV) --require-hashes -r requirements-dev.lock
+	@$(UV) --no-deps -e .
+	@touch $(VENV)/.installed $@

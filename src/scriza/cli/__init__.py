@@ -1,0 +1,62 @@
+"""The command line. What a command needs is imported when the command runs, so that each starts at once."""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Callable, Sequence
+
+from scriza import __version__
+from scriza.kernel.errors import ScrizaError
+
+CANNOT = 2
+"""Exit code when what was asked cannot be done, for a reason that is told in a sentence."""
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit code."""
+    told = parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = importlib.import_module(f"scriza.cli.{told.command}").run
+    try:
+        return command(told)
+    except ScrizaError as error:
+        print(f"scriza: {error}", file=sys.stderr)
+        return CANNOT
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of our output has gone; so do we
+        sys.stderr.close()
+        return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands and their options."""
+    top = argparse.ArgumentParser(prog="scriza", description="An AI that answers and places phone calls.")
+    top.add_argument("--version", action="version", version=__version__)
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    serve = commands.add_parser("serve", help="answer calls", description="Answer calls until stopped.")
+    serve.add_argument("--host", help="address to listen on (SCRIZA_HOST)")
+    serve.add_argument("--port", type=int, help="port to listen on (SCRIZA_PORT)")
+    serve.add_argument("--modules", help="serve only these, separated by commas (SCRIZA_MODULES)")
+    serve.add_argument("--workers", type=int, help="processes that serve the port together (SCRIZA_WORKERS)")
+    serve.add_argument("--sample-call", action="store_true", help="place a sample call first, then keep serving")
+
+    call = commands.add_parser("call", help="place a simulated call", description="Place a simulated phone call.")
+    call.add_argument("scenario", nargs="?", default="", help="a scenario's name or YAML file; none: the sample call")
+    call.add_argument("--to", metavar="URL", help="the Scriza to call (SCRIZA_PUBLIC_URL)")
+    call.add_argument("--list", action="store_true", help="name the scenarios that ship with Scriza")
+
+    config = commands.add_parser("config", help="print the settings in force", description="Print what is in force.")
+    config.add_argument("--markdown", action="store_true", help="print the table of all settings for the docs")
+
+    commands.add_parser("doctor", help="check this machine and the settings", description="Check what Scriza needs.")
+
+    models = commands.add_parser("models", help="speech models on this machine", description="Recognisers on disk.")
+    acts = models.add_subparsers(dest="act", required=True, metavar="ACT")
+    fetch = acts.add_parser("fetch", help="bring a faster-whisper model, such as base.en")
+    fetch.add_argument("name")
+    acts.add_parser("list", help="name the models that are on disk")
+
+    commands.add_parser("version", help="print the version", description="Print the version.")
+    return top
