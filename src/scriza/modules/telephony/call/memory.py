@@ -1,0 +1,99 @@
+"""What a call keeps between events, besides its four states."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from scriza.modules.telephony.turns.endpointing import Pause
+from scriza.ports.agent import Conversation, HangUp, ReplyDone, SendSms, SetOutcome, TransferTo
+from scriza.ports.telephony import TurnLatency
+
+
+@dataclass
+class CallerTurn:
+    """The caller's turn, while it is being spoken."""
+
+    segments: list[str] = field(default_factory=list)
+    """Finals of its stretches of speech."""
+    partial: str = ""
+    confidence: float = 1.0
+    speech_ms: int = 0
+    running_ms: int = 0
+    """Length of the stretch of speech that is going on."""
+    level_dbfs: float = -96.0
+    ended_at: int = 0
+    """When its last voiced frame was."""
+    over_at: int = 0
+    """When it was taken to be over."""
+    words_at: int = 0
+    """When its last words came."""
+    digits: str = ""
+
+    @property
+    def text(self) -> str:
+        """The finals so far."""
+        return " ".join(self.segments)
+
+    @property
+    def evidence(self) -> str:
+        """Finals and the partial."""
+        return f"{self.text} {self.partial}".strip()
+
+    def pause(self, *, understood: bool, inner_pauses_ms: Sequence[int]) -> Pause:
+        """This turn as the endpointing policy sees it."""
+        return Pause(self.text, understood, self.speech_ms, tuple(inner_pauses_ms))
+
+
+@dataclass
+class Timing:
+    """When the steps of an answer came, in the machine's time; 0 is not yet."""
+
+    ended_at: int
+    over_at: int
+    words_at: int
+    clause_at: int = 0
+    audio_at: int = 0
+
+    def latency(self, turn: int, started_at: int) -> TurnLatency:
+        """The waterfall: each part is the time that its step added to the ones before it, so that they sum up."""
+        reached = [self.ended_at]
+        for at in (self.over_at, self.words_at, self.clause_at, self.audio_at, started_at):
+            reached.append(max(reached[-1], at))
+        endpoint, asr, llm, tts, send = (late - early for early, late in pairwise(reached))
+        return TurnLatency(turn, endpoint, asr, llm, tts, send, started_at - self.ended_at)
+
+
+@dataclass
+class Thought:
+    """An answer that the agent is being asked for."""
+
+    number: int
+    utterance: str
+    """All that was asked, with what an earlier, unheard answer left open."""
+    clips: list[tuple[int, str]] = field(default_factory=list)
+    """Clauses as clips, while speculating; none of them is played yet."""
+    acts: list[HangUp | TransferTo | SendSms | SetOutcome] = field(default_factory=list)
+    done: ReplyDone | None = None
+
+
+@dataclass
+class Answer:
+    """What the agent says in one turn, until the caller has heard it."""
+
+    turn: int
+    utterance: str
+    """What it answers; empty for what is said unasked."""
+    stage: str
+    timing: Timing | None = None
+    clauses: list[str] = field(default_factory=list)
+    first_clip: int = 0
+    conversation: Conversation | None = None
+    """The agent's own account, when the answer is complete."""
+    journalled: bool = False
+    tokens: int = 0
+    model: str = ""
+
+    @property
+    def text(self) -> str:
+        """What was generated."""
+        return " ".join(self.clauses)
