@@ -104,12 +104,14 @@ class ToolPiece(msgspec.Struct, tag="tool"):
     arguments: str
 
 
-class UsagePiece(msgspec.Struct, tag="usage"):
+class UsagePiece(msgspec.Struct, tag="usage", omit_defaults=True):
     """Tokens used; told once, before `done`."""
 
     prompt_tokens: int
     completion_tokens: int
     total_tokens: int
+    estimated: bool = False
+    """The model's server told no usage; the tokens are counted by us."""
 
 
 class TurnDone(msgspec.Struct, tag="done"):
@@ -142,14 +144,17 @@ class Llm(Protocol):
     async def turn(self, request: Turn) -> TurnReply:
         """The whole reply.
 
-        Raises BadInput for a conversation that no model can take, UpstreamFailed or DeadlineExceeded when no model
-        answered and there is no `script` to answer from.
+        Raises BadInput or TooLarge for a conversation that no model can take; when there is no `script` to answer from,
+        UpstreamFailed or DeadlineExceeded if the model did not answer, Unavailable if none is configured.
         """
         ...
 
     @operation("POST /v1/stream-turn", timeout=10)
     def stream_turn(self, request: Turn) -> AsyncIterator[TextPiece | ToolPiece | UsagePiece | TurnDone]:
-        """The reply as it is made. Closing the stream closes the one to the model."""
+        """The reply as it is made. Closing the stream closes the one to the model.
+
+        Raises what `turn` raises; after the first piece also UpstreamFailed or DeadlineExceeded, when the model breaks off.
+        """
         ...
 
     @operation("GET /v1/models")
