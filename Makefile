@@ -1,11 +1,12 @@
-# make run    start Scriza and place a sample call against it
-# make test   everything one machine can show in under 10 minutes
-# make system several processes, kills, load
-# make lint   style, types, who may import whom, Dockerfile, locks
-# make bench  the figures of benchmarks/
-# make docs   write the generated pages of docs/ anew
-# make lock   choose new versions of all dependencies
-# make clean  remove what the above made, except data/
+# make run      start Scriza and place a sample call against it
+# make test     everything one machine can show in under 10 minutes
+# make system   several processes, kills, load
+# make lint     style, types, who may import whom, Dockerfile, locks
+# make bench    the figures of benchmarks/
+# make docs     write the generated pages of docs/ anew
+# make lock     choose new versions of all dependencies
+# make install  only set up what `make run` needs
+# make clean    remove what the above made, except data/
 
 PYTHON ?= python3
 UV_VERSION := 0.13.9
@@ -19,11 +20,13 @@ CHECK_PYTHON = import sys; v = "%d.%d.%d" % sys.version_info[:3]; \
 EXPORT := $(BIN)/uv export --quiet --frozen --no-emit-project --no-header --no-annotate
 
 .DEFAULT_GOAL := run
-.PHONY: run test system lint bench docs lock clean
+.PHONY: run install test system lint bench docs lock clean
 .DELETE_ON_ERROR:
 
-run: $(VENV)/.installed
+run: install
 	@exec $(BIN)/scriza serve --sample-call
+
+install: $(VENV)/.installed
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n auto -m "not system"
