@@ -11,6 +11,7 @@ A stream's items are tagged msgspec Structs; the tag is the SSE event's name, or
 """
 
 import inspect
+import re
 from collections.abc import AsyncIterator, Callable
 from enum import Enum
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
@@ -20,6 +21,7 @@ import msgspec
 F = TypeVar("F", bound=Callable[..., object])
 
 _MARK = "__scriza_operation__"
+_PLACEHOLDER = re.compile(r"{(\w+)}")
 
 
 class Kind(Enum):
@@ -44,7 +46,8 @@ class Operation(msgspec.Struct, frozen=True):
     """One door of a port, read from a decorated method.
 
     `request` is None for an operation without a body whose path parameters, if any, are the method's own string
-    parameters (`parameters`). `blocks` is the union of client messages of a duplex operation.
+    parameters (`parameters`). `blocks` is the union of client messages of a duplex operation. `arguments` are the names
+    of all the method's parameters, in their order.
     """
 
     name: str
@@ -56,10 +59,11 @@ class Operation(msgspec.Struct, frozen=True):
     """The reply's type, or the union of a stream's items."""
     blocks: Any
     parameters: tuple[str, ...]
+    arguments: tuple[str, ...]
     binary: str
     """The request's (or block's) `bytes` field that may also travel as a raw body (or binary message)."""
     timeout: float
-    """Seconds to the reply, or to the first item of a stream."""
+    """Seconds to the reply, to the first item of a stream, or to the opening of a socket."""
     idempotent: bool
     summary: str
 
@@ -90,7 +94,8 @@ def operations(port: type) -> tuple[Operation, ...]:
 def _read(name: str, method: Callable[..., object], told: Declaration) -> Operation:
     hints = get_type_hints(method)
     returned = hints.pop("return", None)
-    takes = [hints[parameter] for parameter in list(inspect.signature(method).parameters)[1:]]
+    arguments = tuple(inspect.signature(method).parameters)[1:]
+    takes = [hints[argument] for argument in arguments]
     streamed = get_origin(returned) is AsyncIterator
     kind = Kind.UNARY if not streamed else Kind.DUPLEX if told.verb == "WS" else Kind.STREAM
     structs = [kind_ for kind_ in takes if isinstance(kind_, type) and issubclass(kind_, msgspec.Struct)]
@@ -99,6 +104,8 @@ def _read(name: str, method: Callable[..., object], told: Declaration) -> Operat
     fits = len(structs) + len(strings) + (blocks is not None) == len(takes) and len(structs) <= 1
     if not fits or (kind is Kind.DUPLEX) != (told.verb == "WS") or (blocks is None) == (kind is Kind.DUPLEX):
         raise TypeError(f"{method.__qualname__} is neither a unary, a stream nor a duplex operation: {hints}")
+    if set(_PLACEHOLDER.findall(told.path)) != set(strings):
+        raise TypeError(f"{method.__qualname__} takes {strings}, which are not the placeholders of {told.path}")
     return Operation(
         name=name,
         verb=told.verb,
@@ -108,6 +115,7 @@ def _read(name: str, method: Callable[..., object], told: Declaration) -> Operat
         reply=get_args(returned)[0] if streamed else returned,
         blocks=blocks,
         parameters=strings,
+        arguments=arguments,
         binary=told.binary,
         timeout=told.timeout,
         idempotent=told.idempotent,

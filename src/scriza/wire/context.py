@@ -1,0 +1,62 @@
+"""Who asks, for which request and call, as HTTP headers.
+
+`x-request-id` and `x-scriza-call-id` are taken from anybody when they look sane. The principal is believed only from
+a peer that has shown a service token; whoever checks the token reads it by `carried_principal`.
+"""
+
+import base64
+import functools
+import re
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from scriza.kernel.errors import BadInput
+from scriza.kernel.principal import Principal, current
+from scriza.wire.codec import decode, encode
+
+REQUEST_ID = "x-request-id"
+CALL_ID = "x-scriza-call-id"
+PRINCIPAL = "x-scriza-principal"
+
+_SANE = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_PRINCIPALS = msgspec.json.Decoder(Principal)
+
+
+def carrying() -> dict[str, str]:
+    """The headers that hand the current context on."""
+    context = current()
+    headers = {PRINCIPAL: _written(context.principal)}
+    if context.request_id:
+        headers[REQUEST_ID] = context.request_id
+    if context.call_id:
+        headers[CALL_ID] = context.call_id
+    return headers
+
+
+def sane_id(value: str | None) -> str:
+    """The id, or nothing when it is missing, too long, or holds what an id of ours never does."""
+    return value if value is not None and _SANE.fullmatch(value) else ""
+
+
+def header(scope_headers: Iterable[tuple[bytes, bytes]], name: str) -> str | None:
+    """The first value of a header in an ASGI scope."""
+    wanted = name.encode()
+    return next((value.decode("latin-1") for key, value in scope_headers if key == wanted), None)
+
+
+def carried_principal(headers: Mapping[str, str]) -> Principal | None:
+    """The principal that a trusted peer acts for; none when it says none. Raises BadInput for garbage."""
+    told = headers.get(PRINCIPAL)
+    if told is None:
+        return None
+    try:
+        text = base64.b64decode(told, altchars=b"-_", validate=True)
+    except ValueError:
+        raise BadInput(f"{PRINCIPAL} is not base64") from None
+    return decode(_PRINCIPALS, text, PRINCIPAL)
+
+
+@functools.lru_cache(maxsize=256)
+def _written(principal: Principal) -> str:
+    return base64.urlsafe_b64encode(encode(principal)).decode()

@@ -1,0 +1,80 @@
+"""Problem details (RFC 9457) for everything that an HTTP request can raise, and back into exceptions."""
+
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+from litestar.types import ExceptionHandlersMap
+
+from scriza.kernel.errors import Problem, ScrizaError
+from scriza.kernel.ids import new_id
+from scriza.kernel.principal import current
+from scriza.wire.codec import encode
+from scriza.wire.context import REQUEST_ID, header, sane_id
+
+MEDIA_TYPE = "application/problem+json"
+
+log = structlog.get_logger()
+_problems = msgspec.json.Decoder(Problem)
+
+
+def told(error: Exception, request_id: str = "") -> Problem:
+    """The problem that callers see. What is not meant for them is logged, once, and its text stays inside."""
+    request_id = request_id or current().request_id
+    if isinstance(error, ScrizaError):
+        return error.problem(request_id)
+    log.error("request.failed", exc_info=error, request_id=request_id)
+    return ScrizaError().problem(request_id)
+
+
+def of_response(status: int, content_type: str, body: bytes) -> ScrizaError:
+    """The exception that an HTTP answer other than success tells of."""
+    if content_type.partition(";")[0].strip() == MEDIA_TYPE:
+        try:
+            return ScrizaError.from_problem(_problems.decode(body))
+        except ValueError:
+            pass
+    phrase = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "no known status"
+    return ScrizaError.from_problem(Problem("about:blank", phrase, status, f"answered {status} {phrase}"))
+
+
+def response(
+    request: Request[Any, Any, Any], problem: Problem, headers: dict[str, str] | None = None
+) -> Response[bytes]:
+    """The problem as an HTTP answer."""
+    sent = {REQUEST_ID: problem.request_id, **(headers or {})}
+    if problem.retry_after is not None:
+        sent["retry-after"] = str(problem.retry_after)
+    if problem.status == HTTPStatus.UNAUTHORIZED:
+        sent.setdefault("www-authenticate", "Bearer")
+    return Response(encode(problem), status_code=problem.status, media_type=MEDIA_TYPE, headers=sent)
+
+
+def _request_id(request: Request[Any, Any, Any]) -> str:
+    """Outside the edge's middleware, where unknown routes are answered, the id is not known yet."""
+    return current().request_id or sane_id(header(request.scope["headers"], REQUEST_ID)) or new_id("req")
+
+
+def _on_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    return response(request, told(error, _request_id(request)))
+
+
+def _on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+    if error.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return _on_error(request, error)
+    detail = error.detail
+    if isinstance(error, ValidationException) and isinstance(error.extra, list):
+        detail = "; ".join(f"{fault.get('key', 'request')}: {fault.get('message', '')}" for fault in error.extra)
+    known = ScrizaError.from_problem(Problem("about:blank", "", error.status_code, detail))
+    problem = known.problem(_request_id(request))
+    if problem.status != error.status_code:
+        phrase = HTTPStatus(error.status_code).phrase
+        problem = Problem("about:blank", phrase, error.status_code, detail, problem.request_id)
+    return response(request, problem, dict(error.headers or {}))
+
+
+HANDLERS: ExceptionHandlersMap = {HTTPException: _on_http_exception, Exception: _on_error}
+"""For Litestar's `exception_handlers`."""

@@ -1,0 +1,104 @@
+"""A duplex operation's server side: one WebSocket, the first message opens, blocks follow, items come back."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any, cast
+
+import msgspec
+from litestar import WebSocket
+from litestar.handlers import WebsocketRouteHandler
+
+from scriza.kernel.errors import BadInput, TooLarge
+from scriza.kernel.operation import Operation
+from scriza.wire import problems
+from scriza.wire.codec import Blocks, End, Failure, encode, tag
+from scriza.wire.together import alongside, close, deadline
+
+BLOCK_LIMIT = 1024 * 1024
+"""Bytes of one message."""
+
+QUEUED_BLOCKS = 64
+"""Blocks that wait for a busy implementation before the client is made to wait."""
+
+
+class _Gone(Exception):
+    """The client has closed its socket."""
+
+
+def socket_handler(operation: Operation, resolve: Callable[[], object], port: str) -> WebsocketRouteHandler:
+    """The route of a duplex operation."""
+    duplex = _Duplex(operation, resolve)
+
+    async def handle(socket: WebSocket[Any, Any, Any]) -> None:
+        await duplex.answer(socket)
+
+    handle.__name__ = operation.name
+    handle.__qualname__ = f"{port}.{operation.name}"
+    return WebsocketRouteHandler(operation.path)(handle)
+
+
+class _Duplex:
+    def __init__(self, operation: Operation, resolve: Callable[[], object]) -> None:
+        self.operation = operation
+        self.resolve = resolve
+        opening = cast("type[msgspec.Struct]", operation.request)
+        self.opening: Blocks[msgspec.Struct] = Blocks(opening, End)
+        self.opening_tag = tag(opening)
+        self.blocks: Blocks[msgspec.Struct] = Blocks(operation.blocks, End, operation.binary)
+
+    async def answer(self, socket: WebSocket[Any, Any, Any]) -> None:
+        await socket.accept()
+        try:
+            await self._serve(socket)
+        except (_Gone, OSError):
+            return
+        except Exception as error:  # the outermost shell of this socket: it tells the client, and logs
+            await self._fail(socket, error)
+        else:
+            await socket.close(1000)
+
+    async def _fail(self, socket: WebSocket[Any, Any, Any], error: Exception) -> None:
+        problem = problems.told(error)
+        try:
+            await socket.send_data(encode(Failure.of(problem)).decode())
+            await socket.close(4000 + problem.status, problem.title)
+        except OSError:
+            return
+
+    async def _serve(self, socket: WebSocket[Any, Any, Any]) -> None:
+        async with deadline(self.operation.timeout, "the opening"):
+            message = await _receive(socket)
+        opening = self.opening.decode(message) if isinstance(message, str) else None
+        if opening is None or isinstance(opening, End):
+            raise BadInput(f'the first message is to be a text one, {{"type": "{self.opening_tag}", …}}')
+        queue: asyncio.Queue[msgspec.Struct] = asyncio.Queue(QUEUED_BLOCKS)
+        items = cast(
+            "AsyncIterator[msgspec.Struct]", getattr(self.resolve(), self.operation.name)(opening, _drain(queue))
+        )
+        async with alongside(self._pump(socket, queue)):
+            try:
+                async for item in items:
+                    await socket.send_data(encode(item).decode())
+            finally:
+                await close(items)
+
+    async def _pump(self, socket: WebSocket[Any, Any, Any], queue: asyncio.Queue[msgspec.Struct]) -> None:
+        """Reads all the time, so that a client that leaves is noticed while the implementation is busy."""
+        while True:
+            await queue.put(self.blocks.decode(await _receive(socket)))
+
+
+async def _receive(socket: WebSocket[Any, Any, Any]) -> str | bytes:
+    event = await socket.receive()
+    if event["type"] == "websocket.disconnect":
+        raise _Gone
+    binary = event.get("bytes")
+    message = cast("str | bytes", binary if binary is not None else event.get("text"))
+    if len(message) > BLOCK_LIMIT:
+        raise TooLarge(f"a message is longer than {BLOCK_LIMIT} bytes")
+    return message
+
+
+async def _drain(queue: asyncio.Queue[msgspec.Struct]) -> AsyncIterator[msgspec.Struct]:
+    while not isinstance(block := await queue.get(), End):
+        yield block

@@ -1,0 +1,45 @@
+"""Small rules of concurrency that both sides of the wire keep: deadlines, and watching while working."""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+
+from scriza.kernel.errors import DeadlineExceeded
+
+
+@asynccontextmanager
+async def deadline(seconds: float, what: str) -> AsyncIterator[None]:
+    """Raises DeadlineExceeded when what is inside takes longer; a TimeoutError from inside passes as it is."""
+    limit = asyncio.timeout(seconds)
+    try:
+        async with limit:
+            yield
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        raise DeadlineExceeded(f"{what} took longer than {seconds:g} s") from None
+
+
+@asynccontextmanager
+async def alongside(*watches: Coroutine[object, object, None]) -> AsyncIterator[None]:
+    """Run `watches` beside what is inside. The first to raise cancels all else; its exception is the one raised."""
+    first: BaseException | None = None
+    try:
+        async with asyncio.TaskGroup() as group:
+            watchers = [group.create_task(watch) for watch in watches]
+            try:
+                yield
+            finally:
+                for watcher in watchers:
+                    watcher.cancel()
+    except BaseExceptionGroup as raised:
+        first = raised.exceptions[0]
+    if first is not None:
+        raise first
+
+
+async def close(items: object) -> None:
+    """Close an async generator, so that its `finally` has run when this returns. Other iterators need none."""
+    aclose = getattr(items, "aclose", None)
+    if aclose is not None:
+        await aclose()
