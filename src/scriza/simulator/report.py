@@ -1,0 +1,228 @@
+"""What happened in a call, and what came of it. All times are in ms since the call was placed."""
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import msgspec
+
+from scriza.audio.mulaw import SAMPLE_RATE
+from scriza.simulator.clips import Clip, UtteranceKind
+from scriza.simulator.ears import Stretch
+from scriza.simulator.scenario import EndedBy, Expect
+
+Kind = Literal[
+    "status",
+    "callback",
+    "webhook",
+    "twiml",
+    "stream",
+    "mark",
+    "clear",
+    "caller",
+    "agent",
+    "digit",
+    "message",
+    "rest",
+    "violation",
+    "note",
+]
+SAMPLES_PER_MS = SAMPLE_RATE // 1000
+
+
+class Happening(msgspec.Struct, frozen=True):
+    """One line of the timeline."""
+
+    at_ms: int
+    kind: Kind
+    text: str
+
+
+class Violation(msgspec.Struct, frozen=True):
+    """Something that Twilio would not accept, with the number of its error."""
+
+    at_ms: int
+    code: int
+    reason: str
+
+
+class Span(msgspec.Struct, frozen=True):
+    """From the first to the last audible sample."""
+
+    start_ms: int
+    end_ms: int
+
+
+class Utterance(msgspec.Struct, frozen=True):
+    """What the caller uttered and how the agent took it, measured at the phone.
+
+    `response_ms` is from the caller's last voiced sample to the agent's first audible one after it; none when the
+    agent did not begin to speak before the caller did again. `barge_in_ms` is from the caller's first voiced sample
+    to the agent's last audible one; none when the agent was silent, or spoke on past the utterance and 500 ms more.
+    """
+
+    kind: UtteranceKind
+    text: str
+    start_ms: int
+    end_ms: int
+    over_agent: bool
+    """The agent was speaking when it began."""
+    response_ms: int | None
+    barge_in_ms: int | None
+
+
+class Gap(msgspec.Struct, frozen=True):
+    """The playout buffer ran dry inside the agent's speech."""
+
+    at_ms: int
+    length_ms: float
+
+
+class Message(msgspec.Struct, frozen=True):
+    """A text message that was handed in for sending."""
+
+    sid: str
+    sender: str
+    to: str
+    text: str
+
+
+class CallOutcome(msgspec.Struct):
+    """A finished call. `wav` is stereo at 8 kHz from the moment the call was placed: caller left, agent right."""
+
+    call_sid: str
+    scenario: str
+    status: str
+    ended_by: EndedBy
+    answered_at_ms: int | None
+    ended_at_ms: int
+    streams: int
+    happenings: list[Happening]
+    violations: list[Violation]
+    utterances: list[Utterance]
+    agent: list[Span]
+    """The agent's speech, parted by 300 ms of silence or more."""
+    gaps: list[Gap]
+    messages: list[Message]
+    unmet: list[str]
+    """The scenario's expectations that were not met, in words."""
+    clock_lag_ms: float
+    """How late the simulator's own clock was at worst; gaps and latencies cannot be trusted much below it."""
+    wav: bytes
+
+    @property
+    def ok(self) -> bool:
+        """No violation, and everything as the scenario expects it."""
+        return not self.violations and not self.unmet
+
+
+class Timeline:
+    """Collects what happens, at the time that `now_ms` tells."""
+
+    def __init__(self, now_ms: Callable[[], int]) -> None:
+        self._now_ms = now_ms
+        self._tell: Callable[[Happening], None] | None = None
+        self.happenings: list[Happening] = []
+        self.violations: list[Violation] = []
+
+    def listen(self, tell: Callable[[Happening], None] | None) -> None:
+        """From now on `tell` hears of each thing at once."""
+        self._tell = tell
+
+    def note(self, kind: Kind, text: str, at_ms: int | None = None) -> None:
+        """Something happened, now or at a time that is known better."""
+        happening = Happening(self._now_ms() if at_ms is None else at_ms, kind, text)
+        self.happenings.append(happening)
+        if self._tell is not None:
+            self._tell(happening)
+
+    def violation(self, code: int, reason: str) -> None:
+        """Twilio would not accept this."""
+        self.violations.append(Violation(self._now_ms(), code, reason))
+        self.note("violation", f"error {code}: {reason}")
+
+
+_YIELDED_WITHIN = SAMPLE_RATE // 2
+
+
+def measure(uttered: Sequence[tuple[Clip, int]], agent: Sequence[Stretch]) -> list[Utterance]:
+    """The caller's utterances (clip and the sample it began at) beside the agent's stretches of speech."""
+    spans = [Stretch(at + clip.voiced.start, at + clip.voiced.end) for clip, at in uttered]
+    utterances = []
+    for index, ((clip, _), (start, end)) in enumerate(zip(uttered, spans, strict=True)):
+        next_start = spans[index + 1].start if index + 1 < len(spans) else None
+        interrupted = next((stretch for stretch in agent if stretch.start <= start < stretch.end), None)
+        answer = next((stretch.start for stretch in agent if stretch.start > end), None)
+        if answer is not None and next_start is not None and answer >= next_start:
+            answer = None
+        yielded = interrupted is not None and interrupted.end <= end + _YIELDED_WITHIN
+        utterances.append(
+            Utterance(
+                kind=clip.kind,
+                text=clip.text,
+                start_ms=start // SAMPLES_PER_MS,
+                end_ms=end // SAMPLES_PER_MS,
+                over_agent=interrupted is not None,
+                response_ms=None if answer is None else (answer - end) // SAMPLES_PER_MS,
+                barge_in_ms=(interrupted.end - start) // SAMPLES_PER_MS if interrupted and yielded else None,
+            )
+        )
+    return utterances
+
+
+def unmet(expect: Expect, outcome: CallOutcome) -> list[str]:
+    """What the outcome lacks of what is expected, in words."""
+    barge_ins = [utterance.barge_in_ms for utterance in outcome.utterances if utterance.barge_in_ms is not None]
+    responses = [utterance.response_ms for utterance in outcome.utterances if utterance.response_ms is not None]
+    exact = [
+        ("ended by", expect.ended_by, outcome.ended_by),
+        ("status", expect.status, outcome.status),
+        ("text messages", expect.messages, len(outcome.messages)),
+        ("media streams", expect.streams, outcome.streams),
+        ("interruptions that the agent gave way to", expect.barge_ins, len(barge_ins)),
+    ]
+    missing = [f"{name}: {is_} instead of {want}" for name, want, is_ in exact if want is not None and is_ != want]
+    if expect.min_agent_stretches is not None and len(outcome.agent) < expect.min_agent_stretches:
+        missing.append(f"the agent spoke {len(outcome.agent)} times, not {expect.min_agent_stretches}")
+    for name, limit, times in (
+        ("response", expect.max_response_ms, responses),
+        ("barge-in", expect.max_barge_in_ms, barge_ins),
+    ):
+        if limit is not None and max(times, default=0) > limit:
+            missing.append(f"{name} took {max(times)} ms, more than {limit}")
+    return missing
+
+
+_HEADS: dict[Kind, str] = {
+    "caller": "caller >",
+    "agent": "< agent",
+    "violation": "REFUSED",
+}
+
+
+def as_line(happening: Happening) -> str:
+    """One line for the terminal."""
+    head = _HEADS.get(happening.kind, happening.kind)
+    return f"{happening.at_ms / 1000:8.2f} s  {head:<9} {happening.text}"
+
+
+def as_summary(outcome: CallOutcome) -> str:
+    """The outcome in a few lines for the terminal."""
+    seconds = outcome.ended_at_ms / 1000
+    lines = [f"{outcome.scenario}: {outcome.status}, ended by the {outcome.ended_by} after {seconds:.1f} s"]
+    for utterance in outcome.utterances:
+        facts = []
+        if utterance.barge_in_ms is not None:
+            facts.append(f"agent silent after {utterance.barge_in_ms} ms")
+        elif utterance.over_agent:
+            facts.append("agent spoke on")
+        if utterance.response_ms is not None:
+            facts.append(f"answered after {utterance.response_ms} ms")
+        what = f'"{utterance.text}"' if utterance.text else utterance.kind
+        lines.append(f"  {utterance.start_ms / 1000:7.2f} s  {what}: {', '.join(facts) or 'no answer'}")
+    lines += [f"  text message to {message.to}: {message.text}" for message in outcome.messages]
+    if outcome.gaps:
+        worst = max(gap.length_ms for gap in outcome.gaps)
+        lines.append(f"  {len(outcome.gaps)} gaps in the agent's speech, the longest {worst:.0f} ms")
+    lines += [f"  error {violation.code}: {violation.reason}" for violation in outcome.violations]
+    lines += [f"  not as expected: {text}" for text in outcome.unmet]
+    return "\n".join(lines)
