@@ -158,17 +158,16 @@ class CarrierStatus(msgspec.Struct, frozen=True, tag=True):
     status: CallStatus
 
 
+FromTheCaller = SpeechStarted | SpeechGoesOn | SpeechEnded | Words | RecogniserFailed | Digit
+"""What the ear, the recogniser and the keys tell."""
+
 Event = (
-    StreamStarted
+    FromTheCaller
+    | StreamStarted
     | StreamStopped
     | StreamLost
     | Planned
     | PlanFailed
-    | SpeechStarted
-    | SpeechGoesOn
-    | SpeechEnded
-    | Words
-    | RecogniserFailed
     | ClauseThought
     | ActThought
     | ThoughtDone
@@ -180,7 +179,6 @@ Event = (
     | MarkEchoed
     | ClipComplete
     | ClipFailed
-    | Digit
     | TimerFired
     | CarrierStatus
 )

@@ -71,6 +71,11 @@ class Call:
         self._inner_pauses: list[int] = []
         self._levels: list[float] = []
 
+    @property
+    def turns(self) -> int:
+        """How many turns the call has had, on all its streams."""
+        return self._next_turn
+
     def receive(self, event: on.Event, now: int) -> list[Command]:
         """Take in what happened at `now`; returns what is to be done, in order."""
         self._now, self._out = now, []
@@ -94,16 +99,16 @@ class Call:
                 self._planned(event.plan)
             case on.PlanFailed():
                 self._close(WITHOUT_A_PLAN, "no-plan")
-            case on.SpeechStarted():
-                self._speech_started(event.level_dbfs)
-            case on.SpeechGoesOn():
-                self._speech_goes_on(event)
-            case on.SpeechEnded():
-                self._speech_ended(event)
-            case on.Words():
-                self._words(event)
-            case on.RecogniserFailed():
-                self._recogniser_failed()
+            case (
+                on.SpeechStarted()
+                | on.SpeechGoesOn()
+                | on.SpeechEnded()
+                | on.Words()
+                | on.RecogniserFailed()
+                | on.Digit()
+            ):
+                if self.states.line is Line.OPEN and self._plan is not None:
+                    self._listen(event)
             case on.ClauseThought():
                 if self._is_current(event.thought):
                     self._clause(event.text)
@@ -134,8 +139,6 @@ class Call:
                     self._publish(AudioSynthesized(self._call_id, turn, event.clip, event.duration_ms, event.cache_hit))
             case on.ClipFailed():
                 self._clip_failed(event.clip)
-            case on.Digit():
-                self._digit(event.digit)
             case on.TimerFired():
                 self._timer_fired(Timer(event.timer))
             case _:
@@ -144,6 +147,8 @@ class Call:
     # ---- the line ---------------------------------------------------------------------------------------------
 
     def _stream_started(self, journal: JournaledCall) -> None:
+        if self.states.line is not Line.CONNECTING:
+            return
         self._journal = journal
         self._next_turn = journal.next_turn
         self._caller_has_spoken = any(turn.user for turn in journal.turns)
@@ -200,12 +205,29 @@ class Call:
 
     # ---- the caller speaks ------------------------------------------------------------------------------------
 
+    def _listen(self, event: on.FromTheCaller) -> None:
+        match event:
+            case on.SpeechStarted():
+                self._speech_started(event.level_dbfs)
+            case on.SpeechGoesOn():
+                self._speech_goes_on(event)
+            case on.SpeechEnded():
+                self._speech_ended(event)
+            case on.Words():
+                self._words(event)
+            case on.RecogniserFailed():
+                self._recogniser_failed()
+            case on.Digit():
+                self._digit(event.digit)
+            case _:
+                assert_never(event)
+
     @property
     def _agent_has_the_floor(self) -> bool:
         return self.states.mind is Mind.THINKING or self.states.voice in (Voice.SPEAKING, Voice.HOLDING)
 
     def _speech_started(self, level_dbfs: float) -> None:
-        if self.states.line is not Line.OPEN or self.states.caller is Caller.SPEAKING or self._plan is None:
+        if self.states.caller is Caller.SPEAKING:
             return
         if self.states.caller is Caller.PAUSED and not self._agent_has_the_floor:
             self._inner_pauses.append(self._now - self._turn.ended_at)
@@ -289,8 +311,6 @@ class Call:
             self._take_turn()
 
     def _digit(self, digit: str) -> None:
-        if self.states.line is not Line.OPEN or self._plan is None:
-            return
         if self._agent_has_the_floor:
             self._interrupt()
         if digit == "#":

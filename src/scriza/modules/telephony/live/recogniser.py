@@ -1,0 +1,65 @@
+"""Keeps a live recognition open for one call, and opens it again when it breaks."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import structlog
+
+from scriza.kernel.errors import ScrizaError
+from scriza.kernel.principal import Principal, acting
+from scriza.modules.telephony.call import events as on
+from scriza.modules.telephony.live.player import Tell
+from scriza.ports.asr import Asr, Audio, Final, Finalize, Start, Stop
+
+_BOUND = 400
+"""Blocks that may wait for a slow recogniser: 40 s of speech."""
+_AGAIN_S = (0.1, 0.5, 2.0)
+_log = structlog.get_logger()
+
+
+class Recogniser:
+    """Blocks of the caller's speech in, `Words` told."""
+
+    def __init__(self, asr: Asr, opening: Start, tell: Tell, principal: Principal) -> None:
+        self._asr, self._opening, self._tell, self._principal = asr, opening, tell, principal
+        self._blocks: asyncio.Queue[Audio | Finalize | Stop] = asyncio.Queue(_BOUND)
+        self.dropped = 0
+        """Blocks that found no place."""
+
+    def hear(self, audio: bytes) -> None:
+        """A block of mu-law speech, 100 ms or more."""
+        self._put(Audio(audio))
+
+    def finalize(self) -> None:
+        """Ask for the words of all that was heard since the last time."""
+        if not self._put(Finalize()):
+            self._tell(on.RecogniserFailed())
+
+    async def run(self) -> None:
+        """Recognise until cancelled; a recogniser that fails again and again is tried ever more rarely."""
+        failures = 0
+        while True:
+            try:
+                with acting(self._principal, call_id=self._opening.call_id):
+                    async for heard in self._asr.stream(self._opening, self._take()):
+                        failures = 0
+                        self._tell(on.Words(heard.text, heard.confidence, isinstance(heard, Final)))
+            except ScrizaError as error:
+                _log.warning("telephony.recogniser_failed", error=type(error).__name__, failures=failures)
+            while not self._blocks.empty():
+                self._blocks.get_nowait()
+            self._tell(on.RecogniserFailed())
+            await asyncio.sleep(_AGAIN_S[min(failures, len(_AGAIN_S) - 1)])
+            failures += 1
+
+    def _put(self, block: Audio | Finalize) -> bool:
+        try:
+            self._blocks.put_nowait(block)
+        except asyncio.QueueFull:
+            self.dropped += 1
+            return False
+        return True
+
+    async def _take(self) -> AsyncIterator[Audio | Finalize | Stop]:
+        while True:
+            yield await self._blocks.get()

@@ -1,0 +1,389 @@
+"""One media stream of one call: what the socket, the ear, the agent and the clock tell goes into the machine, and
+what the machine commands is done. Everything that runs for the call runs in this session's task group.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import assert_never
+
+import msgspec
+import structlog
+
+from scriza.kernel.clock import WallClock
+from scriza.kernel.errors import BadInput, ScrizaError, TooLarge
+from scriza.kernel.events import Event, Topic, event
+from scriza.kernel.ids import derived_id
+from scriza.kernel.principal import Principal
+from scriza.modules.telephony.call import commands as do
+from scriza.modules.telephony.call import events as on
+from scriza.modules.telephony.call.machine import Call
+from scriza.modules.telephony.call.replay import Recording
+from scriza.modules.telephony.call_log import CallLog, Ending, Entry, JournaledCall, Once
+from scriza.modules.telephony.live.ear import Ear
+from scriza.modules.telephony.live.journal import JournalWriter
+from scriza.modules.telephony.live.mouth import Mouth
+from scriza.modules.telephony.live.player import Pacing, Player
+from scriza.modules.telephony.live.recogniser import Recogniser
+from scriza.modules.telephony.live.thinker import Thinker
+from scriza.modules.telephony.media import Dtmf, Mark, Media, MediaSocket, Sequencer, SocketClosed, Stop, decode
+from scriza.modules.telephony.turns.barge_in import BargeInOptions
+from scriza.modules.telephony.turns.endpointing import Endpointer
+from scriza.modules.telephony.turns.limits import Limits
+from scriza.modules.telephony.vad import Vad
+from scriza.ports.agent import Agent
+from scriza.ports.asr import Asr
+from scriza.ports.asr import Start as AsrStart
+from scriza.ports.carrier import Carrier
+from scriza.ports.telephony import (
+    AudioSynthesized,
+    CallCompleted,
+    CallUpdated,
+    ReplyGenerated,
+    UtteranceTranscribed,
+)
+from scriza.ports.tts import Tts
+
+_log = structlog.get_logger()
+
+_MOST_REFUSED = 50
+"""Malformed messages after which a stream is given up."""
+_RECORDING_PART = 256 * 1024
+"""Bytes of event log after which a part of it is kept: some ten minutes of talk."""
+_PARTS_A_STREAM = 1000
+_TOPICS: dict[type[msgspec.Struct], Topic] = {
+    UtteranceTranscribed: Topic.UTTERANCE_TRANSCRIBED,
+    ReplyGenerated: Topic.REPLY_GENERATED,
+    AudioSynthesized: Topic.AUDIO_SYNTHESIZED,
+    CallUpdated: Topic.CALL_UPDATED,
+}
+
+
+class SessionOptions(msgspec.Struct, frozen=True):
+    """How calls are led; times in milliseconds."""
+
+    limits: Limits = Limits()
+    barge_in: BargeInOptions = BargeInOptions()
+    pacing: Pacing = Pacing()
+    speculate: bool = True
+    thinking_deadline: int = 8_000
+    """For the plan, and between two parts of an answer."""
+    speaking_deadline: int = 4_000
+    """Between two parts of a clip."""
+    ending_deadline: int = 10_000
+    """For what the end of a call waits for: the journal and a text message."""
+
+
+@dataclass(frozen=True)
+class Doors:
+    """Whom a session talks to."""
+
+    agent: Agent
+    asr: Asr
+    tts: Tts
+    log: CallLog
+    once: Once
+    carrier: Carrier
+    vad: Callable[[], Vad]
+    endpointer: Callable[[], Endpointer]
+    clock: WallClock
+
+
+class Session:
+    """Leads a call for as long as its media stream lives. To be made and run within a running loop, once."""
+
+    def __init__(
+        self, doors: Doors, options: SessionOptions, socket: MediaSocket, stream_sid: str, journal: JournaledCall
+    ) -> None:
+        self._doors, self._options, self._socket, self._journal = doors, options, socket, journal
+        self._loop = asyncio.get_running_loop()
+        self._origin = self._loop.time()
+        self._principal = Principal(workspace=journal.workspace, subject="telephony")
+        self._call = Call(options.limits, options.barge_in, doors.endpointer(), speculate=options.speculate)
+        self._recording = Recording()
+        self._parts = 0
+        self._sequencer = Sequencer(stream_sid)
+        self._recogniser: Recogniser | None = None
+        self._ear = Ear(doors.vad(), self.tell, self._hear)
+        self._player = Player(socket, stream_sid, self.tell, options.pacing)
+        self._writer = JournalWriter(doors.log)
+        self._timers: dict[do.Timer, asyncio.TimerHandle] = {}
+        self._errands: set[asyncio.Task[None]] = set()
+        self._ending: do.End | None = None
+        self._over = asyncio.Event()
+        self._failure: Exception | None = None
+
+    async def run(self) -> None:
+        """Lead the call until its stream is over; returns when everything about it is kept.
+
+        Raises what the call machine raised, should it ever; the call can then be gone on with on a new stream.
+        """
+        with structlog.contextvars.bound_contextvars(call_id=self._journal.call_id):
+            async with asyncio.TaskGroup() as tasks:
+                self._open(tasks)
+                running = [tasks.create_task(self._player.run()), tasks.create_task(self._read())]
+                writing = tasks.create_task(self._writer.run())
+                self.tell(on.StreamStarted(self._journal))
+                await self._over.wait()
+                for task in (*running, *self._background):
+                    task.cancel()
+                await self._conclude()
+                writing.cancel()
+                self._thinker.close()
+                self._mouth.clear()
+        if self._failure:
+            raise self._failure
+
+    def _open(self, tasks: asyncio.TaskGroup) -> None:
+        options, call = self._options, self._journal
+        self._tasks = tasks
+        self._background: list[asyncio.Task[None]] = []
+        """What ends with the stream, without being waited for."""
+        self._thinker = Thinker(
+            self._doors.agent,
+            self.tell,
+            tasks,
+            call=call,
+            principal=self._principal,
+            deadline_ms=options.thinking_deadline,
+        )
+        self._mouth = Mouth(
+            self._doors.tts,
+            self._player,
+            self.tell,
+            tasks,
+            call=call,
+            principal=self._principal,
+            deadline_ms=options.speaking_deadline,
+        )
+
+    def tell(self, happened: on.Event) -> None:
+        """Let the machine take in what happened, and do what it wants."""
+        if self._over.is_set():
+            return
+        now = int((self._loop.time() - self._origin) * 1000)
+        self._recording.note(now, happened)
+        if len(self._recording) >= _RECORDING_PART:
+            self._errand(self._keep_recording())
+        try:
+            commands = self._call.receive(happened, now)
+        except Exception as error:  # a mistake in the machine ends this stream, not the process
+            self._failure = error
+            self._over.set()
+            return
+        entries = [self._entry(command) for command in commands if isinstance(command, do.Journal)]
+        told = [self._event(command.data) for command in commands if isinstance(command, do.Publish)]
+        if entries or told:
+            self._writer.append(entries, told)
+        for command in commands:
+            self._do(command)
+
+    def carrier_says(self, status: on.CarrierStatus) -> None:
+        """A status callback came for this call."""
+        self.tell(status)
+
+    def _do(self, command: do.Command) -> None:  # noqa: C901 -- one line a command
+        match command:
+            case do.SetTimer():
+                self._cancel_timer(command.timer)
+                at = self._origin + command.at / 1000
+                self._timers[command.timer] = self._loop.call_at(at, self._timer_fired, command.timer)
+            case do.CancelTimer():
+                self._cancel_timer(command.timer)
+            case do.Begin():
+                self._tasks.create_task(self._begin())
+            case do.Transcribe():
+                self._transcribe()
+            case do.Think():
+                self._thinker.think(command.thought, command.reply)
+            case do.CancelThinking():
+                self._thinker.cancel(command.thought)
+            case do.Synthesise():
+                self._mouth.synthesise(command.clip, command.text)
+            case do.Play():
+                self._mouth.play(command.clip)
+            case do.Forget():
+                self._mouth.forget(command.clip)
+            case do.Hold():
+                self._player.hold()
+            case do.GoOn():
+                self._player.go_on()
+            case do.Clear():
+                self._mouth.clear()
+                self._player.clear()
+            case do.Prefetch():
+                self._background.append(self._tasks.create_task(self._mouth.prefetch(command.lines)))
+            case do.SendText():
+                self._errand(self._send_text(command.text))
+            case do.End():
+                self._ending = command
+                self._over.set()
+            case do.Detach():
+                self._over.set()
+            case do.Journal() | do.Publish():
+                pass  # kept together, before anything else is done
+            case _:
+                assert_never(command)
+
+    # ---- in ---------------------------------------------------------------------------------------------------
+
+    async def _read(self) -> None:
+        """Read until the stream is over. A malformed message is refused and counted; too many end the stream."""
+        refused = 0
+        while refused < _MOST_REFUSED:
+            try:
+                message = decode(await self._socket.receive())
+            except SocketClosed:
+                break
+            except (BadInput, TooLarge) as error:
+                refused += 1
+                _log.warning("telephony.message_refused", reason=error.detail, refused=refused)
+                continue
+            if type(message) is Media:
+                if audio := self._sequencer.audio(message):
+                    self._ear.hear(audio)
+            elif isinstance(message, Mark | Dtmf | Stop) and self._sequencer.admit(message):
+                match message:
+                    case Mark():
+                        self.tell(on.MarkEchoed(message.mark.name))
+                    case Dtmf():
+                        self.tell(on.Digit(message.dtmf.digit))
+                    case Stop():
+                        self.tell(on.StreamStopped())
+                        return
+        self.tell(on.StreamLost())
+
+    def _hear(self, block: bytes) -> None:
+        if self._recogniser:
+            self._recogniser.hear(block)
+
+    def _transcribe(self) -> None:
+        if self._recogniser:
+            self._recogniser.finalize()
+        else:
+            self._loop.call_soon(self.tell, on.RecogniserFailed())
+
+    async def _begin(self) -> None:
+        plan = await self._thinker.plan()
+        if plan is None:
+            self.tell(on.PlanFailed())
+            return
+        self._mouth.voice = plan.voice
+        opening = AsrStart(call_id=self._journal.call_id, language=plan.language, phrases=plan.phrases)
+        self._recogniser = Recogniser(self._doors.asr, opening, self.tell, self._principal)
+        self._background.append(self._tasks.create_task(self._recogniser.run()))
+        self.tell(on.Planned(plan))
+
+    def _timer_fired(self, timer: do.Timer) -> None:
+        self._timers.pop(timer, None)
+        self.tell(on.TimerFired(timer))
+
+    def _cancel_timer(self, timer: do.Timer) -> None:
+        if handle := self._timers.pop(timer, None):
+            handle.cancel()
+
+    # ---- out --------------------------------------------------------------------------------------------------
+
+    def _entry(self, line: do.Journal) -> Entry:
+        return Entry(
+            call_id=self._journal.call_id,
+            turn=line.turn,
+            kind=line.kind,
+            text=line.text,
+            stage=line.stage,
+            at=self._doors.clock(),
+            confidence=line.confidence,
+            tokens=line.tokens,
+            conversation=line.conversation,
+        )
+
+    def _event(self, data: UtteranceTranscribed | ReplyGenerated | AudioSynthesized | CallUpdated) -> Event:
+        match data:
+            case AudioSynthesized():
+                key = f"{self._journal.attached}:{data.clip}"
+            case CallUpdated():
+                key = f"stage:{data.stage}:{self._journal.attached}:{self._loop.time()}"
+            case _:
+                key = str(data.turn)
+        return self._about_call(_TOPICS[type(data)], data, key)
+
+    def _about_call(self, topic: Topic, data: msgspec.Struct, key: str) -> Event:
+        return event(
+            topic,
+            data,
+            source="telephony",
+            subject=self._journal.call_id,
+            key=key,
+            time=self._doors.clock(),
+            workspace=self._journal.workspace,
+        )
+
+    def _errand(self, work: Coroutine[object, object, None]) -> None:
+        """Something that the end of the call waits for."""
+        task = self._tasks.create_task(work)
+        self._errands.add(task)
+        task.add_done_callback(self._errands.discard)
+
+    async def _send_text(self, text: str) -> None:
+        """Send the caller a text message, once however often the call is taken up again."""
+        call = self._journal
+        us, them = (call.callee, call.caller) if call.direction == "inbound" else (call.caller, call.callee)
+        if not them:
+            _log.info("telephony.no_number_to_text")
+            return
+        try:
+            async with asyncio.timeout(self._options.ending_deadline / 1000):
+                claim = derived_id("sms", call.call_id, text)
+                if await self._doors.once.claim(claim, self._doors.clock() + timedelta(days=1)):
+                    await self._doors.carrier.send_sms(sender=us, to=them, text=text)
+        except (ScrizaError, TimeoutError) as error:
+            _log.warning("telephony.text_not_sent", error=type(error).__name__)
+
+    async def _conclude(self) -> None:
+        """Keep everything, then close the stream: the carrier asks next what to do, and must find it there."""
+        for timer in list(self._timers):
+            self._cancel_timer(timer)
+        try:
+            async with asyncio.timeout(self._options.ending_deadline / 1000):
+                if self._errands:
+                    await asyncio.wait(self._errands)
+                await self._writer.flushed()
+                await self._keep_recording()
+                if self._ending:
+                    await self._end(self._ending)
+        except (ScrizaError, TimeoutError) as error:
+            _log.error("telephony.ending_not_kept", error=type(error).__name__)
+        await self._socket.close()
+
+    async def _keep_recording(self) -> None:
+        """Keep the event log's next part; parts of one stream follow those of the streams before it."""
+        part = self._journal.attached * _PARTS_A_STREAM + self._parts
+        self._parts += 1
+        await self._doors.log.keep_event_log(self._journal.call_id, part, self._recording.take())
+
+    async def _end(self, ending: do.End) -> None:
+        now = self._doors.clock()
+        duration = max(0, round((now - self._journal.started_at).total_seconds()))
+        completed = CallCompleted(
+            call_id=self._journal.call_id,
+            status="completed",
+            ended_reason=ending.reason,
+            outcome=ending.outcome,
+            duration_seconds=duration,
+            turns=self._call.turns,
+        )
+        _log.info("telephony.call_ended", reason=ending.reason, outcome=ending.outcome, seconds=duration)
+        await self._doors.log.end(
+            Ending(
+                call_id=self._journal.call_id,
+                reason=ending.reason,
+                at=now,
+                duration_seconds=duration,
+                metrics=self._call.metrics,
+                outcome=ending.outcome,
+                then=ending.then,
+                transfer_to=ending.transfer_to,
+            ),
+            self._about_call(Topic.CALL_COMPLETED, completed, "completed"),
+        )
