@@ -1,29 +1,27 @@
 """One simulated call, from the first ring to the last status callback."""
 
 import asyncio
+import contextlib
 import math
 import secrets
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from datetime import UTC, datetime
-from email.utils import format_datetime
-from typing import Literal, Protocol
-
-import msgspec
+from typing import Protocol
 
 from scriza.audio.mulaw import SAMPLE_RATE, encode
 from scriza.audio.resample import resample
 from scriza.audio.wav import decode_wav
 from scriza.kernel.errors import BadInput
+from scriza.simulator.callbacks import Callbacks, Fields, Plan, Status, call_fields
 from scriza.simulator.clips import Clip, VoiceBox
 from scriza.simulator.clock import FrameClock
 from scriza.simulator.messages import Refused, Writer
-from scriza.simulator.options import Options, StatusEvent
+from scriza.simulator.options import Options
 from scriza.simulator.phone import Phone
 from scriza.simulator.report import (
     SAMPLES_PER_MS,
     CallOutcome,
     Gap,
-    Happening,
     Message,
     Span,
     measure,
@@ -35,30 +33,9 @@ from scriza.simulator.stream import MediaStream
 from scriza.simulator.twiml import Connect, Dial, Fetch, Hangup, Pause, Play, Program, Reject, Say, Verb
 from scriza.simulator.webhooks import Webhooks
 
-Status = Literal[
-    "queued", "initiated", "ringing", "in-progress", "completed", "busy", "failed", "no-answer", "canceled"
-]
-TERMINAL: frozenset[Status] = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
-_EVENTS: dict[Status, StatusEvent] = {"initiated": "initiated", "ringing": "ringing", "in-progress": "answered"}
+_LATE_MESSAGE_SECONDS = 5
 _SAY_VOICE = "en-us"
 """What `<Say>` sounds like, whatever voice it asks for."""
-_SIP_CODES: dict[Status, str] = {"busy": "486", "no-answer": "480", "failed": "404", "canceled": "487"}
-
-
-class Plan(msgspec.Struct, frozen=True):
-    """What is known of a call when it is placed. `document` is TwiML that was given instead of a URL to ask for it."""
-
-    sid: str
-    direction: Literal["inbound", "outbound-api"]
-    caller: str
-    callee: str
-    first: Fetch | None
-    document: str
-    fallback: Fetch | None
-    status_callback: str
-    status_events: tuple[StatusEvent, ...]
-    ring_timeout_ms: int = 60_000
-    time_limit_ms: int = 14_400_000
 
 
 class Exchange(Protocol):
@@ -89,7 +66,6 @@ class Call:
         plan: Plan,
         scenario: Scenario,
         clips: dict[int, Clip],
-        tell: Callable[[Happening], None] | None = None,
     ) -> None:
         self.plan, self.scenario = plan, scenario
         self.status: Status = "queued"
@@ -99,17 +75,15 @@ class Call:
         self.ended_at: datetime | None = None
         self._exchange, self._clips = exchange, clips
         self._loop = asyncio.get_running_loop()
-        self.phone = Phone(exchange.clock)
+        self.phone = Phone(exchange.clock, record=exchange.options.record)
         self.timeline = self.phone.timeline
-        self.timeline.listen(tell)
         self._program = Program(allow_ws=exchange.options.allow_ws)
         self._asked: asyncio.Future[None] = self._loop.create_future()
         self._wanted: Fetch | str | None = None
-        self._extra: list[tuple[str, str]] = []
+        self._extra: Fields = []
         self._answered_at_ms: int | None = None
         self._streams = 0
-        self._sequence = 0
-        self._callbacks: list[asyncio.Task[None]] = []
+        self._texted = asyncio.Event()
 
     @property
     def duration_seconds(self) -> int | None:
@@ -128,10 +102,19 @@ class Call:
         """REST gives the call another document, by URL or as it is."""
         self._ask(to)
 
+    def text_arrives(self, message: Message) -> None:
+        """The other party's phone gets a text message; what comes after the outcome is not in it."""
+        if message.to == self.plan.party:
+            self.messages.append(message)
+            self.timeline.note("message", message.text)
+            self._texted.set()
+
     async def run(self) -> CallOutcome:
-        """Play the call to its end, status callbacks included."""
+        """Play the call to its end, status callbacks and the text messages that the scenario expects included."""
         async with asyncio.TaskGroup() as background:
-            self._background = background
+            self._callbacks = Callbacks(
+                self.plan, self._exchange.webhooks, self._exchange.options, self.timeline, background
+            )
             try:
                 status, ended_by = await self._live()
             finally:
@@ -139,15 +122,18 @@ class Call:
             self.ended_at = datetime.now(UTC)
             ended_at_ms = self.phone.now_ms()
             self._set_status(status)
+            await self._await_messages()
         return await asyncio.to_thread(self._outcome, ended_by, ended_at_ms)
 
     async def _live(self) -> tuple[Status, EndedBy]:
         try:
-            async with asyncio.timeout(min(self.scenario.limit_ms, self.plan.time_limit_ms) / 1000):
+            async with asyncio.timeout(min(self.scenario.limit_ms, self.plan.time_limit_ms) / 1000) as limit:
                 if self.plan.direction == "inbound":
                     return await self._come_in()
                 return await self._go_out()
         except TimeoutError:
+            if not limit.expired():
+                raise
             self.timeline.note("note", "the carrier's time limit ends the call")
         except _Failed:
             pass
@@ -252,10 +238,10 @@ class Call:
                 self.timeline.violation(again.code, again.reason)
                 raise _Failed from again
 
-    async def _ask_for(self, document: Fetch, extra: list[tuple[str, str]]) -> None:
+    async def _ask_for(self, document: Fetch, extra: Fields) -> None:
         self.timeline.note("webhook", f"{document.method} {document.url}")
         answer = await self._exchange.webhooks.send(
-            document.method, document.url, [*self._form(), *extra], tell=lambda text: self.timeline.note("note", text)
+            document.method, document.url, [*self._fields(), *extra], tell=self.timeline.remark
         )
         if answer.content_type.split(";")[0].strip() not in ("text/xml", "application/xml"):
             raise Refused(12300, f"invalid content type {answer.content_type!r}")
@@ -290,11 +276,11 @@ class Call:
             stream = await MediaStream.open(url, headers)
         except Refused as refused:
             self.timeline.violation(refused.code, refused.reason)
-            self._tell_of_stream(verb, sid, "stream-error", refused.reason)
+            self._callbacks.tell_stream(verb, sid, "stream-error", refused.reason)
             return
         self._streams += 1
         self.timeline.note("stream", "started")
-        self._tell_of_stream(verb, sid, "stream-started")
+        self._callbacks.tell_stream(verb, sid, "stream-started")
         writer = Writer(sid, self.plan.sid, self._exchange.options.account_sid)
         self.phone.attach(stream, writer, sid, verb.parameters)
         try:
@@ -307,7 +293,7 @@ class Call:
         finally:
             self.phone.detach()
             await stream.close()
-            self._tell_of_stream(verb, sid, "stream-stopped")
+            self._callbacks.tell_stream(verb, sid, "stream-stopped")
 
     async def _play(self, audio: bytes, loop: int) -> None:
         for _ in range(max(1, loop)):
@@ -316,7 +302,8 @@ class Call:
     async def _play_file(self, verb: Play) -> None:
         try:
             file = await self._exchange.webhooks.download(verb.url)
-            await self._play(_as_mulaw(file.body, file.content_type), verb.loop)
+            audio = await asyncio.to_thread(_as_mulaw, file.body, file.content_type)
+            await self._play(audio, verb.loop)
         except Refused as refused:
             self.timeline.violation(refused.code, refused.reason)
         except BadInput as error:
@@ -336,88 +323,26 @@ class Call:
         if pickup == "answers":
             self._extra.append(("DialCallDuration", str(math.ceil(transfer.talk_ms / 1000))))
 
+    async def _await_messages(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LATE_MESSAGE_SECONDS):
+                while len(self.messages) < (self.scenario.expect.messages or 0):
+                    self._texted.clear()
+                    await self._texted.wait()
+
+    def _fields(self) -> Fields:
+        return call_fields(self.plan, self.status, self._exchange.options.account_sid)
+
     def _ask(self, to: Fetch | str | None) -> None:
         self.timeline.note("rest", "complete the call" if to is None else "go on with another document")
         self._wanted = to
         if not self._asked.done():
             self._asked.set_result(None)
 
-    def _form(self) -> list[tuple[str, str]]:
-        caller, callee = self.plan.caller, self.plan.callee
-        return [
-            ("AccountSid", self._exchange.options.account_sid),
-            ("ApiVersion", "2010-04-01"),
-            ("CallSid", self.plan.sid),
-            ("CallStatus", self.status),
-            ("Direction", self.plan.direction),
-            *((name, callee) for name in ("Called", "To")),
-            *((name, caller) for name in ("Caller", "From")),
-            *((who + "Country", "US") for who in ("Called", "To", "Caller", "From")),
-            *((who + part, "") for who in ("Called", "To") for part in ("City", "State", "Zip")),
-            *((who + "City", "SAN FRANCISCO") for who in ("Caller", "From")),
-            *((who + "State", "CA") for who in ("Caller", "From")),
-            *((who + "Zip", "") for who in ("Caller", "From")),
-        ]
-
     def _set_status(self, status: Status) -> None:
         self.status = status
         self.timeline.note("status", status)
-        event = _EVENTS.get(status, "completed")
-        if not self.plan.status_callback or event not in self.plan.status_events:
-            return
-        form = [
-            *self._form(),
-            ("CallbackSource", "call-progress-events"),
-            ("SequenceNumber", str(self._sequence)),
-            ("Timestamp", format_datetime(datetime.now(UTC))),
-        ]
-        self._sequence += 1
-        if status in TERMINAL:
-            seconds = self.duration_seconds or 0
-            form += [
-                ("CallDuration", str(seconds)),
-                ("Duration", str(math.ceil(seconds / 60))),
-                ("SipResponseCode", _SIP_CODES.get(status, "200")),
-            ]
-        before = self._callbacks[-1] if self._callbacks else None
-        delay = self._exchange.options.callback_delays_ms.get(event)
-        self._callbacks.append(self._background.create_task(self._call_back(form, status, before, delay)))
-
-    async def _call_back(
-        self, form: list[tuple[str, str]], status: Status, before: asyncio.Task[None] | None, delay_ms: int | None
-    ) -> None:
-        """Deliver one status callback: after the one before it, unless either of them is held back."""
-        if delay_ms is not None:
-            await asyncio.sleep(delay_ms / 1000)
-        elif before is not None and not self._exchange.options.callback_delays_ms:
-            await asyncio.wait({before})
-        token = secrets.token_hex(16)
-        for _ in range(2 if self._exchange.options.duplicate_callbacks else 1):
-            await self._post(self.plan.status_callback, form, token)
-            self.timeline.note("callback", status)
-
-    def _tell_of_stream(self, verb: Connect, sid: str, event: str, error: str = "") -> None:
-        if not verb.status_callback:
-            return
-        form = [
-            ("AccountSid", self._exchange.options.account_sid),
-            ("CallSid", self.plan.sid),
-            ("StreamSid", sid),
-            ("StreamName", verb.name or sid),
-            ("StreamEvent", event),
-            ("Timestamp", datetime.now(UTC).isoformat().replace("+00:00", "Z")),
-        ]
-        if error:
-            form.append(("StreamError", error))
-        self._background.create_task(self._post(verb.status_callback, form, ""))
-
-    async def _post(self, url: str, form: list[tuple[str, str]], token: str) -> None:
-        try:
-            await self._exchange.webhooks.send(
-                "POST", url, form, token=token, tell=lambda text: self.timeline.note("note", text)
-            )
-        except Refused as refused:
-            self.timeline.violation(refused.code, refused.reason)
+        self._callbacks.tell_status(status, self.duration_seconds)
 
     def _outcome(self, ended_by: EndedBy, ended_at_ms: int) -> CallOutcome:
         agent = self.phone.ears.stretches
@@ -463,6 +388,12 @@ def _as_mulaw(data: bytes, content_type: str) -> bytes:
     kind = content_type.split(";")[0].strip()
     if kind in ("audio/basic", "audio/x-mulaw", "audio/mulaw"):
         return data
+    if kind in ("audio/mpeg", "audio/mp3"):
+        # PyAV takes long to import, and most calls play no file.
+        from scriza.audio.mp3 import decode_mp3
+
+        samples, rate = decode_mp3(data)
+        return encode(resample(samples, rate, SAMPLE_RATE))
     if kind in ("audio/wav", "audio/x-wav", "audio/wave", "audio/vnd.wave"):
         samples, rate = decode_wav(data)
         return encode(resample(samples, rate, SAMPLE_RATE))

@@ -19,6 +19,8 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The URL that Scriza believes to be reached at, over which requests are signed; empty is the target itself."""
     routes: dict[str, str] = {}
     """Origins that are found elsewhere, such as ``{"https://media.example": "http://127.0.0.1:8001"}``."""
+    record: bool = True
+    """Keep both directions' audio: 16 kB a second and call."""
     allow_ws: bool = True
     """Let media streams go unencrypted to loopback, where there are no certificates. Twilio itself never does."""
     status_events: tuple[StatusEvent, ...] = ("completed",)

@@ -28,7 +28,7 @@ _SILENT_FRAME = SILENCE * FRAME
 class Phone:
     """One call's audio. `over` is done when the caller hangs up; a fault of the clock is raised from it."""
 
-    def __init__(self, clock: FrameClock) -> None:
+    def __init__(self, clock: FrameClock, *, record: bool = True) -> None:
         self._loop = asyncio.get_running_loop()
         self._clock = clock
         self._playout = Playout()
@@ -39,8 +39,10 @@ class Phone:
         self._stream_sid = ""
         self._stream_began = 0
         self._frames = 0
+        self._record = record
         self._said = bytearray()
         self._heard = bytearray()
+        self._pending = bytearray()
         self._drained: asyncio.Future[None] | None = None
         self._faults: set[int] = set()
         self._origin = clock.join(self)
@@ -89,15 +91,13 @@ class Phone:
             self._drained = None
 
     def put_down(self) -> None:
-        """The call is over: nothing is said, heard or recorded any more."""
+        """The call is over: nothing is said, heard or recorded any more. Doing it twice is fine."""
         self._clock.leave(self)
-        self._heard += self._playout.take_heard()
         self._ears.stop()
 
     def wav(self) -> bytes:
         """Both directions as the phone heard them: stereo at 8 kHz, the caller left, the agent right."""
-        length = min(len(self._said), len(self._heard))
-        tracks = (decode(bytes(self._said[:length])), decode(bytes(self._heard[:length])))
+        tracks = (decode(bytes(self._said)), decode(bytes(self._heard)))
         return encode_wav(np.stack(tracks, axis=1), SAMPLE_RATE)
 
     def tick(self) -> None:
@@ -105,10 +105,14 @@ class Phone:
         start = self._frames * FRAME
         self._frames += 1
         said = _SILENT_FRAME if self._caller is None else self._caller.frame(start, self._ears)
-        self._said += said
         self._echo(self._playout.advance(start + FRAME))
-        self._heard += self._playout.take_heard()
-        if self._ears.hear(bytes(self._heard[start : start + FRAME]), start):
+        self._pending += self._playout.take_heard()
+        heard = bytes(self._pending[:FRAME])
+        del self._pending[:FRAME]
+        if self._record:
+            self._said += said
+            self._heard += heard
+        if self._ears.hear(heard, start):
             self._tell_of_agent()
         if self._stream is not None and self._writer is not None:
             since_start = start - self._stream_began

@@ -135,6 +135,10 @@ class Timeline:
         if self._tell is not None:
             self._tell(happening)
 
+    def remark(self, text: str) -> None:
+        """Something that is worth a line."""
+        self.note("note", text)
+
     def violation(self, code: int, reason: str) -> None:
         """Twilio would not accept this."""
         self.violations.append(Violation(self._now_ms(), code, reason))

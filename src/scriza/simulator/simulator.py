@@ -1,14 +1,18 @@
 """The simulated carrier as a whole: calls in both directions, over the real protocol, in real time."""
 
+import asyncio
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Self
 
-from scriza.simulator.call import Call, Plan, new_sid
+from scriza.kernel.errors import NotFound
+from scriza.simulator.call import Call, new_sid
+from scriza.simulator.callbacks import Plan
 from scriza.simulator.clips import Voice, VoiceBox
 from scriza.simulator.clock import FrameClock
 from scriza.simulator.options import Options
-from scriza.simulator.report import CallOutcome, Happening
+from scriza.simulator.report import CallOutcome, Happening, Message
 from scriza.simulator.scenario import Scenario
 from scriza.simulator.twiml import Fetch
 from scriza.simulator.webhooks import Webhooks
@@ -16,11 +20,15 @@ from scriza.simulator.webhooks import Webhooks
 Tell = Callable[[str, Happening], None]
 """Hears of everything as it happens, with the CallSid."""
 
+SILENT_CALLEE = Scenario(name="silent-callee", lines=[])
+
 
 class Simulator:
     """A strict Twilio in front of the Scriza at `target`, such as ``http://127.0.0.1:8000``.
 
-    Used as an async context; all its calls end with it.
+    Used as an async context; calls that still run when it is left are broken off. `voice` speaks the callers' texts.
+    With a `rest_port` (0 for any) its REST API listens on loopback, at `rest_url`; calls that are placed there are
+    answered by `callee`. `on_happening` hears of everything as it happens.
     """
 
     def __init__(
@@ -29,33 +37,48 @@ class Simulator:
         *,
         auth_token: str,
         voice: Voice,
+        rest_port: int | None = None,
+        callee: Scenario = SILENT_CALLEE,
         options: Options = Options(),  # noqa: B008 - it is frozen
         on_happening: Tell | None = None,
     ) -> None:
-        self.auth_token, self.options = auth_token, options
+        self.auth_token, self.options, self.callee = auth_token, options, callee
         self.voices = VoiceBox(voice)
+        self.calls: dict[str, Call] = {}
+        self.messages: list[Message] = []
+        self.rest_url = ""
+        self._rest_port = rest_port
         self._target = target.rstrip("/")
         self._public_url = (options.public_url or target).rstrip("/")
         self._tell = on_happening
-        self.calls: dict[str, Call] = {}
+        self._placed: dict[str, asyncio.Task[CallOutcome]] = {}
+        self._resources = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        routes = dict(self.options.routes)
-        if self._public_url != self._target:
-            routes[self._public_url] = self._target
-        self.webhooks = Webhooks(self.auth_token, routes, self.options.policy)
-        self.clock = FrameClock()
+        async with AsyncExitStack() as opened:
+            routes = dict(self.options.routes)
+            if self._public_url != self._target:
+                routes[self._public_url] = self._target
+            self.webhooks = Webhooks(self.auth_token, routes, self.options.policy)
+            opened.push_async_callback(self.webhooks.close)
+            self.clock = FrameClock()
+            opened.callback(self.clock.close)
+            if self._rest_port is not None:
+                # Litestar takes half a second to import, which callers without REST need not wait for.
+                from scriza.simulator.rest import rest_app, serving
+
+                self.rest_url = await opened.enter_async_context(serving(rest_app(self), self._rest_port))
+            opened.push_async_callback(self._break_off)
+            self._resources = opened.pop_all()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.clock.close()
-        await self.webhooks.close()
+        await self._resources.aclose()
 
     async def call(self, scenario: Scenario) -> CallOutcome:
         """Call Scriza with this caller; returns when all is over. Raises BadInput for a scenario's unreadable file."""
-        clips = await self.voices.clips(scenario)
         plan = Plan(
             sid=new_sid("CA"),
             direction="inbound",
@@ -67,10 +90,36 @@ class Simulator:
             status_callback=self._public_url + "/status-callback",
             status_events=self.options.status_events,
         )
-        call = Call(self, plan, scenario, clips, self._teller(plan.sid))
-        self.calls[plan.sid] = call
-        return await call.run()
+        return await (await self._prepare(plan, scenario)).run()
 
-    def _teller(self, sid: str) -> Callable[[Happening], None] | None:
+    async def outcome(self, call_sid: str) -> CallOutcome:
+        """Wait for the end of a call that was placed by REST. Raises NotFound."""
+        task = self._placed.get(call_sid)
+        if task is None:
+            raise NotFound(f"no call {call_sid} was placed by REST")
+        return await asyncio.shield(task)
+
+    async def place(self, plan: Plan) -> Call:
+        """Begin a call to `callee`, as REST asks for it."""
+        call = await self._prepare(plan, self.callee)
+        self._placed[plan.sid] = asyncio.create_task(call.run())
+        return call
+
+    def deliver(self, message: Message) -> None:
+        """Take a text message; every live call of that number shows it."""
+        self.messages.append(message)
+        for call in self.calls.values():
+            call.text_arrives(message)
+
+    async def _prepare(self, plan: Plan, scenario: Scenario) -> Call:
+        clips = await self.voices.clips(scenario)
         tell = self._tell
-        return None if tell is None else lambda happening: tell(sid, happening)
+        call = Call(self, plan, scenario, clips)
+        call.timeline.listen(None if tell is None else lambda happening: tell(plan.sid, happening))
+        self.calls[plan.sid] = call
+        return call
+
+    async def _break_off(self) -> None:
+        for task in self._placed.values():
+            task.cancel()
+        await asyncio.gather(*self._placed.values(), return_exceptions=True)
