@@ -58,7 +58,7 @@ def play(rig: Rig, happened: list[on.Event | int]) -> None:
             rig.tell(step)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(steps)
 def test_any_order_of_events_is_survived_and_the_call_ends_at_most_once(happened: list[on.Event | int]) -> None:
     rig = Rig()
@@ -70,7 +70,7 @@ def test_any_order_of_events_is_survived_and_the_call_ends_at_most_once(happened
         assert (states.mind, states.voice) == (Mind.IDLE, Voice.SILENT)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(steps)
 def test_a_call_on_a_live_line_is_never_silent_for_good(happened: list[on.Event | int]) -> None:
     """However it comes to be so, an idle call has a timer that will do something about it."""
@@ -90,6 +90,7 @@ def test_a_call_on_a_live_line_is_never_silent_for_good(happened: list[on.Event 
         assert rig.call.states.line is Line.ENDED
 
 
+@settings(max_examples=100, deadline=None)
 @given(st.lists(events, max_size=40))
 def test_what_is_journalled_as_heard_was_generated(happened: list[on.Event]) -> None:
     rig = Rig().after_opening()

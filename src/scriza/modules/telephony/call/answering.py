@@ -1,0 +1,239 @@
+"""The agent's side of a call: it thinks, speaks, and keeps account of what was heard."""
+
+import msgspec
+
+from scriza.modules.telephony.call import commands as do
+from scriza.modules.telephony.call.commands import Timer
+from scriza.modules.telephony.call.core import Core
+from scriza.modules.telephony.call.memory import Answer, CallerTurn, Thought, Timing
+from scriza.modules.telephony.call.tables import Line, Mind, Signal, Voice
+from scriza.ports.agent import Exchange, HangUp, Reply, SendSms, SetOutcome, TransferTo
+from scriza.ports.telephony import CallUpdated, ReplyGenerated, UtteranceTranscribed
+
+
+class Answering(Core):
+    """From the caller's turn to the words that were heard of the answer."""
+
+    # ---- thinking ---------------------------------------------------------------------------------------------
+
+    def _answer_turn(self, turn: CallerTurn, *, again: bool = False) -> None:
+        """Journal the utterance and have it answered; `again` when the journal knows it already."""
+        self._afterwards = None
+        self._caller_has_spoken = True
+        number = self._next_turn - 1 if again else self._next_turn
+        self._next_turn = number + 1
+        said = turn.text or "pressed " + " ".join(turn.digits)
+        stage = self._conversation.stage if self._conversation else ""
+        if not again:
+            self._out.append(do.Journal(number, "user", said, stage, turn.confidence))
+            self._publish(UtteranceTranscribed(self._call_id, number, said, turn.confidence))
+        timing = Timing(turn.ended_at or self._now, turn.over_at, turn.words_at)
+        self._answer = Answer(number, self._asked(turn) or said, stage, timing)
+        speculated = self._thought
+        if self.states.mind is Mind.SPECULATING and speculated and speculated.utterance == self._asked(turn):
+            self._signal(Signal.COMMIT)
+            for clip, text in speculated.clips:
+                self._play(clip, text)
+            for act in speculated.acts:
+                self._do(act)
+            self._thought_may_be_complete()
+            return
+        if self.states.mind is Mind.SPECULATING:
+            self._signal(Signal.ABANDON)
+        self._think(turn, Signal.THINK)
+
+    def _asked(self, turn: CallerTurn) -> str:
+        return f"{self._unheard} {turn.text}".strip()
+
+    def _think(self, turn: CallerTurn, signal: Signal) -> None:
+        assert self._conversation is not None, "there is a plan before there are words"
+        self._thought = Thought(self._next_thought, self._asked(turn))
+        self._next_thought += 1
+        reply = Reply(
+            call_id=self._call_id,
+            turn=self._next_turn if signal is Signal.SPECULATE else self._next_turn - 1,
+            utterance=self._thought.utterance,
+            conversation=self._conversation,
+            confidence=turn.confidence,
+            digits=turn.digits,
+            speculative=signal is Signal.SPECULATE,
+        )
+        self._signal(signal)
+        self._out.append(do.Think(self._thought.number, reply))
+
+    def _is_current(self, thought: int) -> bool:
+        return self._thought is not None and self._thought.number == thought
+
+    def _clause(self, text: str) -> None:
+        assert self._thought is not None
+        clip = self._synthesise(text)
+        if self.states.mind is Mind.SPECULATING:
+            self._thought.clips.append((clip, text))
+        else:
+            self._play(clip, text)
+
+    def _act(self, act: HangUp | TransferTo | SendSms | SetOutcome) -> None:
+        assert self._thought is not None
+        if self.states.mind is Mind.SPECULATING:
+            self._thought.acts.append(act)
+        else:
+            self._do(act)
+
+    def _do(self, act: HangUp | TransferTo | SendSms | SetOutcome) -> None:
+        match act:
+            case HangUp():
+                self._afterwards = do.End(act.reason)
+            case TransferTo():
+                self._afterwards = do.End("transferred", then="transfer", transfer_to=act.to)
+            case SendSms():
+                self._out.append(do.SendText(act.text))
+            case SetOutcome():
+                self._outcome = act.outcome
+
+    def _thought_may_be_complete(self) -> None:
+        thought, answer = self._thought, self._answer
+        if self.states.mind is not Mind.THINKING or thought is None or thought.done is None or answer is None:
+            return
+        self._signal(Signal.THOUGHT)
+        self._thought = None
+        self._failures = 0
+        self._unheard = ""
+        done = thought.done
+        answer.conversation, answer.model, answer.tokens = done.conversation, done.model, done.usage.total_tokens
+        if done.conversation.stage != answer.stage:
+            answer.stage = done.conversation.stage
+            self._publish(CallUpdated(self._call_id, "in-progress", answer.stage))
+        self._conversation = done.conversation
+        if not answer.clauses and self._afterwards is None and self._plan:
+            self._speak(self._plan.lines.repair)
+        self._journal_reply(answer)
+
+    def _thought_failed(self) -> None:
+        speculative = self.states.mind is Mind.SPECULATING
+        self._signal(Signal.ABANDON)
+        if speculative or self._plan is None or self._answer is None:
+            return
+        self._failures += 1
+        if self._failures >= self._limits.failures:
+            self._close(self._plan.lines.farewell, "agent-failed")
+        elif not self._answer.clauses:
+            self._speak(self._plan.lines.trouble)
+
+    # ---- speaking ---------------------------------------------------------------------------------------------
+
+    def _say(self, line: str) -> None:
+        """Say a line that answers nothing: it is a turn of its own, without a user."""
+        self._account_for_answer()
+        self._answer = Answer(self._next_turn, "", self._conversation.stage if self._conversation else "")
+        self._next_turn += 1
+        if self._conversation and not self._conversation.opening:
+            self._conversation = msgspec.structs.replace(self._conversation, opening=line)
+        self._speak(line)
+        self._journal_reply(self._answer)
+
+    def _speak(self, text: str) -> None:
+        self._play(self._synthesise(text), text)
+
+    def _synthesise(self, text: str) -> int:
+        clip, self._next_clip = self._next_clip, self._next_clip + 1
+        self._out.append(do.Synthesise(clip, text))
+        timing = self._answer.timing if self._answer else None
+        if timing and not timing.clause_at and self.states.mind is Mind.THINKING:
+            timing.clause_at = self._now
+        return clip
+
+    def _play(self, clip: int, text: str) -> None:
+        assert self._answer is not None
+        self._answer.clauses.append(text)
+        self._answer.first_clip = self._answer.first_clip or clip
+        self._ledger.play(clip, self._answer.turn, text)
+        if self.states.voice is Voice.SILENT:
+            self._signal(Signal.SPEAK if self._contested_since is None else Signal.HOLD)
+        self._out.append(do.Play(clip))
+
+    def _timing_of(self, clip: int) -> Timing | None:
+        """The times of the answer whose first clip this is."""
+        answer = self._answer
+        return answer.timing if answer and answer.first_clip == clip else None
+
+    def _clip_started(self, clip: int) -> None:
+        self._cancel(Timer.OPENING)
+        if (timing := self._timing_of(clip)) and self._answer:
+            self.metrics.latencies.append(timing.latency(self._answer.turn, self._now))
+
+    def _clip_failed(self, clip: int) -> None:
+        self._ledger.failed(clip)
+        if self.states.line is not Line.OPEN or self._plan is None:
+            return
+        self._failures += 1
+        lines = self._plan.lines
+        if self._answer and self._answer.turn == 0:
+            self._close(lines.intro_timeout, "opening-failed")
+        elif self._failures >= self._limits.failures:
+            self._close(lines.farewell, "voice-failed")
+        elif self._answer:
+            self._speak(lines.trouble)
+
+    def _close(self, line: str, reason: str) -> None:
+        """Say the last words, which nobody interrupts; then the call ends."""
+        if self.states.line is not Line.OPEN:
+            return
+        self._account_for_answer()
+        if self.states.voice is not Voice.SILENT:
+            self._signal(Signal.INTERRUPT)
+        self._decided()
+        self._afterwards = do.End(reason)
+        self._signal(Signal.FINISH_CALL)
+        self._signal(Signal.CLOSE)
+        self._say(line)
+        self._set(Timer.PLAYOUT, self._now + self._limits.opening_on_wire)
+
+    def _end(self, ending: do.End, signal: Signal) -> None:
+        self._signal(signal)
+        for timer in sorted(self._timers):
+            self._cancel(timer)
+        self._out.append(msgspec.structs.replace(ending, outcome=self._outcome))
+
+    # ---- keeping account --------------------------------------------------------------------------------------
+
+    def _account_for_answer(self) -> None:
+        """The answer has been heard, or as much of it as ever will be: journal that, and correct the history."""
+        answer, self._answer = self._answer, None
+        if answer is None or self._conversation is None:
+            return
+        heard = self._ledger.heard(answer.turn)
+        self._ledger.forget(answer.turn)
+        if answer.utterance:
+            self._correct_history(answer, heard)
+        self._journal_reply(answer)
+        self._out.append(do.Journal(answer.turn, "heard", heard, answer.stage, conversation=self._conversation))
+        self._publish(
+            ReplyGenerated(self._call_id, answer.turn, answer.text, heard, answer.stage, answer.model, answer.tokens)
+        )
+
+    def _correct_history(self, answer: Answer, heard: str) -> None:
+        """What the caller did not hear was not said; an answer that nobody heard was not given."""
+        assert self._conversation is not None
+        exchanges = list(self._conversation.exchanges)
+        told = answer.conversation is not None and exchanges
+        last = exchanges.pop() if told else Exchange(answer.utterance)
+        if heard:
+            exchanges.append(msgspec.structs.replace(last, agent=heard))
+            self._unheard = ""
+        else:
+            self._unheard = answer.utterance
+        self._conversation = msgspec.structs.replace(self._conversation, exchanges=exchanges)
+
+    def _journal_reply(self, answer: Answer) -> None:
+        if not answer.journalled:
+            answer.journalled = True
+            self._out.append(
+                do.Journal(
+                    answer.turn,
+                    "reply",
+                    answer.text,
+                    answer.stage,
+                    tokens=answer.tokens,
+                    conversation=self._conversation,
+                )
+            )

@@ -1,0 +1,104 @@
+"""What the layers of the call machine share: the four states, what is remembered, and how commands are given."""
+
+from scriza.modules.telephony.call import commands as do
+from scriza.modules.telephony.call.commands import Command, Timer
+from scriza.modules.telephony.call.memory import Answer, CallerTurn, Thought
+from scriza.modules.telephony.call.tables import COUPLINGS, Mind, Signal, States, Voice
+from scriza.modules.telephony.call_log import JournaledCall
+from scriza.modules.telephony.playout import Ledger
+from scriza.modules.telephony.turns.barge_in import BargeInOptions
+from scriza.modules.telephony.turns.endpointing import Endpointer
+from scriza.modules.telephony.turns.limits import Limits
+from scriza.ports.agent import CallPlan, Conversation
+from scriza.ports.telephony import AudioSynthesized, CallMetrics, CallUpdated, ReplyGenerated, UtteranceTranscribed
+
+
+class Core:
+    """The ground that `Answering`, `Listening` and `Call` stand on, each on the one before."""
+
+    def __init__(
+        self, limits: Limits, barge_in: BargeInOptions, endpointer: Endpointer, *, speculate: bool = True
+    ) -> None:
+        self.states = States()
+        self.metrics = CallMetrics()
+        self._limits, self._barge_in, self._endpointer, self._speculate = limits, barge_in, endpointer, speculate
+        self._now = 0
+        self._out: list[Command] = []
+        self._timers: set[Timer] = set()
+        self._ledger = Ledger()
+
+        self._journal: JournaledCall | None = None
+        self._plan: CallPlan | None = None
+        self._conversation: Conversation | None = None
+        self._next_turn, self._next_clip, self._next_thought = 0, 1, 1
+
+        self._turn = CallerTurn()
+        self._thought: Thought | None = None
+        self._answer: Answer | None = None
+        self._owed = 0
+        """Finals that the recogniser has still to tell."""
+        self._contested_since: int | None = None
+        """Since when the caller speaks while the agent has the floor; none when that is decided."""
+        self._unheard = ""
+        """An utterance whose answer nobody heard: it is asked again together with what follows."""
+        self._afterwards: do.End | None = None
+        """What ends the call when everything has been heard."""
+        self._outcome = ""
+        self._caller_has_spoken = False
+        self._prompts = self._failures = self._mumbles = 0
+        self._inner_pauses: list[int] = []
+        self._levels: list[float] = []
+
+    @property
+    def turns(self) -> int:
+        """How many turns the call has had, on all its streams."""
+        return self._next_turn
+
+    @property
+    def _agent_has_the_floor(self) -> bool:
+        return self.states.mind is Mind.THINKING or self.states.voice in (Voice.SPEAKING, Voice.HOLDING)
+
+    def _decided(self) -> None:
+        self._contested_since = None
+        self._cancel(Timer.BARGE_IN)
+
+    @property
+    def _call_id(self) -> str:
+        return self._journal.call_id if self._journal else ""
+
+    def _publish(self, data: UtteranceTranscribed | ReplyGenerated | AudioSynthesized | CallUpdated) -> None:
+        self._out.append(do.Publish(data))
+
+    def _set(self, timer: Timer, at: int) -> None:
+        self._timers.add(timer)
+        self._out.append(do.SetTimer(timer, at))
+
+    def _cancel(self, timer: Timer) -> None:
+        if timer in self._timers:
+            self._timers.remove(timer)
+            self._out.append(do.CancelTimer(timer))
+
+    def _signal(self, signal: Signal) -> None:
+        """Move the machine that knows this signal, and those that are coupled to where it arrives."""
+        held = self.states.voice is Voice.HOLDING
+        entered = self.states.move(signal)
+        match signal:
+            case Signal.HEARD if held:
+                self._out.append(do.GoOn())
+            case Signal.ABANDON:
+                if self._thought:
+                    self._out.append(do.CancelThinking(self._thought.number))
+                    self._out += [do.Forget(clip) for clip, _ in self._thought.clips]
+                    self._thought = None
+            case Signal.HOLD:
+                self._out.append(do.Hold())
+            case Signal.GO_ON:
+                self._out.append(do.GoOn())
+            case Signal.INTERRUPT:
+                self._ledger.cleared()
+                self._out.append(do.Clear())
+            case _:
+                pass
+        for other, told in COUPLINGS.get(entered, {}).items():
+            if self.states.holds(other):
+                self._signal(told)

@@ -1,0 +1,204 @@
+"""The caller's side of a call: when a turn is over, and whose turn it is when both speak."""
+
+from typing import assert_never
+
+from scriza.modules.telephony.call import commands as do
+from scriza.modules.telephony.call import events as on
+from scriza.modules.telephony.call.answering import Answering
+from scriza.modules.telephony.call.commands import Timer
+from scriza.modules.telephony.call.memory import CallerTurn
+from scriza.modules.telephony.call.tables import Caller, Mind, Signal, Voice
+from scriza.modules.telephony.turns.barge_in import Evidence, Verdict, decide
+
+_MUMBLE_MS = 500
+"""Speech as long as this in which no word was understood is asked about."""
+
+
+class Listening(Answering):
+    """From voice activity and words to a turn that is taken."""
+
+    # ---- the caller speaks ------------------------------------------------------------------------------------
+
+    def _listen(self, event: on.FromTheCaller) -> None:
+        match event:
+            case on.SpeechStarted():
+                self._speech_started(event.level_dbfs)
+            case on.SpeechGoesOn():
+                self._speech_goes_on(event)
+            case on.SpeechEnded():
+                self._speech_ended(event)
+            case on.Words():
+                self._words(event)
+            case on.RecogniserFailed():
+                self._recogniser_failed()
+            case on.Digit():
+                self._digit(event.digit)
+            case _:
+                assert_never(event)
+
+    def _speech_started(self, level_dbfs: float) -> None:
+        if self.states.caller is Caller.SPEAKING:
+            return
+        if self.states.caller is Caller.PAUSED and not self._agent_has_the_floor:
+            self._inner_pauses.append(self._now - self._turn.ended_at)
+        self._cancel(Timer.END_OF_TURN)
+        self._turn.running_ms = 0
+        self._turn.level_dbfs = max(self._turn.level_dbfs, level_dbfs)
+        if self._agent_has_the_floor:
+            self._contest()
+        self._signal(Signal.SPEECH)
+
+    def _speech_goes_on(self, event: on.SpeechGoesOn) -> None:
+        if self.states.caller is not Caller.SPEAKING:
+            return
+        self._turn.running_ms = event.speech_ms
+        self._turn.level_dbfs = max(self._turn.level_dbfs, event.level_dbfs)
+        if self._contested_since is not None:
+            self._judge()
+        elif event.speech_ms >= self._limits.longest_turn:
+            self._transcribe(ended_at=self._now)
+            self._turn_over()
+
+    def _speech_ended(self, event: on.SpeechEnded) -> None:
+        if self.states.caller is not Caller.SPEAKING:
+            return
+        self._signal(Signal.PAUSE)
+        self._turn.speech_ms += event.speech_ms
+        self._turn.running_ms = 0
+        self._turn.level_dbfs = max(self._turn.level_dbfs, event.level_dbfs)
+        self._transcribe(ended_at=self._now - event.silence_ms)
+        self._await_end_of_turn()
+
+    def _transcribe(self, *, ended_at: int) -> None:
+        self._turn.ended_at = ended_at
+        self._owed += 1
+        self._out.append(do.Transcribe())
+
+    def _await_end_of_turn(self) -> None:
+        pause = self._turn.pause(understood=not self._owed, inner_pauses_ms=self._inner_pauses)
+        over_at = self._turn.ended_at + self._endpointer.silence_needed(pause)
+        self._set(Timer.END_OF_TURN, max(self._now, over_at))
+
+    def _words(self, event: on.Words) -> None:
+        if event.final:
+            self._owed = max(0, self._owed - 1)
+            self._turn.partial = ""
+            if event.text:
+                self._turn.segments.append(event.text)
+                self._turn.confidence = min(self._turn.confidence, event.confidence)
+        else:
+            self._turn.partial = event.text
+        if event.text and self._agent_has_the_floor:
+            self._contest()
+        if self._contested_since is not None:
+            self._judge()
+        elif event.final and not self._owed:
+            self._all_words_there()
+
+    def _recogniser_failed(self) -> None:
+        self._owed = 0
+        if self._contested_since is not None:
+            self._judge()
+        else:
+            self._all_words_there()
+
+    def _all_words_there(self) -> None:
+        self._turn.words_at = self._now
+        if self.states.caller is Caller.PAUSED:
+            self._await_end_of_turn()
+            if self._speculate and self.states.mind is Mind.IDLE and self._turn.text:
+                self._think(self._turn, Signal.SPECULATE)
+        elif self.states.caller is Caller.SILENT:
+            self._take_turn()
+
+    def _turn_over(self) -> None:
+        self._turn.over_at = self._now
+        self._cancel(Timer.END_OF_TURN)
+        self._signal(Signal.TURN_OVER)
+        if self._owed:
+            self._set(Timer.WORDS, self._now + self._limits.words)
+        elif self._contested_since is None:
+            self._take_turn()
+
+    def _digit(self, digit: str) -> None:
+        if self._agent_has_the_floor:
+            self._interrupt()
+        if digit == "#":
+            self._digits_over()
+            return
+        self._turn.digits += digit
+        self._set(Timer.DIGITS, self._now + self._limits.digits)
+
+    def _digits_over(self) -> None:
+        self._cancel(Timer.DIGITS)
+        self._turn.ended_at = self._turn.over_at = self._turn.words_at = self._now
+        if self._turn.digits and self.states.caller is Caller.SILENT and not self._owed:
+            self._take_turn()
+
+    # ---- whose turn is it? ------------------------------------------------------------------------------------
+
+    def _contest(self) -> None:
+        if self._contested_since is None:
+            self._contested_since = self._now
+            self._set(Timer.BARGE_IN, self._now + self._barge_in.overdue_ms)
+
+    def _judge(self, *, overdue: bool = False) -> None:
+        turn = self._turn
+        over = self.states.caller is not Caller.SPEAKING and not self._owed
+        evidence = Evidence(
+            text=turn.evidence,
+            final=over,
+            speech_ms=turn.speech_ms + turn.running_ms,
+            level_dbfs=turn.level_dbfs,
+            usual_level_dbfs=sum(self._levels) / len(self._levels) if self._levels else None,
+            asked=bool(self._answer and self._ledger.heard(self._answer.turn).endswith("?")),
+            overdue=overdue,
+        )
+        match decide(evidence, self._barge_in):
+            case Verdict.INTERRUPT:
+                self._interrupt()
+                if over:
+                    self._all_words_there()
+            case Verdict.GO_ON:
+                self._false_alarm()
+            case Verdict.WAIT:
+                pass
+
+    def _interrupt(self) -> None:
+        """The turn is the caller's: stop producing, keep what was heard."""
+        if self.states.voice is not Voice.SILENT:
+            self.metrics.barge_ins += 1
+        self._afterwards = None
+        self._account_for_answer()
+        self._decided()
+        if self.states.mind is not Mind.IDLE:
+            self._signal(Signal.ABANDON)
+        if self.states.voice is not Voice.SILENT:
+            self._signal(Signal.INTERRUPT)
+
+    def _false_alarm(self) -> None:
+        """Nothing was meant by it: the agent goes on where it stopped, and the sound is forgotten."""
+        self._decided()
+        self._cancel(Timer.END_OF_TURN)
+        self._turn = CallerTurn()
+        if self.states.caller is Caller.PAUSED:
+            self._signal(Signal.TURN_OVER)
+        if self.states.voice is Voice.HOLDING:
+            self.metrics.false_barge_ins += 1
+            self._signal(Signal.GO_ON)
+
+    def _take_turn(self) -> None:
+        """The caller's turn is over and understood, as far as it ever will be."""
+        turn, self._turn = self._turn, CallerTurn()
+        self._cancel(Timer.WORDS)
+        if turn.text or turn.digits:
+            self._mumbles = self._prompts = 0
+            if turn.text:
+                self._levels = [*self._levels[-4:], turn.level_dbfs]
+            self._answer_turn(turn)
+            return
+        if self.states.mind is Mind.SPECULATING:
+            self._signal(Signal.ABANDON)
+        if turn.speech_ms >= _MUMBLE_MS and self._mumbles < 2 and self.states.voice is Voice.SILENT and self._plan:
+            self._mumbles += 1
+            self._say(self._plan.lines.repair)
