@@ -361,7 +361,7 @@ class Call:
             gaps=[Gap(gap.at // SAMPLES_PER_MS, gap.length / SAMPLES_PER_MS) for gap in self.phone.gaps],
             messages=self.messages,
             unmet=[],
-            clock_lag_ms=self._exchange.clock.worst_lag * 1000,
+            clock_lag_ms=self.phone.worst_lag * 1000,
             wav=self.phone.wav(),
         )
         outcome.unmet = unmet(self.scenario.expect, outcome)

@@ -11,8 +11,8 @@ _SLOT_SECONDS = FRAME_SECONDS / _SLOTS
 class Ticking(Protocol):
     """Something with a 20 ms clock."""
 
-    def tick(self) -> None:
-        """Another frame's time has passed."""
+    def tick(self, lag: float) -> None:
+        """Another frame's time has passed, `lag` seconds ago."""
         ...
 
     def broken(self, error: Exception) -> None:
@@ -24,7 +24,7 @@ class FrameClock:
     """Ticks every member 50 times a second against one monotonic origin.
 
     Members are spread over ten phases of 2 ms, as calls begin at odd times. A late timer makes up for what it
-    missed, in order, so no clock ever drifts; `worst_lag` tells how late it has been, in seconds.
+    missed, in order, so no clock ever drifts.
     """
 
     def __init__(self) -> None:
@@ -33,7 +33,6 @@ class FrameClock:
         self._slots: list[list[Ticking]] = [[] for _ in range(_SLOTS)]
         self._next = 0
         self._timer: asyncio.TimerHandle | None = None
-        self.worst_lag = 0.0
 
     def join(self, member: Ticking) -> float:
         """From now on `member` is ticked; returns the loop time one frame before its first tick."""
@@ -74,11 +73,9 @@ class FrameClock:
         while (due := self._time(self._next)) <= now:
             slot = self._slots[self._next % _SLOTS]
             self._next += 1
-            if slot:
-                self.worst_lag = max(self.worst_lag, now - due)
             for member in tuple(slot):
                 try:
-                    member.tick()
+                    member.tick(now - due)
                 except Exception as error:  # its owner raises it; the others go on
                     slot.remove(member)
                     member.broken(error)

@@ -49,6 +49,8 @@ class Phone:
         self.timeline = Timeline(self.now_ms)
         self.uttered: list[tuple[Clip, int]] = []
         self.gaps: list[Underrun] = []
+        self.worst_lag = 0.0
+        """Seconds that the clock has been late, at worst, while a media stream was open."""
         self.over: asyncio.Future[None] = self._loop.create_future()
 
     @property
@@ -100,7 +102,7 @@ class Phone:
         tracks = (decode(bytes(self._said)), decode(bytes(self._heard)))
         return encode_wav(np.stack(tracks, axis=1), SAMPLE_RATE)
 
-    def tick(self) -> None:
+    def tick(self, lag: float) -> None:
         """Another 20 ms are over: they have been heard, and said."""
         start = self._frames * FRAME
         self._frames += 1
@@ -115,6 +117,7 @@ class Phone:
         if self._ears.hear(heard, start):
             self._tell_of_agent()
         if self._stream is not None and self._writer is not None:
+            self.worst_lag = max(self.worst_lag, lag)
             since_start = start - self._stream_began
             if since_start >= _MEDIA_STARTS_AFTER:
                 self._stream.send_audio(self._writer.media(since_start // SAMPLES_PER_MS, said))

@@ -106,7 +106,7 @@ class CallOutcome(msgspec.Struct):
     unmet: list[str]
     """The scenario's expectations that were not met, in words."""
     clock_lag_ms: float
-    """How late the simulator's own clock was at worst; gaps and latencies cannot be trusted much below it."""
+    """How late the simulator's own clock was at worst while media flowed; a gap no longer than this may be its own."""
     wav: bytes
 
     @property
