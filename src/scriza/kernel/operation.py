@@ -67,6 +67,13 @@ class Operation(msgspec.Struct, frozen=True):
     idempotent: bool
     summary: str
 
+    def bind(self, args: tuple[object, ...], kwargs: dict[str, object]) -> dict[str, Any]:
+        """The arguments of one call by their names. Raises TypeError, as a method of these arguments would."""
+        values = dict(zip(self.arguments, args, strict=False)) | kwargs
+        if len(args) + len(kwargs) != len(self.arguments) or values.keys() != set(self.arguments):
+            raise TypeError(f"{self.name} takes ({', '.join(self.arguments)})")
+        return values
+
 
 def operation(route: str, *, binary: str = "", timeout: float = 10.0, idempotent: bool = False) -> Callable[[F], F]:
     """Declare where a port's method is served: ``"POST /v1/turn"``, ``"GET /v1/models"`` or ``"WS /v1/stream"``."""

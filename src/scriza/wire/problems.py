@@ -45,7 +45,10 @@ def response(
     request: Request[Any, Any, Any], problem: Problem, headers: dict[str, str] | None = None
 ) -> Response[bytes]:
     """The problem as an HTTP answer."""
-    sent = {REQUEST_ID: problem.request_id, **(headers or {})}
+    sent = dict(headers or {})
+    if not current().request_id:
+        # Outside the edge's middleware, where unknown routes are answered, nobody else tells the id.
+        sent[REQUEST_ID] = problem.request_id
     if problem.retry_after is not None:
         sent["retry-after"] = str(problem.retry_after)
     if problem.status == HTTPStatus.UNAUTHORIZED:
@@ -54,7 +57,6 @@ def response(
 
 
 def _request_id(request: Request[Any, Any, Any]) -> str:
-    """Outside the edge's middleware, where unknown routes are answered, the id is not known yet."""
     return current().request_id or sane_id(header(request.scope["headers"], REQUEST_ID)) or new_id("req")
 
 

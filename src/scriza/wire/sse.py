@@ -1,28 +1,34 @@
-"""Server-sent events out of bytes, as the WHATWG's HTML standard, section 9.2.6, describes them."""
+"""Server-sent events out of bytes, as the HTML standard's section 9.2 describes them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 
-from scriza.kernel.errors import TooLarge
+from scriza.kernel.errors import UpstreamFailed
 
-LONGEST_EVENT = 4 * 1024 * 1024
+LONGEST_EVENT = 8 * 1024 * 1024
 """Bytes. A clip's audio comes in pieces, so that no event of ours is near it."""
 
 HEARTBEAT = b":\n\n"
-"""A comment: it tells that the sender still lives."""
+"""A comment: it tells that the sender lives, and nothing else."""
 
 
-async def events(chunks: AsyncIterator[bytes]) -> AsyncIterator[tuple[str, bytes]]:
-    """Each event's name and data. What has no data, comments among it, is skipped. Raises TooLarge."""
-    rest = b""
-    async for chunk in chunks:
-        rest = (rest + chunk).replace(b"\r\n", b"\n")
-        *whole, rest = rest.split(b"\n\n")
+class EventParser:
+    """Takes bytes as they come and gives whole events."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, chunk: bytes) -> Iterator[tuple[str, bytes]]:
+        """The name and data of each event that `chunk` completes; what has no data, as a comment, is skipped.
+
+        Raises UpstreamFailed for an event without an end.
+        """
+        *whole, self._rest = (self._rest + chunk).replace(b"\r\n", b"\n").split(b"\n\n")
         for text in whole:
             name, data = _parse(text)
             if data is not None:
                 yield name, data
-        if len(rest) > LONGEST_EVENT:
-            raise TooLarge("an event of the stream is too long")
+        if len(self._rest) > LONGEST_EVENT:
+            raise UpstreamFailed("an event of the stream is too long")
 
 
 def _parse(text: bytes) -> tuple[str, bytes | None]:

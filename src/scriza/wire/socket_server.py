@@ -1,4 +1,8 @@
-"""A duplex operation's server side: one WebSocket, the first message opens, blocks follow, items come back."""
+"""A duplex operation's server side: one WebSocket, whose first message opens, then blocks come and items go.
+
+An implementation that raises, and a client that sends what is not a message, end the socket with an `error` message and
+a close code of 4000 plus the problem's status.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -18,10 +22,10 @@ BLOCK_LIMIT = 1024 * 1024
 """Bytes of one message."""
 
 QUEUED_BLOCKS = 64
-"""Blocks that wait for a busy implementation before the client is made to wait."""
+"""Blocks that wait for a busy implementation before the socket is no longer read and the client has to wait."""
 
 
-class _Gone(Exception):
+class _Left(Exception):
     """The client has closed its socket."""
 
 
@@ -30,7 +34,7 @@ def socket_handler(operation: Operation, resolve: Callable[[], object], port: st
     duplex = _Duplex(operation, resolve)
 
     async def handle(socket: WebSocket[Any, Any, Any]) -> None:
-        await duplex.answer(socket)
+        await duplex.serve(socket)
 
     handle.__name__ = operation.name
     handle.__qualname__ = f"{port}.{operation.name}"
@@ -42,40 +46,35 @@ class _Duplex:
         self.operation = operation
         self.resolve = resolve
         opening = cast("type[msgspec.Struct]", operation.request)
-        self.opening: Blocks[msgspec.Struct] = Blocks(opening, End)
         self.opening_tag = tag(opening)
+        self.opening: Blocks[msgspec.Struct] = Blocks(opening, End)
         self.blocks: Blocks[msgspec.Struct] = Blocks(operation.blocks, End, operation.binary)
 
-    async def answer(self, socket: WebSocket[Any, Any, Any]) -> None:
+    async def serve(self, socket: WebSocket[Any, Any, Any]) -> None:
         await socket.accept()
         try:
-            await self._serve(socket)
-        except (_Gone, OSError):
-            return
-        except Exception as error:  # the outermost shell of this socket: it tells the client, and logs
-            await self._fail(socket, error)
-        else:
+            await self._exchange(socket)
             await socket.close(1000)
-
-    async def _fail(self, socket: WebSocket[Any, Any, Any], error: Exception) -> None:
-        problem = problems.told(error)
-        try:
-            await socket.send_data(encode(Failure.of(problem)).decode())
-            await socket.close(4000 + problem.status, problem.title)
-        except OSError:
+        except (_Left, OSError):
             return
+        except Exception as error:
+            # The outermost shell of this socket: `told` logs what is not for the client.
+            problem = problems.told(error)
+            try:
+                await socket.send_data(encode(Failure.of(problem)).decode())
+                await socket.close(4000 + problem.status, problem.title)
+            except OSError:
+                return
 
-    async def _serve(self, socket: WebSocket[Any, Any, Any]) -> None:
+    async def _exchange(self, socket: WebSocket[Any, Any, Any]) -> None:
         async with deadline(self.operation.timeout, "the opening"):
             message = await _receive(socket)
-        opening = self.opening.decode(message) if isinstance(message, str) else None
-        if opening is None or isinstance(opening, End):
-            raise BadInput(f'the first message is to be a text one, {{"type": "{self.opening_tag}", …}}')
+        opening = self.opening.decode(message) if isinstance(message, str) else End()
+        if isinstance(opening, End):
+            raise BadInput(f'the first message is a text one, {{"type": "{self.opening_tag}", …}}')
         queue: asyncio.Queue[msgspec.Struct] = asyncio.Queue(QUEUED_BLOCKS)
-        items = cast(
-            "AsyncIterator[msgspec.Struct]", getattr(self.resolve(), self.operation.name)(opening, _drain(queue))
-        )
         async with alongside(self._pump(socket, queue)):
+            items: AsyncIterator[msgspec.Struct] = getattr(self.resolve(), self.operation.name)(opening, _drain(queue))
             try:
                 async for item in items:
                     await socket.send_data(encode(item).decode())
@@ -84,14 +83,18 @@ class _Duplex:
 
     async def _pump(self, socket: WebSocket[Any, Any, Any], queue: asyncio.Queue[msgspec.Struct]) -> None:
         """Reads all the time, so that a client that leaves is noticed while the implementation is busy."""
-        while True:
-            await queue.put(self.blocks.decode(await _receive(socket)))
+        block: msgspec.Struct | None = None
+        while not isinstance(block, End):
+            block = self.blocks.decode(await _receive(socket))
+            await queue.put(block)
+        await _receive(socket)
+        raise BadInput("nothing follows `end`")
 
 
 async def _receive(socket: WebSocket[Any, Any, Any]) -> str | bytes:
     event = await socket.receive()
     if event["type"] == "websocket.disconnect":
-        raise _Gone
+        raise _Left
     binary = event.get("bytes")
     message = cast("str | bytes", binary if binary is not None else event.get("text"))
     if len(message) > BLOCK_LIMIT:

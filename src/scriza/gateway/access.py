@@ -1,0 +1,121 @@
+"""Who may pass: every route has exactly one access rule, as a Litestar guard of the router it is mounted on.
+
+`RequestMiddleware` finds out who asks, a rule decides. `unruled` finds the routes that nobody thought of.
+"""
+
+import hmac
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import structlog
+from litestar import Litestar, Router
+from litestar.connection import ASGIConnection
+from litestar.datastructures import Headers
+from litestar.handlers.base import BaseRouteHandler
+from litestar.routes import ASGIRoute, HTTPRoute, WebSocketRoute
+from litestar.types import ControllerRouterHandler
+
+from scriza.kernel.errors import Forbidden, ScrizaError, Unauthenticated
+from scriza.kernel.principal import Principal
+from scriza.wire.context import carried_principal
+
+log = structlog.get_logger()
+
+SERVICE = Principal(subject="service", scopes=frozenset({"*"}))
+"""Who holds a service token and speaks for nobody else."""
+
+
+class Authenticator(Protocol):
+    """Knows one kind of bearer credential."""
+
+    async def __call__(self, token: str, headers: Headers) -> Principal | None:
+        """Whose token it is; none when it is not of this kind or no longer good."""
+        ...
+
+
+class ServiceAccess:
+    """The tokens that other Scriza processes and scripts share: the one in force, and during a rotation the old one.
+
+    Whoever holds one may say for whom it asks, by `x-scriza-principal`.
+    """
+
+    def __init__(self, *tokens: str) -> None:
+        if not tokens or not all(tokens):
+            raise ValueError("an empty service token would open every door")
+        self._tokens = [token.encode() for token in tokens]
+
+    async def __call__(self, token: str, headers: Headers) -> Principal | None:
+        """Raises BadInput when the principal makes no sense."""
+        given = token.encode()
+        matches = [hmac.compare_digest(given, known) for known in self._tokens]
+        return (carried_principal(headers) or SERVICE) if any(matches) else None
+
+
+class AccessRule:
+    """Decides over one connection. As a guard it is called before the handler, and before a socket is accepted."""
+
+    async def __call__(self, connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+        """Raises Unauthenticated or Forbidden."""
+        raise NotImplementedError
+
+
+class Bearer(AccessRule):
+    """A bearer credential that an authenticator accepts and, if a scope is named, that carries it."""
+
+    def __init__(self, scope: str = "") -> None:
+        self._scope = scope
+
+    async def __call__(self, connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+        """Raises Unauthenticated or Forbidden, and logs it."""
+        principal, failure = connection.scope.get("user"), connection.scope.get("auth")
+        route = connection.scope.get("path_template", "")
+        if isinstance(failure, ScrizaError):
+            log.warning("access.unauthenticated", route=route, error=failure.slug)
+            raise failure
+        if not isinstance(principal, Principal):
+            log.warning("access.unauthenticated", route=route)
+            raise Unauthenticated("a bearer token is needed")
+        if self._scope and not principal.scopes & {self._scope, "*"}:
+            log.warning("access.forbidden", route=route, subject=principal.subject, scope=self._scope)
+            raise Forbidden(f"the scope {self._scope} is needed")
+
+
+class Open(AccessRule):
+    """Anybody may pass; `why` is for who reads the route table."""
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+
+    async def __call__(self, connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+        """Never refuses."""
+
+
+class OwnCheck(Open):
+    """The route checks its caller itself, by a signature or a token in its path, as `why` says."""
+
+
+def behind(rule: AccessRule, *handlers: ControllerRouterHandler) -> Router:
+    """Mount `handlers` behind an access rule."""
+    return Router(path="/", route_handlers=handlers, guards=[rule])
+
+
+def rules_of(handler: BaseRouteHandler) -> list[AccessRule]:
+    """The access rules that guard a handler."""
+    return [guard for guard in handler.resolve_guards() if isinstance(guard, AccessRule)]
+
+
+def unruled(app: Litestar) -> list[str]:
+    """Routes that do not have exactly one access rule, as ``GET /path``."""
+    return [name for name, handler in _handlers(app) if len(rules_of(handler)) != 1]
+
+
+def _handlers(app: Litestar) -> Iterator[tuple[str, BaseRouteHandler]]:
+    for route in app.routes:
+        match route:
+            case HTTPRoute():
+                for handler in route.route_handlers:
+                    yield f"{'|'.join(sorted(handler.http_methods))} {route.path}", handler
+            case WebSocketRoute():
+                yield f"WS {route.path}", route.route_handler
+            case ASGIRoute():
+                yield f"ASGI {route.path}", route.route_handler

@@ -1,0 +1,90 @@
+"""Every request has an id, a principal and, inside a call, the call's id; each answer tells the request's id."""
+
+from typing import cast
+
+import structlog
+from litestar import WebSocket
+from litestar.datastructures import Headers
+from litestar.enums import ScopeType
+from litestar.handlers.base import BaseRouteHandler
+from litestar.middleware import ASGIMiddleware
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from scriza.gateway.access import Authenticator, rules_of
+from scriza.kernel.errors import Problem, ScrizaError
+from scriza.kernel.principal import Principal, acting, current
+from scriza.wire import problems
+from scriza.wire.codec import encode
+from scriza.wire.context import CALL_ID, REQUEST_ID, sane_id
+
+
+class RequestMiddleware(ASGIMiddleware):
+    """Binds what `kernel.principal.current` tells, in log lines too, while the request or the socket is served.
+
+    An id that the caller sends is kept when it looks sane. The principal is the one of the first authenticator that
+    accepts the bearer token. A socket is authorised here, before its handshake; its frames pass by.
+    """
+
+    scopes = (ScopeType.HTTP, ScopeType.WEBSOCKET)
+
+    def __init__(self, *authenticators: Authenticator) -> None:
+        self._authenticators = authenticators
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+        """Serve the request within its context."""
+        headers = Headers.from_scope(scope)
+        ids = {"request_id": sane_id(headers.get(REQUEST_ID)), "call_id": sane_id(headers.get(CALL_ID))}
+        scope["user"] = scope["auth"] = principal = None
+        try:
+            scope["user"] = principal = await self._identify(headers)
+        except ScrizaError as error:
+            scope["auth"] = error
+        with acting(principal or Principal(), **ids) as context:
+            bound = {"request_id": context.request_id} | ({"call_id": context.call_id} if context.call_id else {})
+            with structlog.contextvars.bound_contextvars(**bound):
+                if scope["type"] == ScopeType.HTTP:
+                    await next_app(scope, receive, _telling(context.request_id, send))
+                elif await _may_open(scope, receive, send):
+                    # A media socket sends fifty frames a second: nothing stands between it and the server.
+                    await next_app(scope, receive, send)
+
+    async def _identify(self, headers: Headers) -> Principal | None:
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            return None
+        for authenticator in self._authenticators:
+            principal = await authenticator(token.strip(), headers)
+            if principal is not None:
+                return principal
+        return None
+
+
+async def _may_open(scope: Scope, receive: Receive, send: Send) -> bool:
+    """Asks the socket's access rules, so that a refusal is a problem: Litestar would answer a bare 403."""
+    handler = cast("BaseRouteHandler", scope["route_handler"])
+    try:
+        for rule in rules_of(handler):
+            await rule(WebSocket(scope, receive, send), handler)
+    except ScrizaError as error:
+        await _refuse(scope, receive, send, error.problem(current().request_id))
+        return False
+    return True
+
+
+def _telling(request_id: str, send: Send) -> Send:
+    async def tell(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message["headers"], (REQUEST_ID.encode(), request_id.encode())]
+        await send(message)
+
+    return tell
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send, problem: Problem) -> None:
+    await receive()
+    if "websocket.http.response" not in (scope.get("extensions") or {}):
+        await send({"type": "websocket.close", "code": 4000 + problem.status, "reason": problem.detail})
+        return
+    headers = [(b"content-type", problems.MEDIA_TYPE.encode()), (REQUEST_ID.encode(), problem.request_id.encode())]
+    await send({"type": "websocket.http.response.start", "status": problem.status, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": encode(problem), "more_body": False})

@@ -1,0 +1,79 @@
+"""Requests out of bodies and queries, decoded by msgspec and refused with where and why."""
+
+from collections.abc import Iterator
+from typing import Any, ClassVar, cast
+
+import msgspec
+from litestar.dto import AbstractDTO
+from litestar.dto.data_structures import DTOFieldDefinition
+from litestar.typing import FieldDefinition
+
+from scriza.kernel.errors import BadInput
+from scriza.kernel.operation import Operation
+from scriza.wire.codec import decode
+
+
+def converted(operation: Operation, values: dict[str, object]) -> msgspec.Struct:
+    """The operation's request out of a query's strings. Raises BadInput."""
+    try:
+        return msgspec.convert(values, cast("type[msgspec.Struct]", operation.request), strict=False)
+    except msgspec.ValidationError as error:
+        raise BadInput(f"query: {error}") from None
+
+
+class BodyDecoder(AbstractDTO[msgspec.Struct]):
+    """A body as the operation's request: JSON, or the bytes of its binary field with the other fields in the query.
+
+    As Litestar's "data transfer object", since that is who decodes bodies there; otherwise Litestar would convert
+    loosely, and take ``"5"`` for a number.
+    """
+
+    operation: ClassVar[Operation]
+    decoder: ClassVar[msgspec.json.Decoder[msgspec.Struct]]
+
+    def decode_bytes(self, value: bytes) -> msgspec.Struct:
+        """Raises BadInput."""
+        binary = self.operation.binary
+        media_type = self.asgi_connection.headers.get("content-type", "application/json").partition(";")[0].strip()
+        if not binary or media_type == "application/json" or media_type.endswith("+json"):
+            return decode(self.decoder, value, "body")
+        return converted(self.operation, {**self._queried(), binary: value})
+
+    def _queried(self) -> dict[str, object]:
+        told: dict[str, object] = {}
+        for field in msgspec.structs.fields(cast("type[msgspec.Struct]", self.operation.request)):
+            values = self.asgi_connection.query_params.getall(field.name, [])
+            if values:
+                is_list = isinstance(msgspec.inspect.type_info(field.type), msgspec.inspect.ListType)
+                told[field.name] = values if is_list else values[-1]
+        return told
+
+    @classmethod
+    def of_nothing(cls) -> msgspec.Struct:
+        """An empty body is never decoded by Litestar, and is never a request."""
+        raise BadInput("body: it is empty")
+
+    @classmethod
+    def create_for_field_definition(cls, *_: object, **__: object) -> None:
+        """Nothing is prepared: the class is made for one operation."""
+
+    @classmethod
+    def create_openapi_schema(cls, field_definition: FieldDefinition, handler_id: str, schema_creator: Any) -> Any:
+        """The schema of the Struct itself."""
+        return schema_creator.for_field_definition(field_definition)
+
+    @classmethod
+    def generate_field_definitions(cls, model_type: type[Any]) -> Iterator[DTOFieldDefinition]:  # type: ignore[override]  # none
+        """No field is treated in a way of its own."""
+        return iter(())
+
+    @classmethod
+    def detect_nested_field(cls, field_definition: FieldDefinition) -> bool:
+        """No field is."""
+        return False
+
+
+def body_decoder(operation: Operation) -> type[BodyDecoder]:
+    """The decoder of one operation's bodies."""
+    decoder: object = msgspec.json.Decoder(cast("type[msgspec.Struct]", operation.request))
+    return type(f"{operation.name}_body", (BodyDecoder,), {"operation": operation, "decoder": decoder})

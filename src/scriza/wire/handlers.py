@@ -1,0 +1,135 @@
+"""A unary or stream operation as a Litestar route handler.
+
+The handler's signature is made from the operation, since Litestar reads from it where arguments come from and what
+the OpenAPI page says.
+"""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Any, cast, get_args
+
+import msgspec
+from litestar import Response
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, RequestBody, Schema
+from litestar.openapi.spec import Operation as Documented
+from litestar.params import BodyKwarg, FromPath, QueryParameter
+from litestar.types import Method
+
+from scriza.kernel.errors import Problem
+from scriza.kernel.operation import Kind, Operation
+from scriza.wire import problems
+from scriza.wire.answers import StreamAnswer, UnaryAnswer
+from scriza.wire.bodies import body_decoder, converted
+from scriza.wire.codec import Events
+
+Resolve = Callable[[], object]
+"""Returns the implementation that answers one request."""
+
+JSON_LIMIT = 2 * 1024 * 1024
+BINARY_LIMIT = 64 * 1024 * 1024
+"""Bytes of a request's body; the second for operations that take audio. An implementation may allow less."""
+
+UNCOMPRESSED = "uncompressed"
+"""In a handler's `opt`: for `CompressionConfig(exclude_opt_key=…)`, since compression would hold events back."""
+
+_PROBLEM = partial(ResponseSpec, data_container=Problem, media_type=problems.MEDIA_TYPE, generate_examples=False)
+_REFUSALS = {
+    400: _PROBLEM(description="The request is not valid"),
+    401: _PROBLEM(description="A valid credential is needed"),
+    413: _PROBLEM(description="The request is too large"),
+    503: _PROBLEM(description="Not available now"),
+    504: _PROBLEM(description="It took too long"),
+}
+_CONSTRAINTS = ("gt", "ge", "lt", "le", "multiple_of", "pattern", "min_length", "max_length")
+
+
+@dataclass
+class _TakesRawBody(Documented):
+    """Documents the second form of a request whose binary field may be the body itself."""
+
+    def __post_init__(self) -> None:
+        raw = Schema(type=OpenAPIType.STRING, content_media_type="application/octet-stream")
+        cast("RequestBody", self.request_body).content["application/octet-stream"] = OpenAPIMediaType(schema=raw)
+
+
+def http_handler(operation: Operation, resolve: Resolve, port: str, heartbeat: float) -> HTTPRouteHandler:
+    """The route of a unary or stream operation."""
+    in_query = operation.request is not None and operation.verb == "GET"
+    body = body_decoder(operation) if operation.request is not None and not in_query else None
+    answer = _answers(operation, heartbeat)
+
+    async def handle(**values: object) -> Response[bytes]:
+        request: object = None
+        if body is not None:
+            request = values["data"] if values["data"] is not None else body.of_nothing()
+        elif in_query:
+            told = {name: value for name, value in values.items() if name not in operation.parameters}
+            request = converted(operation, told)
+        arguments = [values.get(name, request) for name in operation.arguments]
+        return answer(lambda: getattr(resolve(), operation.name)(*arguments))
+
+    handle.__name__ = operation.name
+    handle.__qualname__ = f"{port}.{operation.name}"
+    parameters = [*_path_parameters(operation), *(_query_parameters(operation) if in_query else [])]
+    if body is not None:
+        parameters.append(_parameter("data", Annotated[operation.request, BodyKwarg()], None))
+    reply = Response.__class_getitem__(operation.reply)  # type: ignore[attr-defined]  # a Generic has it
+    handle.__signature__ = inspect.Signature(parameters, return_annotation=reply)  # type: ignore[attr-defined]  # for Litestar
+    handle.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters} | {"return": reply}
+    return HTTPRouteHandler(
+        operation.path.replace("}", ":str}"),
+        http_method=cast("Method", operation.verb),
+        status_code=204 if operation.reply is type(None) else 200,
+        operation_id=f"{port}.{operation.name}",
+        operation_class=_TakesRawBody if operation.binary else Documented,
+        summary=operation.summary,
+        dto=body,
+        return_dto=None,
+        request_max_body_size=BINARY_LIMIT if operation.binary else JSON_LIMIT,
+        responses=_REFUSALS | _streamed(operation),
+        opt={UNCOMPRESSED: operation.kind is Kind.STREAM},
+    )(handle)
+
+
+def _answers(operation: Operation, heartbeat: float) -> Callable[[Callable[[], Any]], Response[bytes]]:
+    if operation.kind is Kind.UNARY:
+        return partial(UnaryAnswer, operation)
+    return partial(StreamAnswer, operation, Events(operation.reply), heartbeat)
+
+
+def _streamed(operation: Operation) -> dict[int, ResponseSpec]:
+    if operation.kind is Kind.UNARY:
+        return {}
+    told = "Server-sent events, named by the item's `type`; `error` with problem details ends a stream that failed"
+    return {
+        200: ResponseSpec(operation.reply, generate_examples=False, description=told, media_type="text/event-stream")
+    }
+
+
+def _parameter(name: str, annotation: object, default: object = inspect.Parameter.empty) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default)
+
+
+def _path_parameters(operation: Operation) -> list[inspect.Parameter]:
+    return [_parameter(name, FromPath[str]) for name in operation.parameters]
+
+
+def _query_parameters(operation: Operation) -> list[inspect.Parameter]:
+    """One for each of the request's fields, with the constraints of its `msgspec.Meta`."""
+    found = []
+    for field in msgspec.structs.fields(cast("type[msgspec.Struct]", operation.request)):
+        metas = [meta for meta in get_args(field.type) if isinstance(meta, msgspec.Meta)]
+        limits = {
+            name: getattr(meta, name) for meta in metas for name in _CONSTRAINTS if getattr(meta, name) is not None
+        }
+        default: object = inspect.Parameter.empty
+        if field.default_factory is not msgspec.NODEFAULT:
+            default = field.default_factory()
+        elif field.default is not msgspec.NODEFAULT:
+            default = field.default
+        found.append(_parameter(field.name, Annotated[field.type, QueryParameter(**limits)], default))
+    return found
