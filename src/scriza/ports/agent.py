@@ -92,7 +92,8 @@ class Reply(msgspec.Struct):
     confidence: float = 1.0
     digits: str = ""
     speculative: bool = False
-    """The turn may not be over yet: stop before any act with effects outside the conversation."""
+    """The turn may not be over yet: nothing with effects outside the conversation is done. Acts are told all the same;
+    telephony carries them out when the turn is sure."""
 
 
 class Clause(msgspec.Struct, tag="clause"):
@@ -147,5 +148,9 @@ class Agent(Protocol):
 
     @operation("POST /v1/reply", timeout=15)
     def reply(self, request: Reply) -> AsyncIterator[Clause | HangUp | TransferTo | SendSms | SetOutcome | ReplyDone]:
-        """Clauses and acts, as they are thought of; `ReplyDone` is the last."""
+        """Clauses and acts, as they are thought of; `ReplyDone` is the last.
+
+        Raises NotFound for a playbook that is not here, BadInput or TooLarge for what is no turn of a call, and what
+        the llm port raises.
+        """
         ...
