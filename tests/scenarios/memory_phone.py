@@ -22,10 +22,10 @@ class MemoryPhone:
         self._loop = asyncio.get_running_loop()
         self.started = self._loop.time()
         self._frames = 0
-        self._control: deque[str] = deque()
+        self.control: deque[str] = deque()
         self._wake = asyncio.Event()
         self._speaking_until = 0.0
-        self._plays_until = 0.0
+        self.plays_until = 0.0
         self._marks: dict[str, asyncio.TimerHandle] = {}
         self.closed = False
         self.played: list[tuple[float, float]] = []
@@ -43,8 +43,13 @@ class MemoryPhone:
         """Wait until the agent has spoken and is silent for 200 ms."""
         async with asyncio.timeout(limit_s):
             before = len(self.played)
-            while len(self.played) == before or self._plays_until + 0.2 > self._loop.time():
+            while len(self.played) == before or self.plays_until + 0.2 > self._loop.time():  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
+
+    async def agent_begins(self) -> None:
+        """Wait until the agent speaks."""
+        while not self.agent_speaks:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
 
     def press(self, digit: str) -> None:
         self._push({"event": "dtmf", "dtmf": {"track": "inbound_track", "digit": digit}})
@@ -63,7 +68,7 @@ class MemoryPhone:
 
     @property
     def agent_speaks(self) -> bool:
-        return self._plays_until > self._loop.time()
+        return self.plays_until > self._loop.time()
 
     # MediaSocket
 
@@ -71,8 +76,8 @@ class MemoryPhone:
         while True:
             if self.closed:
                 raise SocketClosed(1006)
-            if self._control:
-                return self._control.popleft()
+            if self.control:
+                return self.control.popleft()
             due = self.started + (self._frames + 1) * FRAME_MS / 1000
             if (wait := due - self._loop.time()) <= 0:
                 return self._frame()
@@ -89,20 +94,20 @@ class MemoryPhone:
         match message["event"]:
             case "media":
                 seconds = len(base64.b64decode(message["media"]["payload"])) / 8000
-                start = max(now, self._plays_until)
-                self._plays_until = start + seconds
+                start = max(now, self.plays_until)
+                self.plays_until = start + seconds
                 if self.played and abs(self.played[-1][1] - (start - self.started)) < 1e-9:
-                    self.played[-1] = (self.played[-1][0], self._plays_until - self.started)
+                    self.played[-1] = (self.played[-1][0], self.plays_until - self.started)
                 else:
-                    self.played.append((start - self.started, self._plays_until - self.started))
+                    self.played.append((start - self.started, self.plays_until - self.started))
             case "mark":
                 name = message["mark"]["name"]
-                self._marks[name] = self._loop.call_at(max(now, self._plays_until), self._echo, name)
+                self._marks[name] = self._loop.call_at(max(now, self.plays_until), self._echo, name)
             case "clear":
                 self.clears += 1
-                if self._plays_until > now:
+                if self.plays_until > now:
                     self.played[-1] = (self.played[-1][0], now - self.started)
-                self._plays_until = now
+                self.plays_until = now
                 for name, handle in list(self._marks.items()):
                     handle.cancel()
                     self._echo(name)
@@ -123,5 +128,5 @@ class MemoryPhone:
         self._push({"event": "mark", "mark": {"name": name}})
 
     def _push(self, message: dict[str, object]) -> None:
-        self._control.append(json.dumps(message))
+        self.control.append(json.dumps(message))
         self._wake.set()

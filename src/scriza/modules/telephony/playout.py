@@ -5,7 +5,7 @@ when everything before it has been played; together with the times of the words 
 heard. A mark that echoes after our own `clear` was thrown back, not played, and proves nothing. Pure.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from scriza.ports.tts import SpokenWord
 
@@ -14,10 +14,12 @@ from scriza.ports.tts import SpokenWord
 class _Clip:
     turn: int
     text: str
-    words: list[SpokenWord] = field(default_factory=list)
+    words: list[SpokenWord]
     heard_ms: int = 0
     whole: bool = False
     """Heard to its end."""
+    broken: bool = False
+    """It ended before its text did."""
     closed: bool = False
     """Nothing more of it will be sent, and what was sent is accounted for when no mark of it is outstanding."""
 
@@ -34,16 +36,21 @@ class Ledger:
 
     def __init__(self) -> None:
         self._clips: dict[int, _Clip] = {}
+        self._words: dict[int, list[SpokenWord]] = {}
+        """Of every clip that may be heard; they can come before it is certain that it will be."""
         self._outstanding: dict[str, _Mark] = {}
 
     def play(self, clip: int, turn: int, text: str) -> None:
         """The clip will be sent behind all others."""
-        self._clips[clip] = _Clip(turn, text)
+        self._clips[clip] = _Clip(turn, text, self._words.setdefault(clip, []))
 
     def timed(self, clip: int, words: list[SpokenWord]) -> None:
         """The next words of a clip, with their times."""
-        if known := self._clips.get(clip):
-            known.words.extend(words)
+        self._words.setdefault(clip, []).extend(words)
+
+    def dropped(self, clip: int) -> None:
+        """The clip will not be played."""
+        self._words.pop(clip, None)
 
     def sent(self, mark: str, clip: int, until_ms: int, *, last: bool) -> None:
         """A mark was sent behind the clip's first `until_ms` milliseconds."""
@@ -57,14 +64,14 @@ class Ledger:
             return False
         clip = self._clips[proof.clip]
         clip.heard_ms = max(clip.heard_ms, proof.until_ms)
-        clip.whole = clip.whole or proof.last
+        clip.whole = clip.whole or (proof.last and not clip.broken)
         clip.closed = clip.closed or proof.last
         return True
 
     def failed(self, clip: int) -> None:
         """No more of this clip will come; what was heard of it stays."""
         if known := self._clips.get(clip):
-            known.closed = True
+            known.broken = known.closed = True
 
     def cleared(self) -> None:
         """We sent `clear`: nothing more of what was sent will be heard, and late echoes prove nothing."""
@@ -94,7 +101,9 @@ class Ledger:
 
     def forget(self, turn: int) -> None:
         """A turn is over and journalled."""
-        self._clips = {number: clip for number, clip in self._clips.items() if clip.turn != turn}
+        for number in [number for number, clip in self._clips.items() if clip.turn == turn]:
+            del self._clips[number]
+            self._words.pop(number, None)
         self._outstanding = {name: mark for name, mark in self._outstanding.items() if mark.clip in self._clips}
 
     @staticmethod

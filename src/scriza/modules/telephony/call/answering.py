@@ -3,12 +3,13 @@
 import msgspec
 
 from scriza.modules.telephony.call import commands as do
+from scriza.modules.telephony.call import events as on
 from scriza.modules.telephony.call.commands import Timer
 from scriza.modules.telephony.call.core import Core
 from scriza.modules.telephony.call.memory import Answer, CallerTurn, Thought, Timing
 from scriza.modules.telephony.call.tables import Line, Mind, Signal, Voice
 from scriza.ports.agent import Exchange, HangUp, Reply, SendSms, SetOutcome, TransferTo
-from scriza.ports.telephony import CallUpdated, ReplyGenerated, UtteranceTranscribed
+from scriza.ports.telephony import AudioSynthesized, CallUpdated, ReplyGenerated, UtteranceTranscribed
 
 
 class Answering(Core):
@@ -147,6 +148,8 @@ class Answering(Core):
         self._answer.clauses.append(text)
         self._answer.first_clip = self._answer.first_clip or clip
         self._ledger.play(clip, self._answer.turn, text)
+        if early := self._told_early.pop(clip, None):
+            self._clip_complete(early) if isinstance(early, on.ClipComplete) else self._clip_failed(early)
         if self.states.voice is Voice.SILENT:
             self._signal(Signal.SPEAK if self._contested_since is None else Signal.HOLD)
         self._out.append(do.Play(clip))
@@ -161,8 +164,19 @@ class Answering(Core):
         if (timing := self._timing_of(clip)) and self._answer:
             self.metrics.latencies.append(timing.latency(self._answer.turn, self._now))
 
-    def _clip_failed(self, clip: int) -> None:
-        self._ledger.failed(clip)
+    def _clip_complete(self, made: on.ClipComplete) -> None:
+        """Tell of the clip, once it is clear that it is part of an answer."""
+        turn = self._ledger.turn_of(made.clip)
+        if turn is None:
+            self._told_early[made.clip] = made
+        else:
+            self._publish(AudioSynthesized(self._call_id, turn, made.clip, made.duration_ms, made.cache_hit))
+
+    def _clip_failed(self, failed: on.ClipFailed) -> None:
+        if self._ledger.turn_of(failed.clip) is None:
+            self._told_early[failed.clip] = failed
+            return
+        self._ledger.failed(failed.clip)
         if self.states.line is not Line.OPEN or self._plan is None:
             return
         self._failures += 1
@@ -178,14 +192,19 @@ class Answering(Core):
         """Say the last words, which nobody interrupts; then the call ends."""
         if self.states.line is not Line.OPEN:
             return
-        self._account_for_answer()
+        unanswered = self._answer is not None and not self._answer.clauses
+        if not unanswered:
+            self._account_for_answer()
         if self.states.voice is not Voice.SILENT:
             self._signal(Signal.INTERRUPT)
         self._decided()
         self._afterwards = do.End(reason)
         self._signal(Signal.FINISH_CALL)
         self._signal(Signal.CLOSE)
-        self._say(line)
+        if unanswered:
+            self._speak(line)
+        else:
+            self._say(line)
         self._set(Timer.PLAYOUT, self._now + self._limits.opening_on_wire)
 
     def _end(self, ending: do.End, signal: Signal) -> None:

@@ -2,6 +2,7 @@
 
 from scriza.modules.telephony.call import commands as do
 from scriza.modules.telephony.call.commands import Command, Timer
+from scriza.modules.telephony.call.events import ClipComplete, ClipFailed
 from scriza.modules.telephony.call.memory import Answer, CallerTurn, Thought
 from scriza.modules.telephony.call.tables import COUPLINGS, Mind, Signal, States, Voice
 from scriza.modules.telephony.call_log import JournaledCall
@@ -35,6 +36,8 @@ class Core:
         self._turn = CallerTurn()
         self._thought: Thought | None = None
         self._answer: Answer | None = None
+        self._told_early: dict[int, ClipComplete | ClipFailed] = {}
+        """How clips ended of which it was not yet certain that they would be played."""
         self._owed = 0
         """Finals that the recogniser has still to tell."""
         self._contested_since: int | None = None
@@ -88,7 +91,10 @@ class Core:
             case Signal.ABANDON:
                 if self._thought:
                     self._out.append(do.CancelThinking(self._thought.number))
-                    self._out += [do.Forget(clip) for clip, _ in self._thought.clips]
+                    for clip, _ in self._thought.clips:
+                        self._ledger.dropped(clip)
+                        self._out.append(do.Forget(clip))
+                    self._told_early.clear()
                     self._thought = None
             case Signal.HOLD:
                 self._out.append(do.Hold())

@@ -17,7 +17,6 @@ from scriza.modules.telephony.call.memory import CallerTurn
 from scriza.modules.telephony.call.tables import Caller, Line, Mind, Signal, Voice
 from scriza.modules.telephony.call_log import TERMINAL, JournaledCall
 from scriza.ports.agent import CallPlan
-from scriza.ports.telephony import AudioSynthesized
 
 WITHOUT_A_PLAN = "Sorry, we cannot take your call right now. Please try again later. Goodbye."
 
@@ -84,10 +83,9 @@ class Call(Listening):
             case on.MarkEchoed():
                 self._ledger.echoed(event.mark)
             case on.ClipComplete():
-                if (turn := self._ledger.turn_of(event.clip)) is not None:
-                    self._publish(AudioSynthesized(self._call_id, turn, event.clip, event.duration_ms, event.cache_hit))
+                self._clip_complete(event)
             case on.ClipFailed():
-                self._clip_failed(event.clip)
+                self._clip_failed(event)
             case on.TimerFired():
                 self._timer_fired(Timer(event.timer))
             case _:

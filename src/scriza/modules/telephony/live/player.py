@@ -26,8 +26,8 @@ class Pacing(msgspec.Struct, frozen=True):
     """A piece is sent when less than this is ahead of the phone."""
     piece: int = 60
     """Longest piece; lead and piece together are the most that is ever ahead."""
-    mark_every: int = 180
-    """A mark at the latest this far behind the one before; earlier where a word ends."""
+    mark_every: int = 200
+    """The most between two marks."""
 
 
 class Clip:
@@ -158,15 +158,24 @@ class Player:
         """Where the next piece ends, in ms: at a word's end if there is one in reach."""
         available_ms = -(-len(clip.audio) // BYTES_PER_MS)
         end_ms = min(self._position_ms + self._pacing.piece, available_ms)
-        word_end = 0
-        while clip.word_ends and clip.word_ends[0] <= end_ms:
-            word_end = clip.word_ends.popleft()
-        return word_end if word_end >= self._position_ms + 20 else end_ms
+        while clip.word_ends and clip.word_ends[0] < self._position_ms + 20:
+            clip.word_ends.popleft()
+        return clip.word_ends[0] if clip.word_ends and clip.word_ends[0] <= end_ms else end_ms
 
     def _mark(self, clip: Clip, end_ms: int, *, last: bool) -> str:
-        """The name of a mark to be sent behind this piece; empty for none."""
-        due = end_ms - self._marked_ms + self._pacing.piece > self._pacing.mark_every
-        if not (last or due):
+        """The name of a mark to be sent behind this piece; empty for none.
+
+        Marks stand where words end; inside a long word, and where nothing is known of the words, one stands as soon
+        as the next piece would bring the distance over the most allowed.
+        """
+        word_end = clip.word_ends[0] if clip.word_ends else None
+        distance = end_ms - self._marked_ms
+        if word_end == end_ms:
+            wanted = distance >= self._pacing.mark_every // 2
+        else:
+            word_in_reach = word_end is not None and word_end - self._marked_ms <= self._pacing.mark_every
+            wanted = not word_in_reach and distance + self._pacing.piece > self._pacing.mark_every
+        if not (last or wanted):
             return ""
         self._marked_ms = 0 if last else end_ms
         self._marks += 1

@@ -1,5 +1,7 @@
-"""One media stream of one call: what the socket, the ear, the agent and the clock tell goes into the machine, and
-what the machine commands is done. Everything that runs for the call runs in this session's task group.
+"""One media stream of one call, from its `start` to its end.
+
+What the socket, the ear, the agent and the clock tell goes into the machine, and what the machine commands is done.
+Everything that runs for the call runs in this session's task group.
 """
 
 import asyncio
@@ -183,7 +185,7 @@ class Session:
         """A status callback came for this call."""
         self.tell(status)
 
-    def _do(self, command: do.Command) -> None:  # noqa: C901 -- one line a command
+    def _do(self, command: do.Command) -> None:
         match command:
             case do.SetTimer():
                 self._cancel_timer(command.timer)
