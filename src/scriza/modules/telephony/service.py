@@ -1,0 +1,109 @@
+"""Telephony's port: what can be asked about calls, and the calls that nobody will end."""
+
+import base64
+import binascii
+from datetime import datetime, timedelta
+
+import msgspec
+import structlog
+
+from scriza.kernel.clock import WallClock, utc_now
+from scriza.kernel.errors import BadInput, NotFound
+from scriza.kernel.events import Topic, event
+from scriza.kernel.principal import current
+from scriza.modules.telephony.call_log import CallLog, CallReader, Ending, IdleCall, Place
+from scriza.ports.telephony import CallCompleted, CallMetrics, CallPage, CallQuery, CallRecord
+
+log = structlog.get_logger()
+
+LOST = "lost"
+"""The reason of a call whose session is gone without having ended it."""
+
+_BATCH = 100
+
+
+class TelephonyService:
+    """Implements Telephony for the workspace of the request."""
+
+    def __init__(self, reader: CallReader) -> None:
+        self._reader = reader
+
+    async def call(self, call_id: str) -> CallRecord:
+        """One call with its turns. Raises NotFound."""
+        record = await self._reader.record(current().principal.workspace, call_id)
+        if record is None:
+            raise NotFound("there is no such call")
+        return record
+
+    async def calls(self, query: CallQuery) -> CallPage:
+        """A page of calls, newest first. Raises BadInput for a cursor that no page has given."""
+        after = _read_cursor(query.cursor) if query.cursor else None
+        found = await self._reader.page(current().principal.workspace, query.limit + 1, after)
+        page = found[: query.limit]
+        more = len(found) > len(page)
+        return CallPage(data=page, next=_cursor(page[-1]) if more else "")
+
+
+async def recover(
+    calls: CallLog, reader: CallReader, *, idle_for: timedelta, clock: WallClock = utc_now, limit: int = 10_000
+) -> int:
+    """Close, with the reason `lost`, the calls that have not ended and to which nothing happened for `idle_for`.
+
+    Returns how many were closed. A call that goes on in another process in this very moment is left alone, and one
+    whose session is alive after all still gets its true reason from it.
+    """
+    since = clock() - idle_for
+    closed = 0
+    for _ in range(0, limit, _BATCH):
+        idle = await reader.idle(since, _BATCH)
+        ended = [await _close(calls, call, since, clock()) for call in idle]
+        closed += sum(ended)
+        if not any(ended):
+            break
+    if closed:
+        log.info("calls.recovered", closed=closed)
+    return closed
+
+
+async def _close(calls: CallLog, idle: IdleCall, since: datetime, now: datetime) -> bool:
+    call = idle.call
+    duration = max(0, round((idle.changed_at - call.started_at).total_seconds()))
+    ending = Ending(
+        call_id=call.call_id,
+        reason=LOST,
+        at=now,
+        duration_seconds=duration,
+        metrics=CallMetrics(turns=len(call.turns)),
+        idle_since=since,
+    )
+    completed = CallCompleted(
+        call_id=call.call_id,
+        status=call.status,
+        ended_reason=LOST,
+        outcome="",
+        duration_seconds=duration,
+        turns=len(call.turns),
+    )
+    told = event(
+        Topic.CALL_COMPLETED,
+        completed,
+        source="telephony",
+        subject=call.call_id,
+        key="",
+        time=now,
+        workspace=call.workspace,
+    )
+    return await calls.end(ending, told)
+
+
+def _cursor(last: CallRecord) -> str:
+    place = msgspec.json.encode(Place(last.started_at, last.call_id))
+    return base64.urlsafe_b64encode(place).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str) -> Place:
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        return msgspec.json.decode(base64.b64decode(padded, altchars=b"-_", validate=True), type=Place)
+    except (binascii.Error, ValueError, msgspec.DecodeError) as error:
+        raise BadInput("the cursor is not one that a page has given") from error

@@ -1,0 +1,237 @@
+"""Telephony's journal in the store.
+
+Every change of a call is one conditional update, in one transaction with the journal lines and events that belong to
+it. A transaction may be repeated although it was committed (its acknowledgement got lost), so each leaves the mark of
+the method call that made it (`touched_by`), and a repetition recognises its own mark.
+"""
+
+import contextlib
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+
+import msgspec
+
+from scriza.kernel.clock import WallClock, utc_now
+from scriza.kernel.errors import Conflict, NotFound
+from scriza.kernel.events import Event, Topic
+from scriza.kernel.ids import new_id
+from scriza.modules.telephony.call_log import Ending, Entry, IdleCall, JournaledCall, NewCall, Place, StatusReport
+from scriza.modules.telephony.documents import (
+    AlreadyThere,
+    Call,
+    CallEventLog,
+    Session,
+    existing_lines,
+    insert_lines,
+    journaled,
+    line_id,
+    read_call,
+    read_lines,
+    read_page,
+    record,
+    stored_metrics,
+    stored_turns,
+    update_call,
+)
+from scriza.modules.telephony.folding import fold, is_terminal, rank
+from scriza.ports.store import Store, UnitOfWork
+from scriza.ports.telephony import CallMetrics, CallRecord, TurnRecord
+
+Unit = UnitOfWork[Session]
+
+_COLLISIONS = 5
+
+
+class MongoCallLog:
+    """Implements CallLog and CallReader on the store."""
+
+    def __init__(self, store: Store[Session], clock: WallClock = utc_now) -> None:
+        self._store = store
+        self._clock = clock
+
+    async def open(self, call: NewCall, *events: Event) -> bool:
+        """See CallLog."""
+        mark = new_id("op")
+
+        async def work(unit: Unit) -> None:
+            await Call(
+                **msgspec.structs.asdict(call),
+                conversation_id=call.call_id,
+                changed_at=call.started_at,
+                metrics=stored_metrics(CallMetrics()),
+                touched_by=mark,
+            ).insert(session=unit.session)
+            await unit.publish(*events)
+
+        try:
+            await self._store.run(work)
+        except AlreadyThere:
+            return await self._bears(call.call_id, mark)
+        return True
+
+    async def report(self, report: StatusReport, *events: Event) -> bool:
+        """See CallLog."""
+        mark = new_id("op")
+        position = rank(report)
+        changes: dict[str, object] = {"status": report.status, "rank": position, "touched_by": mark}
+        if report.duration_seconds is not None:
+            changes |= {"duration_seconds": report.duration_seconds, "duration_confirmed": True}
+
+        async def work(unit: Unit) -> bool:
+            newer = {"call_id": report.call_id, "rank": {"$lt": position}}
+            if not await update_call(newer, {"$set": changes, "$max": {"changed_at": report.at}}, unit.session):
+                return False
+            closes = is_terminal(position) and await self._close_from_outside(unit, report)
+            await unit.publish(*(event for event in events if closes or event.type != Topic.CALL_COMPLETED))
+            return True
+
+        return await self._store.run(work) or await self._bears(report.call_id, mark)
+
+    async def _close_from_outside(self, unit: Unit, report: StatusReport) -> bool:
+        turns = fold(await read_lines(report.call_id, unit.session))
+        closing = {"closed_by": "carrier", "ended_reason": report.status, "turns": stored_turns(turns)}
+        if await update_call({"call_id": report.call_id, "closed_by": ""}, {"$set": closing}, unit.session):
+            return True
+        closed_so = {"call_id": report.call_id, "closed_by": "carrier"}
+        await update_call(closed_so, {"$set": {"ended_reason": report.status}}, unit.session)
+        return False
+
+    async def attach(self, call_id: str) -> JournaledCall:
+        """See CallLog."""
+        mark = new_id("op")
+
+        async def work(unit: Unit) -> None:
+            counted_once = {"call_id": call_id, "touched_by": {"$ne": mark}}
+            now = {"changed_at": self._clock()}
+            await update_call(
+                counted_once, {"$inc": {"attached": 1}, "$set": {"touched_by": mark}, "$max": now}, unit.session
+            )
+
+        await self._store.run(work)
+        call = await self.find(call_id)
+        if call is None:
+            raise NotFound("there is no such call")
+        return call
+
+    async def append(self, entries: Sequence[Entry], events: Sequence[Event]) -> None:
+        """See CallLog."""
+        lines = {line_id(entry): entry for entry in reversed(entries)}
+        for _ in range(_COLLISIONS):
+            in_order = list(reversed(lines.values()))
+            try:
+                await self._store.run(partial(_append, lines=in_order, events=events))
+            except AlreadyThere:
+                with self._store.errors():
+                    for known in await existing_lines(list(lines)):
+                        del lines[known]
+            else:
+                return
+        raise Conflict("others keep journalling the same lines")
+
+    async def end(self, ending: Ending, *events: Event) -> bool:
+        """See CallLog."""
+        mark = new_id("op")
+
+        async def work(unit: Unit) -> bool:
+            call = await read_call(ending.call_id, unit.session)
+            if call is None or call.closed_by == "session":
+                return False
+            turns = fold(await read_lines(ending.call_id, unit.session))
+            changes: dict[str, object] = {
+                "closed_by": "session" if ending.idle_since is None else "recovery",
+                "ended_reason": ending.reason,
+                "outcome": ending.outcome,
+                "then": ending.then,
+                "transfer_to": ending.transfer_to,
+                "metrics": stored_metrics(ending.metrics),
+                "turns": stored_turns(turns),
+                "touched_by": mark,
+            }
+            if not call.duration_confirmed:
+                changes["duration_seconds"] = ending.duration_seconds
+            update = {"$set": changes, "$max": {"changed_at": ending.at}}
+            live: dict[str, object] = {"call_id": ending.call_id, "closed_by": ""}
+            if ending.idle_since is not None:
+                live["changed_at"] = {"$lte": ending.idle_since}
+            if await update_call(live, update, unit.session):
+                await unit.publish(*events)
+                return True
+            if ending.idle_since is None:
+                closed_from_outside = {"call_id": ending.call_id, "closed_by": {"$in": ["carrier", "recovery"]}}
+                await update_call(
+                    closed_from_outside, {"$set": {**changes, "touched_by": call.touched_by}}, unit.session
+                )
+            return False
+
+        return await self._store.run(work) or await self._bears(ending.call_id, mark)
+
+    async def find(self, call_id: str) -> JournaledCall | None:
+        """See CallLog."""
+        with self._store.errors():
+            call = await read_call(call_id)
+            return None if call is None else journaled(call, await read_lines(call_id))
+
+    async def keep_event_log(self, call_id: str, part: int, log: bytes) -> None:
+        """See CallLog. Raises NotFound for an unknown call."""
+        with self._store.errors():
+            call = await read_call(call_id)
+            if call is None:
+                raise NotFound("there is no such call")
+            kept = CallEventLog(_id=f"{call_id}/{part}", workspace=call.workspace, call_id=call_id, part=part, log=log)
+            with contextlib.suppress(AlreadyThere):
+                await kept.insert()
+
+    async def record(self, workspace: str, call_id: str) -> CallRecord | None:
+        """See CallReader."""
+        with self._store.errors():
+            call = await Call.find_one({"call_id": call_id, "workspace": workspace})
+            if call is None:
+                return None
+            if call.closed_by:
+                return record(call, msgspec.convert(call.turns, list[TurnRecord]))
+            return record(call, fold(await read_lines(call_id)))
+
+    async def page(self, workspace: str, limit: int, after: Place | None) -> list[CallRecord]:
+        """See CallReader."""
+        with self._store.errors():
+            calls = await read_page(workspace, limit, after)
+        return [record(call, []) for call in calls]
+
+    async def idle(self, since: datetime, limit: int) -> list[IdleCall]:
+        """See CallReader."""
+        with self._store.errors():
+            calls = await Call.find({"closed_by": "", "changed_at": {"$lte": since}}).limit(limit).to_list()
+            return [IdleCall(journaled(call, await read_lines(call.call_id)), call.changed_at) for call in calls]
+
+    async def _bears(self, call_id: str, mark: str) -> bool:
+        """Whether the call's last change was this method's own, in a transaction whose end it did not learn."""
+        with self._store.errors():
+            return await Call.find_one({"call_id": call_id, "touched_by": mark}) is not None
+
+
+async def _append(unit: Unit, *, lines: Sequence[Entry], events: Sequence[Event]) -> None:
+    if lines:
+        call = await read_call(lines[0].call_id, unit.session)
+        if call is None:
+            raise NotFound("there is no such call")
+        await insert_lines(lines, call.workspace, unit.session)
+        changes = _followed(lines)
+        if call.closed_by:
+            changes["turns"] = stored_turns(fold(await read_lines(call.call_id, unit.session)))
+        tokens, latest = sum(entry.tokens for entry in lines), max(entry.at for entry in lines)
+        update = {"$set": changes, "$inc": {"tokens_used": tokens}, "$max": {"changed_at": latest}}
+        await update_call({"call_id": call.call_id}, update, unit.session)
+    await unit.publish(*events)
+
+
+def _followed(lines: Sequence[Entry]) -> dict[str, object]:
+    """What the call's record takes over from new lines."""
+    changes: dict[str, object] = {}
+    for entry in lines:
+        changes["stage"] = entry.stage
+        if entry.kind == "user":
+            changes |= {"last_transcript": entry.text, "confidence": entry.confidence}
+        else:
+            changes["last_reply"] = entry.text
+    return changes
