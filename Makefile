@@ -47,6 +47,7 @@ bench: $(VENV)/.installed-dev
 
 docs: $(VENV)/.installed-dev
 	$(BIN)/scriza config --markdown > docs/settings.md
+	$(BIN)/python -c 'from scriza.modules.telephony.call.diagram import page; print(page(), end="")' > docs/call-machine.md
 
 lock: $(VENV)/.uv
 	$(BIN)/uv lock --quiet --upgrade

@@ -13,6 +13,7 @@ from scriza.modules.telephony.call.machine import Call
 from scriza.modules.telephony.call.replay import read, replay
 from scriza.modules.telephony.call_log import NewCall
 from scriza.modules.telephony.live.session import Doors, Session, SessionOptions
+from scriza.modules.telephony.live.spare_lines import SpareLines
 from scriza.modules.telephony.turns.barge_in import BargeInOptions
 from scriza.modules.telephony.turns.fixed_silence import FixedSilence
 from scriza.modules.telephony.turns.limits import Limits
@@ -77,6 +78,7 @@ class World:
             vad=EnergyVad,
             endpointer=lambda: FixedSilence(600),
             clock=self.clock,
+            spare_lines=SpareLines(self.tts, 4_000),
         )
         return Session(doors, self.options, phone, "MZ1", journal)
 

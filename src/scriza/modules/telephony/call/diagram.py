@@ -9,6 +9,24 @@ from scriza.modules.telephony.call.tables import CALLER, COUPLINGS, LINE, MIND, 
 S = TypeVar("S", bound=Enum)
 
 
+_PAGE = """# The call machine
+
+Made from `modules/telephony/call/tables.py` by `make docs`; do not edit. A call is four small machines. What happens
+is read by `Call.receive` as a signal to one of them; where it arrives, the machines that are coupled to it are told.
+
+```mermaid
+{diagram}```
+
+## Couplings
+
+{couplings}"""
+
+
+def page() -> str:
+    """The page of the docs, in Markdown."""
+    return _PAGE.format(diagram=mermaid(), couplings=couplings())
+
+
 def mermaid() -> str:
     """One state diagram: the four machines side by side."""
     machines = [*_machine(LINE), *_machine(CALLER), *_machine(MIND), *_machine(VOICE)]

@@ -60,17 +60,6 @@ class Mouth:
         for task in list(self._making.values()):
             task.cancel()
 
-    async def prefetch(self, lines: tuple[str, ...]) -> None:
-        """Have the lines in the cache; a line that cannot be had is left to be tried again when it is needed."""
-        for line in lines:
-            try:
-                async with self._turns, asyncio.timeout(self._deadline):
-                    with acting(self._principal, call_id=self._call.call_id):
-                        async for _ in self._tts.stream_speak(self._request(line)):
-                            pass
-            except (ScrizaError, TimeoutError) as error:
-                _log.warning("telephony.line_not_prefetched", error=type(error).__name__)
-
     def _request(self, text: str) -> Speak:
         return Speak(
             text=text,

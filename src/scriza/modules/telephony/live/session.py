@@ -28,6 +28,7 @@ from scriza.modules.telephony.live.journal import JournalWriter
 from scriza.modules.telephony.live.mouth import Mouth
 from scriza.modules.telephony.live.player import Pacing, Player
 from scriza.modules.telephony.live.recogniser import Recogniser
+from scriza.modules.telephony.live.spare_lines import SpareLines
 from scriza.modules.telephony.live.thinker import Thinker
 from scriza.modules.telephony.media import Dtmf, Mark, Media, MediaSocket, Sequencer, SocketClosed, Stop, decode
 from scriza.modules.telephony.turns.barge_in import BargeInOptions
@@ -90,6 +91,7 @@ class Doors:
     vad: Callable[[], Vad]
     endpointer: Callable[[], Endpointer]
     clock: WallClock
+    spare_lines: SpareLines
 
 
 class Session:
@@ -181,10 +183,6 @@ class Session:
         for command in commands:
             self._do(command)
 
-    def carrier_says(self, status: on.CarrierStatus) -> None:
-        """A status callback came for this call."""
-        self.tell(status)
-
     def _do(self, command: do.Command) -> None:
         match command:
             case do.SetTimer():
@@ -215,7 +213,8 @@ class Session:
                 self._mouth.clear()
                 self._player.clear()
             case do.Prefetch():
-                self._background.append(self._tasks.create_task(self._mouth.prefetch(command.lines)))
+                fetching = self._doors.spare_lines.fetch(command.lines, self._mouth.voice, self._principal)
+                self._background.append(self._tasks.create_task(fetching))
             case do.SendText():
                 self._errand(self._send_text(command.text))
             case do.End():
