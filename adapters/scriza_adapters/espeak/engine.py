@@ -1,6 +1,6 @@
 """Scriza's side of espeak-ng: the engine behind the `tts` module, and a voice for simulated callers."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 import numpy as np
@@ -40,7 +40,9 @@ class EspeakEngine:
         voice = voices.voice_for(request.voice_id, request.locale)
         return f"{voice}/{manner.rate}/{manner.pitch}/{manner.intonation}"
 
-    async def synthesize(self, request: Speak, sample_rate: int) -> AsyncIterator[tuple[Samples, list[SpokenWord]]]:
+    async def synthesize(
+        self, request: Speak, sample_rate: int
+    ) -> AsyncGenerator[tuple[Samples, list[SpokenWord]], None]:
         """The next samples, with the words that end in them. Raises UpstreamFailed, DeadlineExceeded, Unavailable."""
         manner = voices.manner(request.tone)
         voice = voices.voice_for(request.voice_id, request.locale)

@@ -1,0 +1,110 @@
+"""Clips that have been made: the hot ones in memory, all of them as objects under ``tts-cache/``.
+
+An object holds the audio as it is sent; another beside it, the card, the words' times and the audio's digest. The
+card is written last, so that a clip without a card is not there yet.
+"""
+
+import asyncio
+import hashlib
+from collections import OrderedDict
+
+import msgspec
+import structlog
+
+from scriza.kernel.errors import NotFound, ScrizaError
+from scriza.modules.tts.clip import Clip, Form
+from scriza.ports.objects import Objects
+from scriza.ports.tts import SpokenWord
+
+_log = structlog.get_logger()
+
+_VERSION = 1
+"""Counts up when clips of an older one must not be served."""
+_LOOK_UP_S = 0.25
+"""Making a clip anew takes about as long; a slower store is not waited for."""
+_KEEP_S = 10.0
+_WORD_BYTES = 120
+"""What a word's times take in memory, about."""
+
+
+class _Card(msgspec.Struct):
+    digest: str
+    duration: float
+    words: list[SpokenWord]
+
+
+def clip_key(form: Form, *parts: str) -> str:
+    """The key of a clip's audio: content-addressed by all that decides how it sounds."""
+    digest = hashlib.sha256(msgspec.json.encode([_VERSION, form, *parts])).hexdigest()
+    return f"tts-cache/{digest[:2]}/{digest[2:]}.{form.extension}"
+
+
+class ClipCache:
+    """Keeps clips. `memory` bounds the bytes of the hot ones."""
+
+    def __init__(self, objects: Objects, memory: int = 32 * 1024 * 1024) -> None:
+        self._objects = objects
+        self._room = self._memory = memory
+        self._hot: OrderedDict[str, Clip] = OrderedDict()
+
+    async def find(self, key: str) -> Clip | None:
+        """The clip, or none: also when it cannot be read or is not what was kept."""
+        if (clip := self._hot.get(key)) is not None:
+            self._hot.move_to_end(key)
+            return clip
+        try:
+            async with asyncio.timeout(_LOOK_UP_S):
+                card = msgspec.json.decode((await self._objects.get(_card_key(key))).body, type=_Card)
+                audio = (await self._objects.get(key)).body
+        except NotFound:
+            return None
+        except (ScrizaError, msgspec.MsgspecError, TimeoutError) as error:
+            _log.warning("tts.cache_unreadable", key=key, error=type(error).__name__)
+            return None
+        if hashlib.sha256(audio).hexdigest() != card.digest:
+            _log.warning("tts.cache_corrupted", key=key)
+            return None
+        clip = Clip(audio, card.words, card.duration)
+        self.remember(key, clip)
+        return clip
+
+    def remember(self, key: str, clip: Clip) -> None:
+        """Keep the clip in memory, in the place of those that were not asked for lately."""
+        size = _size(clip)
+        if size > self._memory // 4 or key in self._hot:
+            return
+        self._hot[key] = clip
+        self._room -= size
+        while self._room < 0:
+            _, oldest = self._hot.popitem(last=False)
+            self._room += _size(oldest)
+
+    async def keep(self, key: str, clip: Clip, content_type: str) -> bool:
+        """Keep the clip as objects. False when the store failed, which costs no more than making it again."""
+        card = _Card(hashlib.sha256(clip.audio).hexdigest(), clip.duration, list(clip.words))
+        try:
+            async with asyncio.timeout(_KEEP_S):
+                await self._objects.put(key, clip.audio, content_type)
+                await self._objects.put(_card_key(key), msgspec.json.encode(card), "application/json")
+        except (ScrizaError, TimeoutError) as error:
+            _log.warning("tts.cache_unwritable", key=key, error=type(error).__name__)
+            return False
+        return True
+
+    async def ensure_kept(self, key: str, clip: Clip, content_type: str) -> bool:
+        """Keep a clip that may be only in memory, or has been removed from the store. False when the store failed."""
+        try:
+            async with asyncio.timeout(_KEEP_S):
+                if (await self._objects.get(key)).body == clip.audio:
+                    return True
+        except (ScrizaError, TimeoutError):
+            pass
+        return await self.keep(key, clip, content_type)
+
+
+def _card_key(key: str) -> str:
+    return key.rpartition(".")[0] + ".json"
+
+
+def _size(clip: Clip) -> int:
+    return len(clip.audio) + _WORD_BYTES * len(clip.words)

@@ -1,0 +1,153 @@
+"""What every store of objects promises: a directory, and S3 (moto's, or the one that SCRIZA_TEST_S3_URL names)."""
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+import pytest
+from litestar import Litestar
+
+from scriza.gateway.objects import objects_route
+from scriza.kernel.errors import BadInput, NotFound
+from scriza.ports.objects import Objects
+from scriza_adapters.objects_directory import DirectoryObjects
+from scriza_adapters.objects_s3 import S3Objects
+from tests.serving import serving
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture(scope="session")
+def s3_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    if real := os.environ.get("SCRIZA_TEST_S3_URL"):
+        yield f"{real.partition('?')[0].rstrip('/')}/{uuid4().hex}?{real.partition('?')[2]}"
+        return
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    endpoint = f"http://127.0.0.1:{port}"
+    log = (tmp_path_factory.mktemp("moto") / "log").open("wb")
+    server = subprocess.Popen(
+        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], stdout=log, stderr=log
+    )
+    try:
+        for _ in range(300):
+            try:
+                httpx.put(f"{endpoint}/scriza-test", timeout=5).raise_for_status()
+                break
+            except httpx.TransportError:
+                time.sleep(0.1)
+        yield f"s3://scriza-test/{uuid4().hex}?endpoint={endpoint}&region=us-east-1"
+    finally:
+        server.terminate()
+        server.wait(10)
+        log.close()
+
+
+@pytest.fixture(params=["directory", "s3"])
+async def objects(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Objects]:
+    if request.param == "s3":
+        if "SCRIZA_TEST_S3_URL" not in os.environ:
+            monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+            monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        store = S3Objects(request.getfixturevalue("s3_url"))
+        try:
+            yield store
+        finally:
+            await store.close()
+        return
+    directory = DirectoryObjects(tmp_path / "objects", url="", key="a secret")
+    async with serving(Litestar([objects_route(directory)])) as url:
+        yield DirectoryObjects(tmp_path / "objects", url=url, key="a secret")
+
+
+async def opened(url: str) -> httpx.Response:
+    async with httpx.AsyncClient() as client:
+        return await client.get(url)
+
+
+async def test_what_was_put_is_got_with_its_type(objects: Objects) -> None:
+    body = bytes(range(256)) * 100
+    await objects.put("tts-cache/ab/cd.ulaw", body, "audio/basic")
+    found = await objects.get("tts-cache/ab/cd.ulaw")
+    assert (found.body, found.content_type) == (body, "audio/basic")
+
+
+async def test_a_body_may_be_empty_and_hold_anything(objects: Objects) -> None:
+    await objects.put("empty", b"", "application/octet-stream")
+    assert (await objects.get("empty")).body == b""
+    await objects.put("lines", b"\n\r\n\x00", "text/plain; charset=utf-8")
+    found = await objects.get("lines")
+    assert (found.body, found.content_type) == (b"\n\r\n\x00", "text/plain; charset=utf-8")
+
+
+async def test_what_is_put_again_is_replaced(objects: Objects) -> None:
+    await objects.put("a/b", b"old and longer", "text/plain")
+    await objects.put("a/b", b"new", "audio/mpeg")
+    found = await objects.get("a/b")
+    assert (found.body, found.content_type) == (b"new", "audio/mpeg")
+
+
+async def test_what_is_not_there_is_not_found(objects: Objects) -> None:
+    with pytest.raises(NotFound):
+        await objects.get("no/such/thing")
+
+
+async def test_what_was_deleted_is_gone_and_deleting_it_again_is_fine(objects: Objects) -> None:
+    await objects.put("short/lived", b"x", "text/plain")
+    await objects.delete("short/lived")
+    await objects.delete("short/lived")
+    with pytest.raises(NotFound):
+        await objects.get("short/lived")
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["", "/etc/passwd", "../up", "a/../b", "a//b", "a/", "a/./b", ".hidden", "~temporary", "a b", "a\\b", "a\n", "é",
+     "a\x00", "a?b", "%2e%2e/a", "a" * 201, "/".join("a" * 17)],
+)  # fmt: skip
+async def test_a_key_that_is_none_is_refused_by_every_act(objects: Objects, key: str) -> None:
+    with pytest.raises(BadInput):
+        await objects.put(key, b"x", "text/plain")
+    with pytest.raises(BadInput):
+        await objects.get(key)
+    with pytest.raises(BadInput):
+        await objects.delete(key)
+    with pytest.raises(BadInput):
+        await objects.signed_url(key, HOUR)
+
+
+async def test_readers_never_see_a_part_of_what_is_being_replaced(objects: Objects) -> None:
+    await objects.put("busy", b"0" * 50_000, "text/plain")
+
+    async def write() -> None:
+        for digit in b"123456":
+            await objects.put("busy", bytes([digit]) * 50_000, "text/plain")
+
+    writers = asyncio.gather(write(), write())
+    while not writers.done():
+        body = (await objects.get("busy")).body
+        assert len(body) == 50_000
+        assert len(set(body)) == 1
+    await writers
+
+
+async def test_a_signed_url_opens_the_object_to_anybody(objects: Objects) -> None:
+    await objects.put("clips/hello.mp3", b"sound", "audio/mpeg")
+    answer = await opened(await objects.signed_url("clips/hello.mp3", HOUR))
+    assert (answer.status_code, answer.content, answer.headers["content-type"]) == (200, b"sound", "audio/mpeg")
+
+
+async def test_a_signed_url_of_nothing_finds_nothing(objects: Objects) -> None:
+    answer = await opened(await objects.signed_url("clips/none.mp3", HOUR))
+    assert answer.status_code == 404

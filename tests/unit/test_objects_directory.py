@@ -1,0 +1,119 @@
+"""What is particular to objects in a directory: signed URLs, and what is left on the disk."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from litestar import Litestar
+from litestar.testing import TestClient
+
+from scriza.gateway.objects import objects_route
+from scriza.kernel.errors import Forbidden, NotFound, Unavailable
+from scriza_adapters.objects_directory import DirectoryObjects
+
+NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def objects(tmp_path: Path, clock: Clock) -> DirectoryObjects:
+    return DirectoryObjects(tmp_path / "o", url="http://here.local/", key="secret", clock=clock)
+
+
+@pytest.fixture
+def client(objects: DirectoryObjects) -> Iterator[TestClient[Litestar]]:
+    with TestClient(Litestar([objects_route(objects)]), base_url="http://here.local") as client:
+        yield client
+
+
+async def test_a_url_opens_until_it_expires(
+    objects: DirectoryObjects, client: TestClient[Litestar], clock: Clock
+) -> None:
+    await objects.put("a/b.mp3", b"sound", "audio/mpeg")
+    url = await objects.signed_url("a/b.mp3", timedelta(seconds=60))
+    clock.now = NOON + timedelta(seconds=59)
+    answer = client.get(url)
+    assert (answer.status_code, answer.content) == (200, b"sound")
+    assert answer.headers["content-type"] == "audio/mpeg"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    clock.now = NOON + timedelta(seconds=60)
+    answer = client.get(url)
+    assert answer.status_code == 403
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    ("part", "other"),
+    [
+        ("a/b.mp3", "a/c.mp3"),
+        ("expires=1893499260", "expires=1993499260"),
+        ("expires=1893499260", "expires=01893499260"),
+        ("expires=1893499260", "expires=%C2%B2"),
+        ("signature=", "signature=0"),
+        ("signature=", "signature=%00%ff&x="),
+        ("&signature=", "&other="),
+        ("expires=1893499260&", ""),
+    ],
+)
+async def test_a_url_that_was_changed_opens_nothing(
+    objects: DirectoryObjects, client: TestClient[Litestar], part: str, other: str
+) -> None:
+    await objects.put("a/b.mp3", b"sound", "audio/mpeg")
+    await objects.put("a/c.mp3", b"other", "audio/mpeg")
+    url = await objects.signed_url("a/b.mp3", timedelta(seconds=60))
+    assert part in url
+    assert client.get(url.replace(part, other)).status_code == 403
+
+
+@pytest.mark.parametrize("path", ["%2e%2e/secret", "a/%2e%2e/%2e%2e/secret", "/etc/passwd", "a%00", "%ff"])
+async def test_no_path_leads_out_of_the_directory(
+    objects: DirectoryObjects, client: TestClient[Litestar], tmp_path: Path, path: str
+) -> None:
+    await objects.put("a/b", b"x", "text/plain")
+    (tmp_path / "secret").write_text("text/plain\nsecret")
+    answer = client.get(f"/objects/{path}", params={"expires": "1893499260", "signature": "0" * 64})
+    assert answer.status_code in (400, 403, 404)
+    assert "secret" not in answer.text
+
+
+async def test_another_key_signs_nothing_here(objects: DirectoryObjects, tmp_path: Path, clock: Clock) -> None:
+    await objects.put("a", b"x", "text/plain")
+    stranger = DirectoryObjects(tmp_path / "o", url="http://here.local", key="another secret", clock=clock)
+    _, _, query = (await stranger.signed_url("a", timedelta(hours=1))).partition("?")
+    fields = dict(pair.split("=") for pair in query.split("&"))
+    with pytest.raises(Forbidden):
+        await objects.open("a", fields["expires"], fields["signature"])
+
+
+async def test_nothing_but_the_objects_stays_on_the_disk(objects: DirectoryObjects, tmp_path: Path) -> None:
+    for _ in range(3):
+        await objects.put("a/b/c", b"x", "text/plain")
+    assert [path.name for path in (tmp_path / "o").rglob("*") if path.is_file()] == ["c"]
+
+
+async def test_a_directory_of_objects_is_no_object(objects: DirectoryObjects) -> None:
+    await objects.put("a/b", b"x", "text/plain")
+    with pytest.raises(NotFound):
+        await objects.get("a")
+    with pytest.raises(NotFound):
+        await objects.get("a/b/c")
+
+
+async def test_a_disk_that_refuses_is_said_plainly(tmp_path: Path) -> None:
+    (tmp_path / "o").write_text("a file where the directory should be")
+    objects = DirectoryObjects(tmp_path / "o", url="http://here.local", key="secret")
+    with pytest.raises(Unavailable):
+        await objects.put("a/b", b"x", "text/plain")

@@ -1,0 +1,321 @@
+"""Speech: cache, fallback and metering, as they show at the door."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from scriza.kernel.errors import BadInput, NotFound, RateLimited, TooLarge, Unavailable, UpstreamFailed
+from scriza.kernel.principal import Principal, acting
+from scriza.modules.tts.cache import ClipCache
+from scriza.modules.tts.clip import Clip
+from scriza.modules.tts.service import TtsService
+from scriza.ports.objects import StoredObject
+from scriza.ports.tts import Speak, SpokenAudio, SpokenDone
+from scriza.ports.usage import TtsUsed
+from scriza_adapters.objects_directory import DirectoryObjects
+from tests.standins.publisher import Told
+from tests.standins.speech_engine import ToneEngine
+from tests.virtual_time import run_virtual
+from tests.waiting import eventually
+
+CLIP = Speak("one two three", format="mulaw")
+NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
+
+
+class Nowhere:
+    """Objects that cannot be kept or read; counts how often it is asked."""
+
+    def __init__(self, failure: type[Exception] = Unavailable) -> None:
+        self.failure = failure
+        self.asked = 0
+
+    async def put(self, key: str, body: bytes, content_type: str) -> None:
+        raise self.failure
+
+    async def get(self, key: str) -> StoredObject:
+        self.asked += 1
+        raise self.failure
+
+    async def delete(self, key: str) -> None:
+        raise self.failure
+
+    async def signed_url(self, key: str, expires_in: timedelta) -> str:
+        raise self.failure
+
+
+@pytest.fixture
+def objects(tmp_path: Path) -> DirectoryObjects:
+    return DirectoryObjects(tmp_path, url="http://here", key="secret")
+
+
+@pytest.fixture
+def told() -> Told:
+    return Told()
+
+
+@pytest.fixture
+async def service(objects: DirectoryObjects, told: Told) -> AsyncIterator[Callable[..., TtsService]]:
+    made: list[TtsService] = []
+
+    def make(*engines: ToneEngine) -> TtsService:
+        made.append(TtsService(engines, objects, told, clock=lambda: NOON))
+        return made[-1]
+
+    yield make
+    for each in made:
+        await each.close()
+
+
+Make = Callable[..., TtsService]
+
+
+async def kept(tmp_path: Path) -> list[Path]:
+    """The files of a clip; it is kept after it was served."""
+
+    def files() -> list[Path]:
+        return sorted(path for path in tmp_path.rglob("*.*") if path.is_file())
+
+    await eventually(lambda: len(files()) == 2)
+    return files()
+
+
+def used(told: Told) -> list[TtsUsed]:
+    return [msgspec.json.decode(event.data, type=TtsUsed) for event in told.events]
+
+
+async def test_a_clip_outlives_the_process_with_its_words(service: Make, tmp_path: Path) -> None:
+    first = ToneEngine()
+    before = [part async for part in service(first).stream_speak(CLIP)]
+    await kept(tmp_path)
+    second = ToneEngine()
+    after = [part async for part in service(second).stream_speak(CLIP)]
+    assert second.asked == []
+    assert b"".join(part.payload for part in after if isinstance(part, SpokenAudio)) == b"".join(
+        part.payload for part in before if isinstance(part, SpokenAudio)
+    )
+    assert after[-1] == SpokenDone(0.3, 13, cache_hit=True)
+
+
+@pytest.mark.parametrize("damage", [b"", b"text/plain\nother", b"audio/basic\n" + b"\xff" * 2400, b"\x00"])
+@pytest.mark.parametrize("which", [".json", ".ulaw"])
+async def test_a_damaged_clip_is_noticed_and_made_again(
+    service: Make, tmp_path: Path, which: str, damage: bytes
+) -> None:
+    await service(ToneEngine()).speak(CLIP)
+    for path in await kept(tmp_path):
+        if path.suffix == which:
+            path.write_bytes(damage)
+    repaired = service(engine := ToneEngine())
+    assert not (await repaired.speak(CLIP)).cache_hit
+    assert len(engine.asked) == 1
+    assert (await repaired.speak(CLIP)).cache_hit
+
+
+async def test_a_hot_clip_asks_the_store_nothing() -> None:
+    store = Nowhere(NotFound)
+    speech = TtsService([ToneEngine()], store, Told())
+    await speech.speak(CLIP)
+    asked = store.asked
+    assert (await speech.speak(CLIP)).cache_hit
+    assert store.asked == asked
+    await speech.close()
+
+
+async def test_memory_keeps_the_clips_that_were_asked_for_lately() -> None:
+    cache = ClipCache(Nowhere(NotFound), memory=1000)
+    clips = {key: Clip(bytes(200), [], 0.025) for key in "abcde"}
+    for key in "abcd":
+        cache.remember(key, clips[key])
+    assert await cache.find("a") is clips["a"]
+    cache.remember("e", clips["e"])
+    cache.remember("f", Clip(bytes(250), [], 0.03))
+    assert [key for key in "abcdef" if await cache.find(key)] == ["a", "d", "e", "f"]
+    cache.remember("giant", Clip(bytes(900), [], 0.1))
+    assert await cache.find("giant") is None
+
+
+async def test_a_store_that_is_down_costs_the_cache_and_nothing_else() -> None:
+    speech = TtsService([ToneEngine()], Nowhere(), Told())
+    assert (await speech.speak(CLIP)).duration == 0.3
+    with pytest.raises(Unavailable, match="inline"):
+        await speech.speak(Speak("one two three", format="mulaw", delivery="url"))
+    await speech.close()
+
+
+async def test_a_url_is_given_even_when_the_clip_was_removed_from_the_store(
+    service: Make, objects: DirectoryObjects, tmp_path: Path
+) -> None:
+    speech = service(ToneEngine())
+    await speech.speak(CLIP)
+    for path in await kept(tmp_path):
+        path.unlink()
+    clip = await speech.speak(Speak(CLIP.text, format="mulaw", delivery="url"))
+    assert clip.cache_hit
+    assert len(await kept(tmp_path)) == 2
+
+
+async def test_workspaces_share_no_clips(service: Make) -> None:
+    speech = service(engine := ToneEngine())
+    for workspace in ("a", "b", "a"):
+        with acting(Principal(workspace=workspace)):
+            await speech.speak(CLIP)
+    assert len(engine.asked) == 2
+
+
+async def test_when_the_first_engine_fails_the_next_one_speaks_in_a_voice_of_its_own(service: Make) -> None:
+    broken, spare = ToneEngine("broken", fail_after=0), ToneEngine("spare")
+    clip = await service(broken, spare).speak(Speak("one two", voice_id="the broken one's", format="mulaw"))
+    assert clip.duration == 0.2
+    assert [request.voice_id for request in (broken.asked + spare.asked)] == ["the broken one's", ""]
+
+
+async def test_an_engine_that_has_just_failed_is_left_alone_while_another_can_speak(service: Make) -> None:
+    broken, spare = ToneEngine("broken", fail_after=0), ToneEngine("spare")
+    speech = service(broken, spare)
+    for number in range(3):
+        await speech.speak(Speak(f"number {number}"))
+    assert (len(broken.asked), len(spare.asked)) == (1, 3)
+
+
+async def test_an_engine_that_is_left_alone_is_still_heard_from_the_cache(service: Make) -> None:
+    first, spare = ToneEngine("first"), ToneEngine("spare")
+    speech = service(first, spare)
+    await speech.speak(CLIP)
+    first.fail_after = 0
+    await speech.speak(Speak("another text"))
+    assert (await speech.speak(CLIP)).cache_hit
+    assert len(spare.asked) == 1
+
+
+async def test_an_engine_that_refuses_a_text_is_asked_for_the_next_one(service: Make) -> None:
+    picky, spare = ToneEngine("picky", fail_after=0, failure=BadInput("no such voice")), ToneEngine("spare")
+    speech = service(picky, spare)
+    for number in range(2):
+        await speech.speak(Speak(f"number {number}"))
+    assert (len(picky.asked), len(spare.asked)) == (2, 2)
+
+
+async def test_after_the_first_audio_no_other_engine_takes_over(service: Make) -> None:
+    broken, spare = ToneEngine("broken", fail_after=1), ToneEngine("spare")
+    parts = service(broken, spare).stream_speak(CLIP)
+    await anext(parts)
+    await anext(parts)
+    with pytest.raises(UpstreamFailed):
+        await anext(parts)
+    assert spare.asked == []
+
+
+@pytest.mark.parametrize(
+    ("failure", "told_as"),
+    [(RateLimited("429", retry_after=7), UpstreamFailed), (BadInput("no such voice"), BadInput)],
+)
+async def test_the_last_engines_failure_is_told(service: Make, failure: Exception, told_as: type[Exception]) -> None:
+    with pytest.raises(told_as, match=r"429|no such voice"):
+        await service(ToneEngine(fail_after=0, failure=failure)).speak(CLIP)
+
+
+@pytest.mark.parametrize("stall_after", [0, 2])
+def test_an_engine_that_stalls_is_given_up(stall_after: int) -> None:
+    async def stalled() -> float:
+        speech = TtsService([engine := ToneEngine(stall_after=stall_after)], Nowhere(NotFound), Told())
+        with pytest.raises(UpstreamFailed, match="too long"):
+            await speech.speak(CLIP)
+        assert engine.closed == 1
+        await speech.close()
+        return asyncio.get_running_loop().time()
+
+    assert run_virtual(stalled()) <= 6
+
+
+def test_a_stalled_engine_is_replaced_before_a_caller_would_hang_up() -> None:
+    async def replaced() -> float:
+        engines = [ToneEngine("stalled", stall_after=0), ToneEngine("spare")]
+        speech = TtsService(engines, Nowhere(NotFound), Told())
+        async with aclosing(speech.stream_speak(CLIP)) as parts:
+            await anext(parts)
+            heard_at = asyncio.get_running_loop().time()
+        await speech.close()
+        return heard_at
+
+    assert run_virtual(replaced()) <= 6
+
+
+async def test_a_text_that_would_sound_for_hours_is_broken_off(service: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scriza.modules.tts.flight.LONGEST_CLIP_S", 1)
+    with pytest.raises(TooLarge, match="longer than 1 seconds"):
+        await service(ToneEngine()).speak(Speak("word " * 11))
+
+
+async def test_all_engines_are_warmed_up_and_one_that_cannot_work_is_no_harm(service: Make) -> None:
+    class Cold(ToneEngine):
+        async def warm_up(self) -> None:
+            raise Unavailable("not installed")
+
+    warm = ToneEngine()
+    await service(Cold(), warm).start()
+    assert warm.warm
+
+
+async def test_usage_is_told_once_a_clip_and_says_what_was_cached(service: Make, told: Told) -> None:
+    speech = service(ToneEngine("tone"))
+    for _ in range(2):
+        with acting(Principal(workspace="w"), request_id="req_1"):
+            await speech.speak(Speak("one two three", voice_id="v", call_id="CA1"))
+    await speech.close()
+    assert used(told) == [
+        TtsUsed("CA1", "tone", "v", 13, cached=False),
+        TtsUsed("CA1", "tone", "v", 13, cached=True),
+    ]
+    assert {(event.workspace, event.subject, event.time) for event in told.events} == {("w", "CA1", NOON)}
+
+
+async def test_a_repeated_request_is_counted_once_and_two_clips_of_one_request_twice(service: Make, told: Told) -> None:
+    speech = service(ToneEngine())
+    with acting(Principal(), request_id="req_1"):
+        for text in ("one", "one", "two"):
+            await speech.speak(Speak(text))
+    await speech.close()
+    assert len({event.id for event in told.events}) == 2
+
+
+async def test_who_hangs_up_in_the_middle_has_used_the_clip_once(service: Make, told: Told) -> None:
+    speech = service(ToneEngine(gate=asyncio.Semaphore(1)))
+    async with aclosing(speech.stream_speak(CLIP)) as parts:
+        await anext(parts)
+    await speech.close()
+    assert used(told) == [TtsUsed("", "tone", "", 13, cached=False)]
+
+
+async def test_who_hangs_up_before_the_first_audio_has_used_it_too(service: Make, told: Told) -> None:
+    speech = service(engine := ToneEngine(gate=asyncio.Semaphore(0)))
+    asking = asyncio.create_task(speech.speak(CLIP))
+    await eventually(lambda: engine.asked)
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+    await speech.close()
+    assert len(used(told)) == 1
+
+
+async def test_what_failed_before_the_first_audio_was_not_used(service: Make, told: Told) -> None:
+    speech = service(ToneEngine("broken", fail_after=0), ToneEngine("spare"))
+    await speech.speak(CLIP)
+    await speech.close()
+    assert [each.engine for each in used(told)] == ["spare"]
+
+
+def test_usage_that_cannot_be_kept_is_told_again() -> None:
+    told = Told(failing=3)
+
+    async def counted() -> None:
+        speech = TtsService([ToneEngine()], Nowhere(NotFound), told)
+        await speech.speak(CLIP)
+        assert told.events == []
+        await speech.close()
+
+    run_virtual(counted())
+    assert len(told.events) == 1
