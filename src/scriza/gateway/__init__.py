@@ -1,1 +1,1 @@
-"""The edge: who may enter, request ids, health."""
+"""The edge: who may pass, what every request carries, what failures look like, what probes are told."""

@@ -17,7 +17,7 @@ from scriza.kernel.remarks import remarks
 from scriza.wire import problems
 from scriza.wire.codec import Events, encode
 from scriza.wire.sse import HEARTBEAT
-from scriza.wire.together import alongside, close, deadline
+from scriza.wire.together import Turns, alongside, close, deadline
 
 
 class _Left(Exception):
@@ -115,6 +115,7 @@ class _EventStream:
         self._send = send
         self._open = False
         self._written = False
+        self._turns = Turns()
 
     async def open(self, headers: list[tuple[bytes, bytes]]) -> None:
         headers += [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-cache, no-transform")]
@@ -124,6 +125,7 @@ class _EventStream:
     async def write(self, data: bytes) -> None:
         self._written = True
         await self._send({"type": "http.response.body", "body": data, "more_body": True})
+        await self._turns.take()
 
     async def end(self) -> None:
         self._open = False

@@ -67,7 +67,7 @@ def http_handler(operation: Operation, resolve: Resolve, port: str, heartbeat: f
         if body is not None:
             request = values["data"] if values["data"] is not None else body.of_nothing()
         elif in_query:
-            told = {name: value for name, value in values.items() if name not in operation.parameters}
+            told = {name: value for name, value in values.items() if value is not None}
             request = converted(operation, told)
         arguments = [values.get(name, request) for name in operation.arguments]
         return answer(lambda: getattr(resolve(), operation.name)(*arguments))
@@ -119,17 +119,20 @@ def _path_parameters(operation: Operation) -> list[inspect.Parameter]:
 
 
 def _query_parameters(operation: Operation) -> list[inspect.Parameter]:
-    """One for each of the request's fields, with the constraints of its `msgspec.Meta`."""
+    """One for each of the request's fields, with the constraints of its `msgspec.Meta`.
+
+    Litestar takes no default that is not hashable, such as a list: None stands for such a one.
+    """
     found = []
     for field in msgspec.structs.fields(cast("type[msgspec.Struct]", operation.request)):
         metas = [meta for meta in get_args(field.type) if isinstance(meta, msgspec.Meta)]
         limits = {
             name: getattr(meta, name) for meta in metas for name in _CONSTRAINTS if getattr(meta, name) is not None
         }
-        default: object = inspect.Parameter.empty
+        annotation, default = field.type, field.default
         if field.default_factory is not msgspec.NODEFAULT:
-            default = field.default_factory()
-        elif field.default is not msgspec.NODEFAULT:
-            default = field.default
-        found.append(_parameter(field.name, Annotated[field.type, QueryParameter(**limits)], default))
+            annotation, default = field.type | None, None
+        elif default is msgspec.NODEFAULT:
+            default = inspect.Parameter.empty
+        found.append(_parameter(field.name, Annotated[annotation, QueryParameter(**limits)], default))
     return found

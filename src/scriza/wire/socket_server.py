@@ -16,7 +16,7 @@ from scriza.kernel.errors import BadInput, TooLarge
 from scriza.kernel.operation import Operation
 from scriza.wire import problems
 from scriza.wire.codec import Blocks, End, Failure, encode, tag
-from scriza.wire.together import alongside, close, deadline
+from scriza.wire.together import Turns, alongside, close, deadline
 
 BLOCK_LIMIT = 1024 * 1024
 """Bytes of one message."""
@@ -73,11 +73,13 @@ class _Duplex:
         if isinstance(opening, End):
             raise BadInput(f'the first message is a text one, {{"type": "{self.opening_tag}", …}}')
         queue: asyncio.Queue[msgspec.Struct] = asyncio.Queue(QUEUED_BLOCKS)
+        turns = Turns()
         async with alongside(self._pump(socket, queue)):
             items: AsyncIterator[msgspec.Struct] = getattr(self.resolve(), self.operation.name)(opening, _drain(queue))
             try:
                 async for item in items:
                     await socket.send_data(encode(item).decode())
+                    await turns.take()
             finally:
                 await close(items)
 
