@@ -1,17 +1,19 @@
 """A scripted server on the other side of the simulated carrier: answers webhooks with TwiML, and minds its sockets."""
 
-import asyncio
+import contextlib
 import json
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import numpy as np
 from litestar import Litestar, Request, Response, WebSocket, route
+from litestar.exceptions import WebSocketDisconnect
 from litestar.handlers import websocket
+from litestar.params import FromPath
 
-from scriza.audio.mulaw import Samples, encode, silence
+from scriza.audio.mulaw import Samples, encode
 from tests.serving import serving
 
 Form = dict[str, str]
@@ -55,13 +57,6 @@ class Line:
             if message["event"] == event:
                 return message
 
-    async def heard_speech(self) -> None:
-        """Returns when the caller has begun to speak."""
-        while True:
-            media = await self.next("media")
-            if b64decode(media["media"]["payload"]).strip(silence(1)[:1]).count(0x80 | 0x20) > 200:
-                return
-
 
 Twiml = Callable[[Form], str | Response[Any]]
 
@@ -76,12 +71,12 @@ class Parrot:
         self.requests: list[tuple[str, Form, dict[str, str]]] = []
         """Path, form and headers of every webhook, in the order of arrival."""
         self.handshakes: list[tuple[str, dict[str, str]]] = []
+        """Token and headers of every socket."""
         self.lines: list[Line] = []
 
-    @property
-    def stream(self) -> str:
-        """TwiML of a stream to this server."""
-        return f'<Stream url="{self.url.replace("http", "ws")}/stream/token"/>'
+    def stream(self, token: str = "token", inside: str = "") -> str:
+        """TwiML of a stream to this server; the token `refused` is."""
+        return f'<Stream url="{self.url.replace("http", "ws")}/stream/{token}">{inside}</Stream>'
 
     def answer(self, path: str, *bodies: str | Response[Any]) -> None:
         """These one after the other, the last one again and again; strings are what is inside `<Response>`."""
@@ -103,7 +98,7 @@ class Parrot:
 
     def _webhook(self) -> Any:
         @route("/{path:path}", http_method=["GET", "POST"])
-        async def webhook(request: Request[Any, Any, Any], path: str) -> Response[Any]:
+        async def webhook(request: Request[Any, Any, Any], path: FromPath[str]) -> Response[Any]:
             form = {key: str(value) for key, value in (await request.form()).items()} | dict(request.query_params)
             self.requests.append((path, form, dict(request.headers)))
             answer = self.twiml.get(path, lambda _: "")(form)
@@ -115,24 +110,22 @@ class Parrot:
 
     def _socket(self) -> Any:
         @websocket("/stream/{token:str}")
-        async def media(socket: Socket, token: str) -> None:
-            self.handshakes.append((str(socket.url), dict(socket.headers)))
+        async def media(socket: Socket, token: FromPath[str]) -> None:
+            self.handshakes.append((token, dict(socket.headers)))
+            if token == "refused":
+                await socket.close(1008)
+                return
             await socket.accept()
             assert json.loads(await socket.receive_text())["event"] == "connected"
             start = json.loads(await socket.receive_text())
             line = Line(socket, start)
             self.lines.append(line)
             await self.talk(line)
-            await socket.close()
+            with contextlib.suppress(WebSocketDisconnect):
+                await socket.close()
 
         return media
 
 
 async def _only_listen(line: Line) -> None:
     await line.next("stop")
-
-
-async def until_closed(line: Line) -> None:
-    """Reads until the carrier closes the socket."""
-    await line.next("stop")
-    await asyncio.sleep(0)

@@ -1,5 +1,6 @@
 """What the caller sounds like: clips that are ready to be put on the line frame by frame."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from pathlib import Path
@@ -37,11 +38,12 @@ class Clip:
 
 
 class VoiceBox:
-    """Makes a scenario's clips; each text is spoken once, however many calls use it."""
+    """Makes scenarios' clips; each is made once, however many calls use it."""
 
     def __init__(self, voice: Voice) -> None:
         self._voice = voice
         self._spoken: dict[tuple[str, str], Samples] = {}
+        self._made: dict[tuple[object, ...], Clip] = {}
 
     async def speak(self, text: str, voice: str) -> Samples:
         """The text in this voice, int16 at 8 kHz. Raises what the voice raises."""
@@ -51,22 +53,29 @@ class VoiceBox:
 
     async def clips(self, scenario: Scenario) -> dict[int, Clip]:
         """The utterances by their line's index. Raises BadInput for a file that cannot be played."""
-        hiss = white_noise(scenario.line_noise_dbfs)
-        level = scenario.level_dbfs
         clips = {}
         for index, line in enumerate(scenario.lines):
-            match line:
-                case Say():
-                    spoken = await self.speak(line.text, line.voice or scenario.voice)
-                    clips[index] = Clip("say", line.text, _at_level(spoken, level), hiss)
-                case MmHm():
-                    spoken = await self.speak(line.text, scenario.voice)
-                    clips[index] = Clip("mm_hm", line.text, _at_level(spoken, level), hiss)
-                case Cough():
-                    clips[index] = Clip("cough", "", _at_level(cough(line.ms), level), hiss)
-                case Play():
-                    clips[index] = Clip("play", "", _read(Path(scenario.folder) / line.file), hiss)
+            if isinstance(line, Say | Play | Cough | MmHm):
+                manner = (scenario.voice, scenario.level_dbfs, scenario.line_noise_dbfs, scenario.folder)
+                if (line, manner) not in self._made:
+                    self._made[line, manner] = await self._make(line, scenario)
+                clips[index] = self._made[line, manner]
         return clips
+
+    async def _make(self, line: Say | Play | Cough | MmHm, scenario: Scenario) -> Clip:
+        level, hiss = scenario.level_dbfs, white_noise(scenario.line_noise_dbfs)
+        match line:
+            case Say():
+                spoken = await self.speak(line.text, line.voice or scenario.voice)
+                return await asyncio.to_thread(lambda: Clip("say", line.text, _at_level(spoken, level), hiss))
+            case MmHm():
+                spoken = await self.speak(line.text, scenario.voice)
+                return await asyncio.to_thread(lambda: Clip("mm_hm", line.text, _at_level(spoken, level), hiss))
+            case Cough():
+                return await asyncio.to_thread(lambda: Clip("cough", "", _at_level(cough(line.ms), level), hiss))
+            case Play():
+                path = Path(scenario.folder) / line.file
+                return await asyncio.to_thread(lambda: Clip("play", "", _read(path), hiss))
 
 
 @lru_cache(maxsize=32)

@@ -19,6 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 import uvicorn
 from litestar import Litestar, Request, Response, get, post
+from litestar.params import FromPath
 
 from scriza.kernel.errors import Conflict
 from scriza.simulator.call import Call, new_sid
@@ -140,13 +141,13 @@ def rest_app(office: Office) -> Litestar:
     """The API over an office's calls and messages."""
 
     @post(f"{_API}/Calls.json")
-    async def create_call(request: _Request, account: str) -> Response[CallResource]:
+    async def create_call(request: _Request, account: FromPath[str]) -> Response[CallResource]:
         form = await _form(request, _CREATE)
         call = await office.place(_plan(form, office.options))
         return Response(_call_resource(call, account), status_code=201)
 
     @get(f"{_API}/Calls.json", sync_to_thread=False)
-    def list_calls(request: _Request, account: str) -> CallList:
+    def list_calls(request: _Request, account: FromPath[str]) -> CallList:
         query = {key: values[-1] for key, values in parse_qs(request.url.query).items()}
         calls = [
             _call_resource(call, account)
@@ -159,11 +160,11 @@ def rest_app(office: Office) -> Litestar:
         return CallList(calls, request.url.path)
 
     @get(f"{_API}/Calls/{{name:str}}", sync_to_thread=False)
-    def fetch_call(request: _Request, account: str, name: str) -> CallResource:
+    def fetch_call(request: _Request, account: FromPath[str], name: FromPath[str]) -> CallResource:
         return _call_resource(_known(office, request, name), account)
 
     @post(f"{_API}/Calls/{{name:str}}")
-    async def update_call(request: _Request, account: str, name: str) -> Response[CallResource]:
+    async def update_call(request: _Request, account: FromPath[str], name: FromPath[str]) -> Response[CallResource]:
         form = await _form(request, _UPDATE)
         call = _known(office, request, name)
         if call.status in TERMINAL:
@@ -172,13 +173,13 @@ def rest_app(office: Office) -> Litestar:
         return Response(_call_resource(call, account), status_code=200)
 
     @post(f"{_API}/Messages.json")
-    async def create_message(request: _Request, account: str) -> Response[MessageResource]:
+    async def create_message(request: _Request, account: FromPath[str]) -> Response[MessageResource]:
         message = _message(await _form(request, _MESSAGE), office.options)
         office.deliver(message)
         return Response(_message_resource(message, account), status_code=201)
 
     @get(f"{_API}/Messages/{{name:str}}", sync_to_thread=False)
-    def fetch_message(request: _Request, account: str, name: str) -> MessageResource:
+    def fetch_message(request: _Request, account: FromPath[str], name: FromPath[str]) -> MessageResource:
         found = [message for message in office.messages if f"{message.sid}.json" == name]
         if not found:
             raise _not_found(request)

@@ -94,6 +94,7 @@ class MediaStream(asyncio.Protocol):
 
     def abort(self) -> None:
         """Break the connection without a word."""
+        self._opened.cancel()
         if self._transport is not None:
             self._transport.abort()
 
