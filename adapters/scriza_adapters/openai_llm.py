@@ -66,7 +66,7 @@ class OpenAiEngine:
             async with asyncio.timeout(self._timeouts.connect_s + self._timeouts.read_s):
                 await client.models.list()
 
-    async def aclose(self) -> None:
+    async def close(self) -> None:
         """Close the connections."""
         if self._client is not None:
             await self._client.close()

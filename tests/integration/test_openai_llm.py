@@ -25,7 +25,7 @@ async def server() -> AsyncIterator[OpenAiStandIn]:
 async def engine(server: OpenAiStandIn) -> AsyncIterator[OpenAiEngine]:
     engine = OpenAiEngine(KEY, base_url=server.url, timeouts=Timeouts(read_s=0.3))
     yield engine
-    await engine.aclose()
+    await engine.close()
 
 
 def turn(**fields: object) -> Turn:
@@ -204,4 +204,4 @@ async def test_a_server_that_is_not_there_is_a_failure_without_its_address() -> 
     error = await failure(engine)
     assert type(error) is UpstreamFailed
     assert "127.0.0.1" not in error.detail
-    await engine.aclose()
+    await engine.close()

@@ -57,7 +57,7 @@ class Completer:
                     raise
             else:
                 return
-        async with aclosing(self._playbook.stream(PLAYBOOK, turn)) as pieces:
+        async with aclosing(self._playbook.stream(turn)) as pieces:
             async for piece in pieces:
                 yield PLAYBOOK, piece
 
@@ -70,6 +70,11 @@ class Completer:
                         piece = await anext(pieces, None)
                 except TimeoutError:
                     raise DeadlineExceeded(f"the model said nothing for {wait:g} s") from None
+                except ScrizaError:
+                    raise
+                except Exception as error:  # an SDK's surprise must not end a call; its text may quote what was said
+                    logger.error("llm.engine_broke", engine=engine.name, error=type(error).__name__)
+                    raise UpstreamFailed("the model's engine broke") from None
                 if piece is None:
                     return
                 yield piece

@@ -29,6 +29,6 @@ class Engine(Protocol):
         """Make the first completion as quick as the next ones. Raises what `stream` raises; calling it is optional."""
         ...
 
-    async def aclose(self) -> None:
+    async def close(self) -> None:
         """Let go of connections. Nothing is asked of the engine afterwards."""
         ...

@@ -3,13 +3,16 @@
 from collections.abc import Iterator
 from typing import get_args, get_type_hints
 
+import msgspec
+
 from scriza.kernel.errors import BadInput, TooLarge
 from scriza.ports.llm import Message, Turn
 
 MAX_MESSAGES = 1_000
-MAX_CHARACTERS = 400_000
-"""Of everything that a turn holds; about what the largest context of today's chat models takes."""
+MAX_BYTES = 400_000
+"""Of everything that a turn holds, in UTF-8: about what chat models with a context of 128,000 tokens take."""
 
+_JSON = msgspec.json.Encoder()
 _ROLES = frozenset(get_args(get_type_hints(Message)["role"]))
 
 
@@ -19,8 +22,12 @@ def check(turn: Turn) -> None:
         raise BadInput("messages must not be empty")
     if len(turn.messages) > MAX_MESSAGES or len(turn.script) > MAX_MESSAGES:
         raise TooLarge(f"a turn takes {MAX_MESSAGES} messages and {MAX_MESSAGES} lines of script at most")
-    if sum(map(len, _texts(turn))) > MAX_CHARACTERS:
-        raise TooLarge(f"a turn takes {MAX_CHARACTERS} characters at most")
+    try:
+        size = sum(len(text.encode()) for text in _texts(turn)) + sum(len(_JSON.encode(tool)) for tool in turn.tools)
+    except UnicodeEncodeError:
+        raise BadInput("a text is not valid Unicode") from None
+    if size > MAX_BYTES:
+        raise TooLarge(f"a turn takes {MAX_BYTES} bytes of text at most")
     for position, message in enumerate(turn.messages):
         if message.role not in _ROLES:
             raise BadInput(f"messages[{position}] has a role that is none of {', '.join(sorted(_ROLES))}")
@@ -41,7 +48,5 @@ def _texts(turn: Turn) -> Iterator[str]:
             yield call.arguments
     for line in turn.script:
         yield line.text
-    for tool in turn.tools:
-        yield tool.description
     yield from turn.goals
     yield from turn.persona.style

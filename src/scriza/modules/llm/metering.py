@@ -6,7 +6,6 @@ from collections import deque
 import structlog
 
 from scriza.kernel.clock import WallClock
-from scriza.kernel.errors import ScrizaError
 from scriza.kernel.events import Event, Topic, event
 from scriza.kernel.ids import new_id
 from scriza.kernel.principal import RequestContext
@@ -36,13 +35,14 @@ class Meter:
         if len(self._waiting) >= _WAITING_AT_MOST:
             logger.error("llm.usage_lost", events=1, reason="too many wait to be published")
             return
+        request_id = asked.request_id or new_id("req")
         self._waiting.append(
             event(
                 Topic.USAGE_LLM,
                 used,
                 source="llm",
-                subject=used.call_id,
-                key=asked.request_id or new_id("req"),
+                subject=used.call_id or request_id,
+                key=request_id,
                 time=self._clock(),
                 workspace=asked.principal.workspace,
             )
@@ -50,7 +50,7 @@ class Meter:
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._publish_all(), name="llm-usage")
 
-    async def aclose(self) -> None:
+    async def close(self) -> None:
         """Return when all that was told is published or given up."""
         while self._task is not None and not self._task.done():
             await asyncio.wait({self._task})
@@ -65,7 +65,7 @@ class Meter:
             try:
                 async with asyncio.timeout(_PUBLISH_S):
                     await self._publisher.publish(*batch)
-            except (ScrizaError, TimeoutError, OSError) as error:
+            except Exception as error:  # the task's outermost shell: what a store's driver raises is not known here
                 if pause is None:
                     logger.error("llm.usage_lost", events=len(batch), reason=type(error).__name__)
                     return

@@ -9,7 +9,7 @@ from scriza.modules.llm.tokens import estimated_usage
 from scriza.ports.llm import TextPiece, Turn, UsagePiece
 
 PLAYBOOK = "playbook"
-"""The engine's name, and that of its only model."""
+"""The name of this engine, and of the only model that it has."""
 
 _WORDS = re.compile(r"\S+\s*|\s+")
 
@@ -17,12 +17,7 @@ _WORDS = re.compile(r"\S+\s*|\s+")
 class PlaybookEngine:
     """Says the best line of the script that has not been said yet. The same turn always gets the same answer."""
 
-    @property
-    def name(self) -> str:
-        """`playbook`."""
-        return PLAYBOOK
-
-    async def stream(self, model: str, turn: Turn) -> AsyncGenerator[Piece, None]:
+    async def stream(self, turn: Turn) -> AsyncGenerator[Piece, None]:
         """The line, word by word. Raises Unavailable when the turn has no script."""
         if not turn.script:
             raise Unavailable("no language model is configured, and the request has no script to answer from")
@@ -31,12 +26,6 @@ class PlaybookEngine:
             yield TextPiece(words)
         usage = estimated_usage(turn.messages, line)
         yield UsagePiece(usage.prompt_tokens, usage.completion_tokens, usage.total_tokens, estimated=True)
-
-    async def warm_up(self) -> None:
-        """There is nothing to warm."""
-
-    async def aclose(self) -> None:
-        """There is nothing to close."""
 
 
 def _best_line(turn: Turn) -> str:

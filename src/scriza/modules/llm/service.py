@@ -68,13 +68,13 @@ class LlmService:
         except ScrizaError as error:
             logger.warning("llm.warm_up_failed", engine=self._engine.name, reason=error.slug, detail=error.detail)
 
-    async def aclose(self) -> None:
+    async def close(self) -> None:
         """End what is under way, have its usage told, and let go of the model's connections."""
         for flight in list(self._flights.values()):
-            await flight.aclose(Unavailable("the process is stopping"))
-        await self._meter.aclose()
+            await flight.close(Unavailable("the process is stopping"))
+        await self._meter.close()
         if self._engine is not None:
-            await self._engine.aclose()
+            await self._engine.close()
 
     async def models(self) -> Models:
         """Which models answer: the engine's two, then the playbook."""

@@ -47,9 +47,9 @@ class SharedStream(Generic[T]):
         finally:
             self._readers -= 1
             if self._readers == 0:
-                await self.aclose()
+                await self.close()
 
-    async def aclose(self, error: ScrizaError | None = None) -> None:
+    async def close(self, error: ScrizaError | None = None) -> None:
         """Stop the generator and wait until it has stopped. Readers that are still there get `error`."""
         self._error = self._error or error
         self._end()
