@@ -45,8 +45,8 @@ class MediaSocket(Protocol):
         """Send a text message. Raises SocketClosed."""
         ...
 
-    async def close(self) -> None:
-        """Close it; Twilio then goes on with the call's TwiML. Closing twice is fine."""
+    async def close(self, code: int = 1000) -> None:
+        """Close it, with a websocket close code; Twilio then goes on with the call's TwiML. Closing twice is fine."""
         ...
 
 

@@ -1,0 +1,142 @@
+"""Twilio's doors over HTTP: the webhooks and the media socket.
+
+They check their callers themselves, by signature and token. Media frames pass the framework as raw ASGI messages.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from litestar import Request, Response, WebSocket, post, websocket
+from litestar.exceptions import WebSocketDisconnect
+from litestar.handlers import HTTPRouteHandler, WebsocketRouteHandler
+from litestar.params import FromPath
+from litestar.types import Scope
+
+from scriza.kernel.errors import BadInput, ScrizaError
+from scriza.modules.telephony.media import SocketClosed
+from scriza.modules.telephony.signatures import Signature
+from scriza.modules.telephony.streams import StreamDoor
+from scriza.modules.telephony.webhooks import Webhook, Webhooks
+
+_MOST_BYTES = 64 * 1024
+_TWIML = "text/xml; charset=utf-8"
+
+_log = structlog.get_logger()
+_Request = Request[Any, Any, Any]
+_WebSocket = WebSocket[Any, Any, Any]
+
+
+def webhook_routes(webhooks: Callable[[], Webhooks]) -> list[HTTPRouteHandler]:
+    """``/voice``, ``/voice/after``, ``/voice/fallback`` and ``/status-callback``; `webhooks` is asked each time."""
+
+    @post("/voice", status_code=200, include_in_schema=False, request_max_body_size=_MOST_BYTES)
+    async def voice(request: _Request) -> Response[str]:
+        return _twiml(await webhooks().voice(await _webhook(request)))
+
+    @post("/voice/after", status_code=200, include_in_schema=False, request_max_body_size=_MOST_BYTES)
+    async def after(request: _Request) -> Response[str]:
+        return _twiml(await webhooks().after(await _webhook(request)))
+
+    @post("/voice/fallback", status_code=200, include_in_schema=False, request_max_body_size=_MOST_BYTES)
+    async def fallback(request: _Request) -> Response[str]:
+        return _twiml(webhooks().fallback(await _webhook(request)))
+
+    @post("/status-callback", status_code=204, include_in_schema=False, request_max_body_size=_MOST_BYTES)
+    async def status(request: _Request) -> None:
+        await webhooks().status(await _webhook(request))
+
+    return [voice, after, fallback, status]
+
+
+def stream_routes(door: Callable[[], StreamDoor]) -> list[WebsocketRouteHandler]:
+    """``/stream`` and ``/stream/{token}``; `door` is asked each time."""
+
+    async def serve(socket: _WebSocket, token: str) -> None:
+        at = door()
+        try:
+            admitted = await at.admit(_target(socket.scope), _signature(socket), token)
+        except ScrizaError:
+            await socket.close(1008)  # not accepted yet, so the answer is a plain 403
+            return
+        await socket.accept()
+        await at.serve(AsgiMediaSocket(socket), admitted)
+
+    @websocket("/stream")
+    async def stream(socket: _WebSocket) -> None:
+        await serve(socket, "")
+
+    @websocket("/stream/{token:str}")
+    async def stream_with_token(socket: _WebSocket, token: FromPath[str]) -> None:
+        await serve(socket, token)
+
+    return [stream, stream_with_token]
+
+
+class AsgiMediaSocket:
+    """A `MediaSocket` over an accepted ASGI websocket."""
+
+    def __init__(self, socket: _WebSocket) -> None:
+        self._receive = socket.receive
+        self._send = socket.send
+        self._closed = False
+
+    async def receive(self) -> str:
+        """See `MediaSocket`."""
+        try:
+            message = await self._receive()
+        except WebSocketDisconnect as error:
+            raise SocketClosed(error.code) from error
+        if message["type"] != "websocket.receive":
+            self._closed = True
+            code = message.get("code")
+            raise SocketClosed(code if isinstance(code, int) else 1005)
+        text = message.get("text")
+        if text is None:
+            raise BadInput("a media message is text, not binary")
+        return text
+
+    async def send(self, text: str) -> None:
+        """See `MediaSocket`."""
+        try:
+            await self._send({"type": "websocket.send", "bytes": None, "text": text})
+        except (OSError, RuntimeError, WebSocketDisconnect) as error:
+            # What servers raise on a socket that is gone differs: a disconnect, or a complaint about the state.
+            raise SocketClosed from error
+
+    async def close(self, code: int = 1000) -> None:
+        """See `MediaSocket`."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            await self._send({"type": "websocket.close", "code": code, "reason": ""})
+        except (OSError, RuntimeError, WebSocketDisconnect):
+            _log.debug("stream.gone_before_close")
+
+
+async def _webhook(request: _Request) -> Webhook:
+    return Webhook(
+        target=_target(request.scope),
+        content_type=request.headers.get("content-type", ""),
+        body=await request.body(),
+        signature=_signature(request),
+        idempotency_token=request.headers.get("i-twilio-idempotency-token", ""),
+    )
+
+
+def _signature(connection: _Request | _WebSocket) -> Signature:
+    return Signature(
+        connection.headers.get("x-twilio-signature", ""),
+        connection.headers.get("x-twilio-webhooks-signature-settings", ""),
+    )
+
+
+def _target(scope: Scope) -> str:
+    """The path and query as they stood in the request line, which is what was signed."""
+    query = scope["query_string"]
+    return (scope["raw_path"] + (b"?" + query if query else b"")).decode("latin-1")
+
+
+def _twiml(document: str) -> Response[str]:
+    return Response(document, media_type=_TWIML)

@@ -1,0 +1,261 @@
+"""Twilio's webhooks without the HTTP around them: what is recorded, what is decided, what TwiML is answered.
+
+Twilio repeats a webhook when it saw no answer, and status callbacks come in any order: everything here may happen
+twice. A document that was answered once is answered again to the same request. Reports of status need no such memory:
+the log applies each at most once and orders them by their sequence number.
+"""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import cast, get_args
+from urllib.parse import parse_qs, urlsplit
+
+import msgspec
+import structlog
+
+from scriza.kernel.clock import WallClock, utc_now
+from scriza.kernel.errors import BadInput, Forbidden, Unavailable
+from scriza.kernel.events import Event, Topic, event
+from scriza.kernel.ids import DEFAULT_WORKSPACE, derived_id
+from scriza.kernel.principal import Principal, acting, current
+from scriza.modules.telephony.call_log import TERMINAL, CallLog, JournaledCall, NewCall, Once, StatusReport
+from scriza.modules.telephony.signatures import Form, Signature, SignatureGate
+from scriza.modules.telephony.tokens import StreamTokens
+from scriza.modules.telephony.twiml import ATTEMPT, UNREACHED, Twiml, busy, hang_up, say_goodbye
+from scriza.ports.telephony import CallCompleted, CallStarted, CallStatus, CallUpdated
+
+STATUSES: frozenset[str] = frozenset(get_args(CallStatus))
+MOST_STREAMS = 5
+"""A call whose stream was lost as often as this is not connected again."""
+
+_ANSWER_SECONDS = 5.0
+"""Twilio waits 15 s for an answer, the caller in silence."""
+_E164 = re.compile(r"\+[1-9]\d{1,14}")
+_WITHHELD = frozenset({"+266696687", "+7378742833", "+2562533", "+8656696", "+86282452253"})
+"""Numbers that spell ANONYMOUS, RESTRICTED, BLOCKED, UNKNOWN and UNAVAILABLE on a phone's keys."""
+_CALL_SID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_TOLD_APART_BY = ("CallSid", "CallStatus", "DialCallSid", "DialCallStatus", "SequenceNumber")
+
+_log = structlog.get_logger()
+
+
+class Webhook(msgspec.Struct, frozen=True):
+    """A request as it came; `target` is the raw path with the query."""
+
+    target: str
+    content_type: str
+    body: bytes
+    signature: Signature
+    idempotency_token: str = ""
+
+
+class Webhooks:
+    """Answers them. `accepts` tells whether one more call can be taken now."""
+
+    def __init__(
+        self,
+        log: CallLog,
+        once: Once,
+        gate: SignatureGate,
+        tokens: StreamTokens,
+        twiml: Twiml,
+        *,
+        accepts: Callable[[], bool],
+        now: WallClock = utc_now,
+    ) -> None:
+        self._calls = log
+        self._once = once
+        self._gate = gate
+        self._tokens = tokens
+        self._twiml = twiml
+        self._accepts = accepts
+        self._now = now
+
+    async def voice(self, webhook: Webhook) -> str:
+        """A call comes in, or one that we placed was answered. Raises Forbidden, BadInput."""
+        return await self._answer(webhook, self._take)
+
+    async def after(self, webhook: Webhook) -> str:
+        """A stream, or a transfer, is over: how the call goes on. Raises Forbidden, BadInput."""
+        return await self._answer(webhook, self._go_on)
+
+    def fallback(self, webhook: Webhook) -> str:
+        """Twilio could not use another answer of ours. Raises Forbidden, BadInput."""
+        form = self._read(webhook)
+        _log.error("voice.fallback", call_id=_one(form, "CallSid"), error_code=_one(form, "ErrorCode"))
+        return say_goodbye()
+
+    async def status(self, webhook: Webhook) -> None:
+        """A call's status has changed. Raises Forbidden, BadInput, and Unavailable or what the log raises: to be told again.
+
+        A call that is not known yet is recorded: one that we placed may fail before anybody asks what to do with it.
+        """
+        form = self._read(webhook)
+        call_id, word, direction = _call_id(form), _one(form, "CallStatus"), _one(form, "Direction")
+        with _on_call(call_id):
+            if word not in STATUSES or _one(form, "ParentCallSid") or direction == "outbound-dial":
+                _log.info("status.ignored", status=word[:40], direction=direction[:40])
+                return
+            report = StatusReport(
+                call_id=call_id,
+                status=cast("CallStatus", word),
+                sequence=_number(form, "SequenceNumber") or 0,
+                at=self._now(),
+                duration_seconds=_number(form, "CallDuration"),
+            )
+            try:
+                async with asyncio.timeout(_ANSWER_SECONDS):
+                    applied = await self._report(form, report)
+            except TimeoutError as error:
+                raise Unavailable("the status could not be recorded in time") from error
+            _log.info("status.reported", status=word, sequence=report.sequence, applied=applied)
+
+    async def _report(self, form: Form, report: StatusReport) -> bool:
+        call = await self._calls.find(report.call_id)
+        if call is None:
+            await self._open(form, report.call_id, report.status)
+        return await self._calls.report(report, *self._told_of(report, call))
+
+    def _read(self, webhook: Webhook) -> Form:
+        return self._gate.webhook(webhook.target, webhook.content_type, webhook.body, webhook.signature)
+
+    async def _answer(self, webhook: Webhook, decide: Callable[[Webhook, Form], Awaitable[str]]) -> str:
+        form = self._read(webhook)
+        with _on_call(_call_id(form)):
+            key = _key(webhook, form)
+            try:
+                async with asyncio.timeout(_ANSWER_SECONDS):
+                    known = await self._once.answer(key)
+                    if known is None:
+                        known = await self._once.keep_answer(key, (await decide(webhook, form)).encode())
+                    return known.decode()
+            except (BadInput, Forbidden):
+                raise
+            except Exception:
+                # Somebody is on the line: whatever is broken, they hear a sentence and not Twilio's error message.
+                _log.exception("voice.failed", path=urlsplit(webhook.target).path)
+                return say_goodbye()
+
+    async def _take(self, _: Webhook, form: Form) -> str:
+        call_id, word = _call_id(form), _one(form, "CallStatus")
+        new = await self._open(form, call_id, cast("CallStatus", word) if word in STATUSES else "ringing")
+        if not self._accepts():
+            _log.warning("voice.no_room")
+            return busy() if new.direction == "inbound" else say_goodbye()
+        return self._twiml.connect(self._tokens.issue(call_id))
+
+    async def _open(self, form: Form, call_id: str, status: CallStatus) -> NewCall:
+        new = NewCall(
+            call_id=call_id,
+            workspace=DEFAULT_WORKSPACE,
+            direction="outbound" if _one(form, "Direction").startswith("outbound") else "inbound",
+            caller=_phone_number(_one(form, "From")),
+            callee=_phone_number(_one(form, "To")),
+            status=status,
+            started_at=self._now(),
+        )
+        if await self._calls.open(new, self._event(Topic.CALL_STARTED, CallStarted(call_id, new.direction), "started")):
+            _log.info("call.opened", direction=new.direction, status=status)
+        return new
+
+    async def _go_on(self, webhook: Webhook, form: Form) -> str:
+        call_id, dialled = _call_id(form), _one(form, "DialCallStatus")
+        call = await self._calls.find(call_id)
+        if call is None:
+            _log.warning("after.unknown_call")
+            return say_goodbye()
+        if dialled:
+            _log.info("after.transferred", status=dialled[:40])
+            return hang_up() if dialled in {"completed", "answered"} else say_goodbye(UNREACHED)
+        if call.ended_reason:
+            return self._end_as_told(call)
+        if _one(form, "CallStatus") in TERMINAL:
+            return hang_up()
+        attempt = max(call.attached, _attempt(webhook.target))
+        if attempt >= MOST_STREAMS:
+            _log.error("after.streams_exhausted", attempts=attempt)
+            return say_goodbye()
+        _log.warning("after.reconnecting", attempts=attempt)
+        return self._twiml.connect(self._tokens.issue(call_id), attempt=attempt + 1)
+
+    def _end_as_told(self, call: JournaledCall) -> str:
+        if call.then != "transfer" or not call.transfer_to:
+            return hang_up()
+        # A caller who rang us is shown to the colleague; where we rang, only our own number may be shown.
+        return self._twiml.transfer(call.transfer_to, caller_id=call.caller if call.direction == "outbound" else "")
+
+    def _told_of(self, report: StatusReport, call: JournaledCall | None) -> list[Event]:
+        stage = call.conversation.stage if call and call.conversation else ""
+        updated = CallUpdated(report.call_id, report.status, stage)
+        told = [self._event(Topic.CALL_UPDATED, updated, f"status-{report.sequence}-{report.status}")]
+        if report.status in TERMINAL:
+            completed = CallCompleted(
+                call_id=report.call_id,
+                status=report.status,
+                ended_reason=report.status,
+                outcome="",
+                duration_seconds=report.duration_seconds or 0,
+                turns=len(call.turns) if call else 0,
+            )
+            told.append(self._event(Topic.CALL_COMPLETED, completed, "completed"))
+        return told
+
+    def _event(self, topic: Topic, data: CallStarted | CallUpdated | CallCompleted, key: str) -> Event:
+        return event(
+            topic,
+            data,
+            source="telephony",
+            subject=data.call_id,
+            key=key,
+            time=self._now(),
+            workspace=DEFAULT_WORKSPACE,
+        )
+
+
+@contextmanager
+def _on_call(call_id: str) -> Iterator[None]:
+    """What happens inside belongs to this call: in log lines, and for whoever is asked."""
+    principal = Principal(DEFAULT_WORKSPACE, subject="twilio")
+    with (
+        acting(principal, request_id=current().request_id, call_id=call_id),
+        structlog.contextvars.bound_contextvars(call_id=call_id),
+    ):
+        yield
+
+
+def _key(webhook: Webhook, form: Form) -> str:
+    """The same for each repetition of a request: by Twilio's own token, else by what tells requests of a call apart."""
+    parts = [webhook.idempotency_token] if webhook.idempotency_token else [_one(form, name) for name in _TOLD_APART_BY]
+    return derived_id("webhook", webhook.target, *parts)
+
+
+def _one(form: Form, name: str) -> str:
+    values = form.get(name)
+    return values[0] if values else ""
+
+
+def _call_id(form: Form) -> str:
+    call_id = _one(form, "CallSid")
+    if not _CALL_SID.fullmatch(call_id):
+        raise BadInput("the form has no CallSid, or not a usable one")
+    return call_id
+
+
+def _number(form: Form, name: str) -> int | None:
+    value = _one(form, name)
+    if not value:
+        return None
+    if not value.isascii() or not value.isdigit() or len(value) > 9:
+        raise BadInput(f"{name} is not a number")
+    return int(value)
+
+
+def _phone_number(value: str) -> str:
+    return value if _E164.fullmatch(value) and value not in _WITHHELD else ""
+
+
+def _attempt(target: str) -> int:
+    told = parse_qs(urlsplit(target).query).get(ATTEMPT, ["1"])[0]
+    return int(told) if told.isascii() and told.isdigit() and len(told) < 4 else 1
