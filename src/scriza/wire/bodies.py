@@ -4,13 +4,16 @@ from collections.abc import Iterator
 from typing import Any, ClassVar, cast
 
 import msgspec
+from litestar import Request
 from litestar.dto import AbstractDTO
 from litestar.dto.data_structures import DTOFieldDefinition
+from litestar.exceptions import InternalServerException
 from litestar.typing import FieldDefinition
 
 from scriza.kernel.errors import BadInput
 from scriza.kernel.operation import Operation
 from scriza.wire.codec import decode
+from scriza.wire.together import deadline
 
 
 def converted(operation: Operation, values: dict[str, object]) -> msgspec.Struct:
@@ -19,6 +22,15 @@ def converted(operation: Operation, values: dict[str, object]) -> msgspec.Struct
         return msgspec.convert(values, cast("type[msgspec.Struct]", operation.request), strict=False)
     except msgspec.ValidationError as error:
         raise BadInput(f"query: {error}") from None
+
+
+async def read_body(seconds: float, request: Request[Any, Any, Any]) -> None:
+    """Wait for the whole body, which the request then keeps. Raises BadInput when its sender left, DeadlineExceeded."""
+    async with deadline(seconds, "the body"):
+        try:
+            await request.body()
+        except InternalServerException as error:
+            raise BadInput("body: it broke off") from error
 
 
 class BodyDecoder(AbstractDTO[msgspec.Struct]):

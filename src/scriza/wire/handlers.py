@@ -23,7 +23,7 @@ from scriza.kernel.errors import Problem
 from scriza.kernel.operation import Kind, Operation
 from scriza.wire import problems
 from scriza.wire.answers import StreamAnswer, UnaryAnswer
-from scriza.wire.bodies import body_decoder, converted
+from scriza.wire.bodies import body_decoder, converted, read_body
 from scriza.wire.codec import Events
 
 Resolve = Callable[[], object]
@@ -56,7 +56,9 @@ class _TakesRawBody(Documented):
         cast("RequestBody", self.request_body).content["application/octet-stream"] = OpenAPIMediaType(schema=raw)
 
 
-def http_handler(operation: Operation, resolve: Resolve, port: str, heartbeat: float) -> HTTPRouteHandler:
+def http_handler(
+    operation: Operation, resolve: Resolve, port: str, heartbeat: float, body_seconds: float
+) -> HTTPRouteHandler:
     """The route of a unary or stream operation."""
     in_query = operation.request is not None and operation.verb == "GET"
     body = body_decoder(operation) if operation.request is not None and not in_query else None
@@ -87,6 +89,7 @@ def http_handler(operation: Operation, resolve: Resolve, port: str, heartbeat: f
         operation_id=f"{port}.{operation.name}",
         operation_class=_TakesRawBody if operation.binary else Documented,
         summary=operation.summary,
+        before_request=None if body is None else partial(read_body, body_seconds),
         dto=body,
         return_dto=None,
         request_max_body_size=BINARY_LIMIT if operation.binary else JSON_LIMIT,

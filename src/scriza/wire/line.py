@@ -36,6 +36,8 @@ class Line:
         parsed = httpx.URL(self.url)
         if parsed.scheme not in {"http", "https"} or not parsed.host:
             raise ValueError(f"not an http(s) URL: {url!r}")
+        if token and not (token.isascii() and token.isprintable() and token == token.strip()):
+            raise ValueError("the token cannot be sent as a header")
         self.silence = silence
         self.tls = (tls or ssl.create_default_context()) if parsed.scheme == "https" else None
         self._credential = {"authorization": f"Bearer {token}"} if token else {}
@@ -43,6 +45,7 @@ class Line:
         self._http = httpx.AsyncClient(
             verify=self.tls or False,
             trust_env=False,
+            timeout=httpx.Timeout(None),  # each operation has its deadline
             limits=httpx.Limits(
                 max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS, keepalive_expiry=KEEPALIVE_SECONDS
             ),

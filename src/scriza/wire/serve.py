@@ -15,13 +15,21 @@ from scriza.wire.socket_server import socket_handler
 P = TypeVar("P")
 
 HEARTBEAT_SECONDS = 5.0
+BODY_SECONDS = 60.0
 
 
-def serve(port: TypeForm[P], implementation: P | Callable[[], P], *, heartbeat: float = HEARTBEAT_SECONDS) -> Router:
+def serve(
+    port: TypeForm[P],
+    implementation: P | Callable[[], P],
+    *,
+    heartbeat: float = HEARTBEAT_SECONDS,
+    body_seconds: float = BODY_SECONDS,
+) -> Router:
     """The routes of `port`. Behind them stands `implementation`, or what it returns, asked anew for every request.
 
-    A stream of events says every `heartbeat` seconds that it lives, so that a client can tell slow from dead.
-    The router has no access rule of its own, and the context of its requests is the edge's work: mount it behind both.
+    A stream of events says every `heartbeat` seconds that it lives, so that a client can tell slow from dead. A body
+    has to be there after `body_seconds`. The router has no access rule of its own, and the context of its requests is
+    the edge's work: mount it behind both.
     """
     described = cast("type", port)
     declared = operations(described)
@@ -29,7 +37,7 @@ def serve(port: TypeForm[P], implementation: P | Callable[[], P], *, heartbeat: 
     handlers: list[HTTPRouteHandler | WebsocketRouteHandler] = [
         socket_handler(operation, resolve, described.__name__)
         if operation.kind is Kind.DUPLEX
-        else http_handler(operation, resolve, described.__name__, heartbeat)
+        else http_handler(operation, resolve, described.__name__, heartbeat, body_seconds)
         for operation in declared
     ]
     return Router(path="/", route_handlers=handlers, tags=[described.__name__], exception_handlers=problems.HANDLERS)
