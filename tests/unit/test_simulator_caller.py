@@ -89,7 +89,7 @@ async def test_a_wait_has_a_limit() -> None:
 
 async def test_it_interrupts_after_so_much_of_the_agents_speech() -> None:
     played = await scene("interrupt_after: 700, say: ab, cough, mm_hm", (1000, 9000))
-    assert played.run(4000).did == [(1700, "ab"), (1980, "cough"), (2240, "mm-hm")]
+    assert played.run(4000).did == [(1700, "ab"), (1980, "cough"), (2240, "uh-huh")]
 
 
 async def test_keys_pauses_and_a_lost_socket_come_in_their_time() -> None:
@@ -171,24 +171,28 @@ def test_ears_do_not_take_hiss_for_speech() -> None:
     assert not any(ears.hear(encode(noise[at : at + 160]), at) for at in range(0, 8000, 160))
 
 
-def measured(uttered: list[tuple[int, int]], agent: list[tuple[int, int]]) -> list[tuple[int | None, int | None]]:
+def measured(
+    uttered: list[tuple[int, int]], agent: list[tuple[int, int]], *clears: int
+) -> list[tuple[int | None, int | None, int | None]]:
     clips = [(Clip("say", "x", hum(end - start), white_noise(-66)), start * 8) for start, end in uttered]
     stretches = [Stretch(start * 8, end * 8) for start, end in agent]
-    return [(one.response_ms, one.barge_in_ms) for one in measure(clips, stretches)]
+    utterances = measure(clips, stretches, [at * 8 for at in clears])
+    return [(one.response_ms, one.barge_in_ms, one.paused_ms) for one in utterances]
 
 
 def test_a_response_is_measured_from_the_last_voiced_sample() -> None:
-    assert measured([(1000, 2000)], [(0, 500), (2400, 3000)]) == [(400, None)]
+    assert measured([(1000, 2000)], [(0, 500), (2400, 3000)]) == [(400, None, None)]
 
 
 def test_an_answer_that_comes_after_the_callers_next_words_answers_those() -> None:
-    assert measured([(1000, 2000), (2500, 3000)], [(3300, 4000)]) == [(None, None), (300, None)]
+    assert measured([(1000, 2000), (2500, 3000)], [(3300, 4000)]) == [(None, None, None), (300, None, None)]
 
 
 def test_a_barge_in_is_measured_until_the_agent_is_silent() -> None:
-    assert measured([(1000, 2000)], [(0, 1250), (2600, 3000)]) == [(600, 250)]
+    assert measured([(1000, 2000)], [(0, 1250), (2600, 3000)]) == [(600, 250, None)]
+    assert measured([(1000, 2000)], [(0, 1250), (2100, 3000)], 1260) == [(100, 250, None)]
 
 
 def test_an_agent_that_speaks_on_has_not_given_way() -> None:
-    [(response, barge_in)] = measured([(1000, 1200)], [(0, 4000)])
-    assert (response, barge_in) == (None, None)
+    assert measured([(1000, 1200)], [(0, 4000)]) == [(None, None, None)]
+    assert measured([(1000, 1200)], [(0, 1250), (1600, 4000)]) == [(None, None, 350)]

@@ -65,7 +65,7 @@ def test_every_line_can_be_written_short() -> None:
     ]
     assert scenario.expect.ended_by == "caller"
     assert scenario.folder == "/there"
-    assert list(scenario.texts()) == [("hello", "en-us"), ("hello", "en-gb"), ("mm-hm", "en-us")]
+    assert list(scenario.texts()) == [("hello", "en-us"), ("hello", "en-gb"), ("uh-huh", "en-us")]
 
 
 @pytest.mark.parametrize(

@@ -356,7 +356,7 @@ class Call:
             streams=self._streams,
             happenings=sorted(self.timeline.happenings, key=lambda happening: happening.at_ms),
             violations=self.timeline.violations,
-            utterances=measure(self.phone.uttered, agent),
+            utterances=measure(self.phone.uttered, agent, self.phone.clears),
             agent=[Span(start // SAMPLES_PER_MS, end // SAMPLES_PER_MS) for start, end in agent],
             gaps=[Gap(gap.at // SAMPLES_PER_MS, gap.length / SAMPLES_PER_MS) for gap in self.phone.gaps],
             messages=self.messages,

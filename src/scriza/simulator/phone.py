@@ -49,6 +49,7 @@ class Phone:
         self.timeline = Timeline(self.now_ms)
         self.uttered: list[tuple[Clip, int]] = []
         self.gaps: list[Underrun] = []
+        self.clears: list[int] = []
         self.worst_lag = 0.0
         """Seconds that the clock has been late, at worst, while a media stream was open."""
         self.over: asyncio.Future[None] = self._loop.create_future()
@@ -175,6 +176,7 @@ class Phone:
         elif isinstance(message, Mark):
             self._echo(self._playout.mark(message.mark.name))
         else:
+            self.clears.append(self._playout.position)
             dropped = self._playout.buffered // SAMPLES_PER_MS
             self.timeline.note("clear", f"{dropped} ms of audio dropped")
             self._echo(self._playout.clear())

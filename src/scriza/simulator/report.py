@@ -56,8 +56,10 @@ class Utterance(msgspec.Struct, frozen=True):
     """What the caller uttered and how the agent took it, measured at the phone.
 
     `response_ms` is from the caller's last voiced sample to the agent's first audible one after it; none when the
-    agent did not begin to speak before the caller did again. `barge_in_ms` is from the caller's first voiced sample
-    to the agent's last audible one; none when the agent was silent, or spoke on past the utterance and 500 ms more.
+    agent did not begin to speak before the caller did again, or went on with what it was saying. `barge_in_ms` is from
+    the caller's first voiced sample to the agent's last audible one, when the agent gave way; `paused_ms` how long it
+    was silent before it went on, when it did not. To have given way it must have fallen silent within 500 ms of the
+    utterance's end, and have sent a clear or stayed silent for 900 ms.
     """
 
     kind: UtteranceKind
@@ -68,6 +70,7 @@ class Utterance(msgspec.Struct, frozen=True):
     """The agent was speaking when it began."""
     response_ms: int | None
     barge_in_ms: int | None
+    paused_ms: int | None
 
 
 class Gap(msgspec.Struct, frozen=True):
@@ -146,28 +149,43 @@ class Timeline:
 
 
 _YIELDED_WITHIN = SAMPLE_RATE // 2
+_GOES_ON_WITHIN = SAMPLE_RATE * 9 // 10
 
 
-def measure(uttered: Sequence[tuple[Clip, int]], agent: Sequence[Stretch]) -> list[Utterance]:
-    """The caller's utterances (clip and the sample it began at) beside the agent's stretches of speech."""
+def measure(uttered: Sequence[tuple[Clip, int]], agent: Sequence[Stretch], clears: Sequence[int]) -> list[Utterance]:
+    """The caller's utterances (clip and the sample it began at) beside the agent's stretches of speech and clears."""
     spans = [Stretch(at + clip.voiced.start, at + clip.voiced.end) for clip, at in uttered]
     utterances = []
-    for index, ((clip, _), (start, end)) in enumerate(zip(uttered, spans, strict=True)):
-        next_start = spans[index + 1].start if index + 1 < len(spans) else None
-        interrupted = next((stretch for stretch in agent if stretch.start <= start < stretch.end), None)
-        answer = next((stretch.start for stretch in agent if stretch.start > end), None)
-        if answer is not None and next_start is not None and answer >= next_start:
+    for index, ((clip, _), said) in enumerate(zip(uttered, spans, strict=True)):
+        interrupted = next((stretch for stretch in agent if stretch.start <= said.start < stretch.end), None)
+        later = [stretch for stretch in agent if interrupted is None or stretch.start > interrupted.start]
+        barge_in = paused = None
+        if interrupted is not None and interrupted.end <= said.end + _YIELDED_WITHIN:
+            silence = next((stretch.start - interrupted.end for stretch in later), None)
+            if (
+                silence is None
+                or silence >= _GOES_ON_WITHIN
+                or any(said.start <= at < interrupted.end + silence for at in clears)
+            ):
+                barge_in = interrupted.end - said.start
+            else:
+                paused = silence
+                later = later[1:]
+        answer = next((stretch.start for stretch in later if stretch.start > said.end), None)
+        went_on = interrupted is not None and barge_in is None and clip.kind in ("cough", "mm_hm")
+        too_late = answer is not None and index + 1 < len(spans) and answer >= spans[index + 1].start
+        if went_on or too_late:
             answer = None
-        yielded = interrupted is not None and interrupted.end <= end + _YIELDED_WITHIN
         utterances.append(
             Utterance(
                 kind=clip.kind,
                 text=clip.text,
-                start_ms=start // SAMPLES_PER_MS,
-                end_ms=end // SAMPLES_PER_MS,
+                start_ms=said.start // SAMPLES_PER_MS,
+                end_ms=said.end // SAMPLES_PER_MS,
                 over_agent=interrupted is not None,
-                response_ms=None if answer is None else (answer - end) // SAMPLES_PER_MS,
-                barge_in_ms=(interrupted.end - start) // SAMPLES_PER_MS if interrupted and yielded else None,
+                response_ms=None if answer is None else (answer - said.end) // SAMPLES_PER_MS,
+                barge_in_ms=None if barge_in is None else barge_in // SAMPLES_PER_MS,
+                paused_ms=None if paused is None else paused // SAMPLES_PER_MS,
             )
         )
     return utterances
@@ -217,6 +235,8 @@ def as_summary(outcome: CallOutcome) -> str:
         facts = []
         if utterance.barge_in_ms is not None:
             facts.append(f"agent silent after {utterance.barge_in_ms} ms")
+        elif utterance.paused_ms is not None:
+            facts.append(f"agent paused for {utterance.paused_ms} ms and went on")
         elif utterance.over_agent:
             facts.append("agent spoke on")
         if utterance.response_ms is not None:

@@ -56,9 +56,9 @@ class Cough(_Line, frozen=True, tag="cough"):
 
 
 class MmHm(_Line, frozen=True, tag="mm_hm"):
-    """Agree without taking the turn."""
+    """Agree without taking the turn, in under half a second."""
 
-    text: str = "mm-hm"
+    text: str = "uh-huh"
 
 
 class Pause(_Line, frozen=True, tag="pause"):
