@@ -88,7 +88,7 @@ class Webhooks:
         return say_goodbye()
 
     async def status(self, webhook: Webhook) -> None:
-        """A call's status has changed. Raises Forbidden, BadInput, and Unavailable or what the log raises: to be told again.
+        """A call's status has changed. Raises Forbidden, BadInput, and Unavailable, to be told again.
 
         A call that is not known yet is recorded: one that we placed may fail before anybody asks what to do with it.
         """
