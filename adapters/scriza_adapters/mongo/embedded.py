@@ -45,6 +45,7 @@ _BECOME_SERVER = (
 )
 _LOG_LIMIT = 5_000_000
 _POLL = 0.02
+_SIGNAL_AGAIN = 1.0
 
 
 class ServerFile(msgspec.Struct, frozen=True):
@@ -274,16 +275,24 @@ class EmbeddedServer:
         return lines[-1][-300:] if lines else "it said nothing"
 
     def _stop(self) -> None:
+        """Ask the server to end, and at last make it.
+
+        A Python server waits for its next connection before it sees that it is to end, so it gets some; and when
+        another of its threads took the signal, its main thread sleeps on, so one that goes on answering is told again.
+        """
         server = self._known()
         if server is None or not self._signal(server.pid, signal.SIGTERM):
             log.warning("store.left_running", reason="server.json does not tell its process")
             return
         deadline = time.monotonic() + self._stop_timeout
+        again = time.monotonic() + _SIGNAL_AGAIN
         while self.alive():
-            _answers(server.port)  # a server that waits for its next connection notices the signal at once
+            time.sleep(_POLL)
             if time.monotonic() > deadline:
                 self._kill()
-            time.sleep(_POLL)
+            elif _answers(server.port) and time.monotonic() > again:
+                self._signal(server.pid, signal.SIGTERM)
+                again += _SIGNAL_AGAIN
         log.info("store.stopped", engine=server.engine, pid=server.pid)
 
     def _kill(self) -> None:

@@ -24,7 +24,7 @@ from pymongo.errors import BulkWriteError
 
 from scriza.kernel.errors import Unavailable
 from scriza.kernel.events import Event, Topic
-from scriza_adapters.mongo.errors import DUPLICATE_KEY, translated
+from scriza_adapters.mongo.errors import only_duplicates, translated
 
 T = TypeVar("T")
 Row = dict[str, object]
@@ -146,18 +146,8 @@ async def insert_once(collection: Collection, rows: Sequence[Row]) -> None:
     try:
         await collection.insert_many(rows, ordered=False)
     except BulkWriteError as error:
-        details = msgspec.convert(error.details, _BulkErrors)
-        if any(problem.code != DUPLICATE_KEY for problem in details.writeErrors) or details.writeConcernErrors:
+        if not only_duplicates(error):
             raise
-
-
-class _WriteProblem(msgspec.Struct):
-    code: int
-
-
-class _BulkErrors(msgspec.Struct):
-    writeErrors: list[_WriteProblem] = []  # noqa: N815 - the driver's own names
-    writeConcernErrors: list[dict[str, object]] = []  # noqa: N815
 
 
 class Outbox:

@@ -16,7 +16,7 @@ from beanie import Document, init_beanie
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import ConfigurationError, DuplicateKeyError, PyMongoError
+from pymongo.errors import ConfigurationError, ConnectionFailure, DuplicateKeyError, OperationFailure, PyMongoError
 
 from scriza.kernel.errors import Conflict, Unavailable
 from scriza.kernel.events import Event
@@ -34,7 +34,10 @@ _OPERATION_MS = 5000
 """Deadline of a single operation, finding the server included."""
 _UNIT_SECONDS = 10.0
 """Deadline of a unit of work with all its repetitions: long enough for a dead embedded server to be back."""
-_OPEN_SECONDS = 60.0
+_GREET_SECONDS = 10.0
+_INDEX_SECONDS = 300.0
+_ILLEGAL_OPERATION = 20
+_NOT_LET_IN = frozenset({13, 18})
 _FIRST_PAUSE = 0.005
 _LONGEST_PAUSE = 0.25
 
@@ -165,8 +168,8 @@ async def open_store(options: StoreOptions, documents: Sequence[type[Document]])
         client = _client(url)
         stack.push_async_callback(client.close)
         database = client[options.database or client.get_default_database("scriza").name]
-        with translated(), pymongo.timeout(_OPEN_SECONDS):
-            await _greet(client, must_be_replica_set=bool(options.url))
+        with translated(), pymongo.timeout(_INDEX_SECONDS):
+            await _greet(client, database)
             if left_over:
                 await client.admin.command("killAllSessions", [])
             store = MongoStore(client, database, options.bus)
@@ -186,20 +189,25 @@ def _client(url: str) -> Client:
         ) from error
 
 
-async def _greet(client: Client, *, must_be_replica_set: bool) -> None:
+async def _greet(client: Client, database: AsyncDatabase[Row]) -> None:
+    """Find out, with a sentence for each case, whether there is a server that lets us in and has transactions."""
     try:
-        hello = await client.admin.command("hello")
-    except pymongo.errors.OperationFailure as error:
-        raise Unavailable("MongoDB refuses the name or password in SCRIZA_MONGO_URL") from error
-    except pymongo.errors.ConnectionFailure as error:
+        with pymongo.timeout(_GREET_SECONDS):
+            async with client.start_session() as session, await session.start_transaction():
+                await database[OUTBOX].find_one({"_id": None}, session=session)
+    except OperationFailure as error:
+        if error.code == _ILLEGAL_OPERATION:
+            raise Unavailable(
+                f"the MongoDB at {_hosts(client)} is a standalone server, which has no transactions: "
+                "start it with --replSet and run rs.initiate() once"
+            ) from error
+        if error.code in _NOT_LET_IN:
+            raise Unavailable("MongoDB refuses the name or password in SCRIZA_MONGO_URL") from error
+        raise
+    except ConnectionFailure as error:
         raise Unavailable(
             f"no MongoDB answers at {_hosts(client)}: is it running, is SCRIZA_MONGO_URL right?"
         ) from error
-    if must_be_replica_set and "setName" not in hello and hello.get("msg") != "isdbgrid":
-        raise Unavailable(
-            f"the MongoDB at {_hosts(client)} is a standalone server, which has no transactions: "
-            "start it with --replSet and run rs.initiate() once"
-        )
 
 
 def _hosts(client: Client) -> str:

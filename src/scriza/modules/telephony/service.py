@@ -89,7 +89,7 @@ async def _close(calls: CallLog, idle: IdleCall, since: datetime, now: datetime)
         completed,
         source="telephony",
         subject=call.call_id,
-        key="",
+        key="completed",
         time=now,
         workspace=call.workspace,
     )

@@ -1,0 +1,48 @@
+"""A database for every test that asks for one: at `SCRIZA_TEST_MONGO_URL`, or on an embedded server for all workers."""
+
+import os
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:  # the driver takes a second to import, which tests without a database need not wait for
+    from scriza_adapters.mongo.store import MongoStore, StoreOptions
+
+
+@pytest.fixture(scope="session")
+def mongo_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Workers attach to the same server, as several processes of Scriza do."""
+    if url := os.environ.get("SCRIZA_TEST_MONGO_URL"):
+        yield url
+        return
+    from scriza_adapters.mongo.embedded import EmbeddedServer
+
+    mine = tmp_path_factory.getbasetemp()
+    of_all_workers = mine.parent if "PYTEST_XDIST_WORKER" in os.environ else mine
+    server = EmbeddedServer(Path(of_all_workers) / "embedded")
+    yield server.attach().url
+    server.detach()
+
+
+@pytest.fixture
+def store_options(mongo_url: str, tmp_path: Path) -> "StoreOptions":
+    """A database of the test's own, for the test and for processes that it starts; the bus waits for nobody."""
+    from scriza_adapters.mongo.bus import BusTimes
+    from scriza_adapters.mongo.store import StoreOptions
+
+    quick = BusTimes(lease=2, poll=0.05, first_pause=0.02, longest_pause=0.1, roll_call=0.2)
+    return StoreOptions(data_dir=tmp_path, url=mongo_url, database=f"test_{uuid.uuid4().hex}", bus=quick)
+
+
+@pytest.fixture
+async def store(store_options: "StoreOptions") -> AsyncIterator["MongoStore"]:
+    """Open, with telephony's documents; dropped at the end."""
+    from scriza.modules.telephony.documents import DOCUMENTS
+    from scriza_adapters.mongo.store import open_store
+
+    async with open_store(store_options, DOCUMENTS) as store:
+        yield store
+        await store.database.client.drop_database(store.database)
