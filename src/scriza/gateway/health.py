@@ -30,11 +30,11 @@ def health_routes(checks: Mapping[str, Check], *, seconds: float = CHECK_SECONDS
     A check that raises, or takes longer than `seconds`, makes the process not ready: 503.
     """
 
-    @get(["/health", "/health/live"], operation_id="health.live", summary="The process is alive")
+    @get(["/health", "/health/live"], summary="The process is alive")
     async def live() -> Health:
         return Health("ok")
 
-    @get("/health/ready", operation_id="health.ready", summary="The process can serve")
+    @get("/health/ready", summary="The process can serve")
     async def ready() -> Response[Health]:
         passed = await asyncio.gather(*(_passes(name, check, seconds) for name, check in checks.items()))
         failing = [name for name, good in zip(checks, passed, strict=True) if not good]
