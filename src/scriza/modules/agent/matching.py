@@ -11,13 +11,15 @@ from scriza.modules.agent.playbook import Intent, Playbook, Slot, Stage
 
 _LONGEST = 60
 """Words of an utterance that are looked at."""
-_THRESHOLD = 0.5
-"""A score from 0 to 1 must be above this to be taken for what is meant."""
+# Scores go from 0 to 1.
+_SIMILAR = 0.7
+"""From here on a phrase counts without a trigger."""
+_VERBATIM = 1.0
 _STAGE_BONUS = 0.15
-_TRIGGER, _TRIGGER_WORD, _TRIGGER_MORE = 0.55, 0.1, 0.1
-"""The score of one trigger of one word, for each further word of it, and for each further trigger."""
-_WEAK, _WEAK_COVERAGE = 0.35, 0.6
-"""A weak intent's score: a base, and a share by how much of the utterance its triggers cover."""
+_TRIGGER, _TRIGGER_WORD, _TRIGGER_MORE, _MOST_TRIGGERED = 0.55, 0.1, 0.1, 0.95
+"""The score of one trigger of one word, for each further word of it, for each further trigger, and at most."""
+_WEAK, _WEAK_COVERAGE, _WEAK_COUNTS = 0.35, 0.6, 0.5
+"""A weak intent's score: a base, and a share by how much of the utterance its triggers cover; the least that counts."""
 # The lists of words are English. In other languages phrases and triggers are matched without their help.
 _FILLERS = frozenset("a an the uh um er hm well so just please oh and to of i my me you it is that really".split())
 _FILLER_WEIGHT = 0.2
@@ -47,81 +49,93 @@ def _written_out(word: str) -> str:
     return word
 
 
-class _Pattern(msgspec.Struct, frozen=True):
-    """An intent, prepared for scoring."""
+class _Phrase(msgspec.Struct, frozen=True, eq=False):
+    """A phrase of an intent, prepared for scoring; two are never the same."""
 
-    intent: Intent
-    phrases: list[tuple[frozenset[str], float]]
-    """Each with the weight of its words."""
-    triggers: list[list[str]]
+    intent: str
+    negated: bool
+    weight: float
 
 
 class Matcher:
     """Scores every intent of a playbook against an utterance.
 
     A phrase counts by the Dice coefficient of its words and the utterance's, weighted by how rare a word is among all
-    phrases; a trigger counts where it stands in the utterance unless a negation stands shortly before it. An intent
-    that the stage has an answer for is a little likelier. Of equals, the first in the playbook wins.
+    phrases, unless one of the two is negated and the other is not. A trigger counts where it stands in the utterance
+    unless a negation stands shortly before it. An intent that the stage has an answer for is a little likelier, and a
+    weak one counts when it is said verbatim or when nothing else fits. Of equals, the first in the playbook wins.
     """
 
     def __init__(self, playbook: Playbook) -> None:
-        phrases = {intent.id: [frozenset(words(phrase)) for phrase in intent.phrases] for intent in playbook.intents}
-        total = sum(map(len, phrases.values()))
-        seen = Counter(word for several in phrases.values() for phrase in several for word in phrase)
-        self._weights = {word: self._rarity(total, count, word) for word, count in seen.items()}
-        self._weight_of_new = self._rarity(total, 1, "")
-        self._patterns = [
-            _Pattern(
-                intent,
-                [(phrase, self._weight(phrase)) for phrase in phrases[intent.id]],
-                [words(trigger) for trigger in intent.triggers],
-            )
+        self._intents = playbook.intents
+        self._triggers = {
+            intent.id: [(f" {' '.join(words(trigger))} ", len(words(trigger))) for trigger in intent.triggers]
             for intent in playbook.intents
-        ]
-
-    @staticmethod
-    def _rarity(phrases: int, count: int, word: str) -> float:
-        return math.log(1 + phrases / count) * (_FILLER_WEIGHT if word in _FILLERS else 1)
+        }
+        said = [(intent.id, frozenset(words(phrase))) for intent in playbook.intents for phrase in intent.phrases]
+        seen = Counter(word for _, phrase in said for word in phrase)
+        self._weights = {word: _rarity(len(said), count, word) for word, count in seen.items()}
+        self._weight_of_new = _rarity(len(said), 1, "")
+        self._phrases_with: dict[str, list[_Phrase]] = {word: [] for word in seen}
+        for intent_id, phrase in said:
+            prepared = _Phrase(intent_id, not _NEGATIONS.isdisjoint(phrase), self._weight(phrase))
+            for word in phrase:
+                self._phrases_with[word].append(prepared)
 
     def match(self, utterance: str, stage: Stage) -> Intent | None:
         """The intent that the utterance fits best, or none when it fits nothing."""
         said = words(utterance)[:_LONGEST]
-        best, best_score = None, _THRESHOLD
-        for pattern in self._patterns if said else ():
-            score = self._score(pattern, said)
-            if score and pattern.intent.id in stage.answers:
+        if not said:
+            return None
+        similar = self._similarities(frozenset(said))
+        best: dict[bool, tuple[float, Intent | None]] = {True: (0.0, None), False: (0.0, None)}
+        for intent in self._intents:
+            score = max(self._triggered(intent, said), similar.get(intent.id, 0.0))
+            if score and intent.id in stage.answers:
                 score += _STAGE_BONUS
-            if score > best_score:
-                best, best_score = pattern.intent, score
+            if score > best[intent.weak][0]:
+                best[intent.weak] = score, intent
+        (weak_score, weak), (_, strong) = best[True], best[False]
+        return weak if strong is None or weak_score >= _VERBATIM else strong
+
+    def _similarities(self, said: frozenset[str]) -> dict[str, float]:
+        """The similarity of each intent's most similar phrase, where it is close enough to count."""
+        weight, negated = self._weight(said), not _NEGATIONS.isdisjoint(said)
+        common: dict[_Phrase, float] = {}
+        for word in said:
+            for phrase in self._phrases_with.get(word, ()):
+                common[phrase] = common.get(phrase, 0.0) + self._weights[word]
+        best: dict[str, float] = {}
+        for phrase, shared in common.items():
+            similarity = 2 * shared / (weight + phrase.weight)
+            if phrase.negated == negated and similarity >= _SIMILAR:
+                best[phrase.intent] = max(similarity, best.get(phrase.intent, 0.0))
         return best
+
+    def _triggered(self, intent: Intent, said: Sequence[str]) -> float:
+        line = f" {' '.join(said)} "
+        hits = [hit for hit in self._triggers[intent.id] if hit[0] in line and not _is_negated(hit[0], line)]
+        if not hits:
+            return 0.0
+        if intent.weak:
+            covered = {word for trigger, _ in hits for word in trigger.split()}
+            share = self._weight(covered) / self._weight(frozenset(said))
+            score = _WEAK + _WEAK_COVERAGE * share
+            return score if score > _WEAK_COUNTS else 0.0
+        longest = max(length for _, length in hits)
+        return min(_TRIGGER + _TRIGGER_WORD * (longest - 1) + _TRIGGER_MORE * (len(hits) - 1), _MOST_TRIGGERED)
+
+    def _weight(self, said: Iterable[str]) -> float:
+        return sum(self._weights.get(word, self._weight_of_new) for word in said)
 
     def by_key(self, digits: str) -> Intent | None:
         """The intent of the first key that means something."""
-        for digit in digits:
-            for pattern in self._patterns:
-                if digit in pattern.intent.keys:
-                    return pattern.intent
-        return None
+        meant = (intent for digit in digits for intent in self._intents if digit in intent.keys)
+        return next(meant, None)
 
-    def _score(self, pattern: _Pattern, said: Sequence[str]) -> float:
-        spoken = frozenset(said)
-        weight = self._weight(spoken)
-        similar = max(
-            (2 * self._weight(spoken & phrase) / (weight + heavy) for phrase, heavy in pattern.phrases), default=0.0
-        )
-        hits = [trigger for trigger in pattern.triggers if _stands_in(trigger, said)]
-        if not hits:
-            return similar
-        if pattern.intent.weak:
-            covered = spoken.intersection(word for trigger in hits for word in trigger)
-            triggered = _WEAK + _WEAK_COVERAGE * self._weight(covered) / weight
-        else:
-            longest = max(len(trigger) for trigger in hits)
-            triggered = _TRIGGER + _TRIGGER_WORD * (longest - 1) + _TRIGGER_MORE * (len(hits) - 1)
-        return max(similar, min(triggered, 0.95))
 
-    def _weight(self, spoken: Iterable[str]) -> float:
-        return sum(self._weights.get(word, self._weight_of_new) for word in spoken)
+def _rarity(phrases: int, count: int, word: str) -> float:
+    return math.log(1 + phrases / count) * (_FILLER_WEIGHT if word in _FILLERS else 1)
 
 
 def slot_value(slot: Slot, triggers: Iterable[str], utterance: str) -> str:
@@ -153,12 +167,10 @@ def _trimmed(run: list[str]) -> list[str]:
     return run[start:end]
 
 
-def _stands_in(trigger: Sequence[str], said: Sequence[str]) -> bool:
-    position = _find(trigger, said)
-    if position < 0:
-        return False
-    before = said[max(0, position - _NEGATION_REACH) : position]
-    return bool(_NEGATIONS.intersection(trigger)) or not _NEGATIONS.intersection(before)
+def _is_negated(trigger: str, line: str) -> bool:
+    """Whether a negation stands shortly before the trigger, which has none of its own; both have spaces around."""
+    before = line[: line.index(trigger)].split()[-_NEGATION_REACH:]
+    return not _NEGATIONS.isdisjoint(before) and _NEGATIONS.isdisjoint(trigger.split())
 
 
 def _find(part: Sequence[str], whole: Sequence[str]) -> int:

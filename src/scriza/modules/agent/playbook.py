@@ -199,6 +199,8 @@ def _problems(playbook: Playbook) -> Iterator[str]:
     for kind, ids in (("stage", stages), ("intent", intents)):
         yield from (f"the {kind} {id_!r} is there twice" for id_ in sorted({id_ for id_ in ids if ids.count(id_) > 1}))
     for stage in playbook.stages:
+        if stage.next and stage.next not in stages:
+            yield f"the stage {stage.id!r} leads to {stage.next!r}, which is no stage"
         yield from (
             f"stage {stage.id!r} answers {name!r}, which is no intent" for name in stage.answers.keys() - intents
         )

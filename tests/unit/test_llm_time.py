@@ -1,0 +1,167 @@
+"""Patience, the cache's age and the telling of usage, on a clock that jumps."""
+
+import asyncio
+
+import msgspec
+import pytest
+
+from scriza.kernel.errors import BadInput, DeadlineExceeded
+from scriza.kernel.events import Event
+from scriza.modules.llm.cache import Answer, TurnCache
+from scriza.modules.llm.completer import Patience
+from scriza.modules.llm.service import LlmService
+from scriza.ports.llm import Message, ScriptLine, Turn, Usage
+from tests.standins.llm_engine import Says, ScriptedEngine
+from tests.virtual_time import run_virtual
+
+TURN = Turn([Message("user", "how much is it")])
+WITH_SCRIPT = msgspec.structs.replace(TURN, script=[ScriptLine("price", "Nineteen dollars.")])
+
+
+class Store:
+    """A publisher that is down for its first calls."""
+
+    def __init__(self, down: int = 0) -> None:
+        self.down = down
+        self.calls = 0
+        self.events: list[Event] = []
+
+    async def publish(self, *events: Event) -> None:
+        self.calls += 1
+        if self.calls <= self.down:
+            raise ConnectionError
+        self.events += events
+
+
+def service(engine: ScriptedEngine, store: Store | None = None, **options: object) -> LlmService:
+    return LlmService(store or Store(), engine=engine, critical="critical-1", cheap="cheap-1", **options)
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def test_the_script_stands_in_after_the_budget_to_the_first_token() -> None:
+    async def scenario() -> None:
+        engine = ScriptedEngine(Says(first_s=2.4), Says(first_s=2.6))
+        llm = service(engine, cache_ttl_s=0)
+        assert (await llm.turn(WITH_SCRIPT)).model == "cheap-1"
+        begun = now()
+        assert (await llm.turn(WITH_SCRIPT)).model == "playbook"
+        assert now() - begun == pytest.approx(2.5)
+        assert engine.left == 1
+
+    run_virtual(scenario())
+
+
+def test_a_model_that_nobody_can_stand_in_for_gets_more_time() -> None:
+    async def scenario() -> None:
+        llm = service(ScriptedEngine(Says(first_s=8.9), Says(first_s=60)), cache_ttl_s=0)
+        assert (await llm.turn(TURN)).model == "cheap-1"
+        begun = now()
+        with pytest.raises(DeadlineExceeded):
+            await llm.turn(TURN)
+        assert now() - begun == pytest.approx(9)
+
+    run_virtual(scenario())
+
+
+def test_a_stall_ends_the_reply() -> None:
+    async def scenario() -> None:
+        llm = service(ScriptedEngine(Says(stall_after=2)), patience=Patience(next_token_s=3))
+        with pytest.raises(DeadlineExceeded):
+            await llm.turn(WITH_SCRIPT)
+        assert now() == pytest.approx(3)
+
+    run_virtual(scenario())
+
+
+def test_an_answer_is_kept_for_its_time_to_live_and_no_longer() -> None:
+    async def scenario() -> None:
+        llm = service(ScriptedEngine(), cache_ttl_s=60)
+        assert not (await llm.turn(TURN)).cached
+        await asyncio.sleep(59)
+        assert (await llm.turn(TURN)).cached
+        await asyncio.sleep(2)
+        assert not (await llm.turn(TURN)).cached
+
+    run_virtual(scenario())
+
+
+def test_usage_is_told_when_the_store_is_back() -> None:
+    async def scenario() -> None:
+        store = Store(down=3)
+        llm = service(ScriptedEngine(), store, cache_ttl_s=0)
+        await asyncio.gather(llm.turn(TURN), llm.turn(TURN))
+        assert now() == 0, "no reply waits for the store"
+        await llm.close()
+        assert len(store.events) == 2
+        assert store.calls > 3
+
+    run_virtual(scenario())
+
+
+def test_closing_ends_even_when_the_store_stays_down() -> None:
+    async def scenario() -> None:
+        llm = service(ScriptedEngine(), Store(down=99))
+        await llm.turn(TURN)
+        await llm.close()
+        assert now() < 30
+
+    run_virtual(scenario())
+
+
+def test_a_failed_warm_up_stops_nothing() -> None:
+    async def scenario() -> None:
+        engine = ScriptedEngine()
+        engine.warm_up_failure = DeadlineExceeded("slow")
+        llm = service(engine)
+        await llm.warm_up()
+        assert not engine.warm
+        assert (await llm.turn(TURN)).text
+        engine.warm_up_failure = None
+        await llm.warm_up()
+        assert engine.warm
+
+    run_virtual(scenario())
+
+
+def test_text_that_is_not_unicode_is_refused() -> None:
+    async def scenario() -> None:
+        with pytest.raises(BadInput):
+            await service(ScriptedEngine()).turn(Turn([Message("user", "\ud800")]))
+
+    run_virtual(scenario())
+
+
+def test_an_engine_without_model_names_is_not_taken() -> None:
+    with pytest.raises(ValueError, match="critical"):
+        LlmService(Store(), engine=ScriptedEngine())
+
+
+def answer(text: str) -> Answer:
+    return Answer(text, "m", Usage(1, 1, 2), estimated=False)
+
+
+def test_the_cache_lets_the_least_recently_used_go() -> None:
+    cache = TurnCache(ttl_s=60, size=2)
+    cache.put("a", answer("a"), now=0)
+    cache.put("b", answer("b"), now=1)
+    assert cache.get("a", now=2) == answer("a")
+    cache.put("c", answer("c"), now=3)
+    assert [cache.get(key, now=4) is not None for key in "abc"] == [True, False, True]
+    assert len(cache) == 2
+
+
+def test_the_cache_forgets_at_the_end_of_the_time_to_live() -> None:
+    cache = TurnCache(ttl_s=60)
+    cache.put("a", answer("a"), now=0)
+    assert cache.get("a", now=59.9)
+    assert cache.get("a", now=60) is None
+    assert len(cache) == 0
+
+
+def test_a_cache_that_keeps_nothing_keeps_nothing() -> None:
+    cache = TurnCache(ttl_s=0)
+    cache.put("a", answer("a"), now=0)
+    assert cache.get("a", now=0) is None
