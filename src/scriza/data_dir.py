@@ -3,16 +3,12 @@
 import errno
 import os
 import secrets
-import shutil
 import tempfile
 from pathlib import Path
 
 import msgspec
 
 from scriza.settings import BadSettings, Settings
-
-_LEAST_FREE_BYTES = 200 * 1024 * 1024
-"""The embedded store preallocates its log, and dies when it cannot."""
 
 
 class Secrets(msgspec.Struct, frozen=True):
@@ -34,22 +30,13 @@ def prepare(path: Path) -> Path:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path, prefix=".probe-"):
             pass
-        free = shutil.disk_usage(path).free
     except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            raise BadSettings(_no_space(path)) from error
+        cure = "free some space" if error.errno in {errno.ENOSPC, errno.EDQUOT} else "give this user the right to"
         raise BadSettings(
             f"the data directory {path} cannot be written ({error.strerror}): "
-            "give this user the right to, or set SCRIZA_DATA_DIR to another one"
+            f"{cure}, or set SCRIZA_DATA_DIR to another one"
         ) from error
-    if free < _LEAST_FREE_BYTES:
-        raise BadSettings(_no_space(path))
     return path
-
-
-def _no_space(path: Path) -> str:
-    need = _LEAST_FREE_BYTES // 1024 // 1024
-    return f"the disk of the data directory {path} is full: free {need} MB, or set SCRIZA_DATA_DIR to another disk"
 
 
 def secrets_of(settings: Settings, data_dir: Path) -> Secrets:

@@ -17,8 +17,8 @@ from scriza.kernel.redaction import redact
 
 Format = Literal["auto", "json", "pretty"]
 
-_QUIET_LIBRARIES = ("httpx", "httpcore", "httpx2", "pymongo", "asyncio", "botocore", "faster_whisper", "websockets")
-"""Loggers that tell of each request or each heartbeat below warning."""
+_QUIET_LIBRARIES = "asyncio botocore faster_whisper httpcore httpx httpx2 pymongo uvicorn websockets".split()
+"""Loggers that tell of each request, each heartbeat or each step of theirs below warning."""
 
 
 def configure(form: Format = "auto", level: str = "info", stream: TextIO | None = None) -> None:

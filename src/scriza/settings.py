@@ -80,7 +80,7 @@ class Process(BaseModel):
         "", description="The wss base that Twilio's media sockets reach; empty takes it from the public URL."
     )
     host: str = Field("127.0.0.1", description="The address to listen on.")
-    port: int = Field(8000, ge=1, le=65535, description="The port to listen on.")
+    port: int = Field(8000, ge=0, le=65535, description="The port to listen on; 0 takes a free one.")
     workers: int = Field(1, ge=1, le=64, description="Processes that serve the port together.")
     modules: Annotated[str, AfterValidator(_modules)] = Field(
         "", description=f"Modules served here, separated by commas ({', '.join(MODULES)}); empty serves all."
@@ -174,6 +174,11 @@ class Carrier(BaseModel):
         SecretStr(""), description="The other token while the first one is being rotated."
     )
     twilio_base_url: HttpUrl = Field("", description="Another host for Twilio's API.")
+    transfer_to: str = Field(
+        "",
+        pattern=r"^(\+[1-9]\d{6,14})?$",
+        description="The phone number of a person, in E.164, for callers who ask for one.",
+    )
 
 
 SECTIONS: tuple[type[BaseModel], ...] = (Process, Access, RemoteModules, Storage, Speech, Thinking, Carrier)

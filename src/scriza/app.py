@@ -1,0 +1,56 @@
+"""The application: what the container holds, behind the edge's routes."""
+
+from litestar import Litestar
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import SwaggerRenderPlugin
+from litestar.types import ControllerRouterHandler
+
+from scriza import __version__, data_dir, logs
+from scriza.container import Container, running, served
+from scriza.gateway.access import Bearer, OwnCheck, ServiceAccess, behind
+from scriza.gateway.health import health_routes
+from scriza.gateway.objects import objects_route
+from scriza.gateway.requests import RequestMiddleware
+from scriza.ports.agent import Agent
+from scriza.ports.llm import Llm
+from scriza.ports.tts import Tts
+from scriza.settings import Settings, load
+from scriza.wire import problems, serve
+from scriza_adapters.objects_directory import DirectoryObjects
+
+_PORTS: dict[str, type] = {"agent": Agent, "tts": Tts, "llm": Llm}
+
+
+def create_app(settings: Settings) -> Litestar:
+    """The application as `settings` want it; entering its `lifespan` starts what it needs.
+
+    Raises BadSettings when the data directory cannot be used.
+    """
+    directory = data_dir.prepare(settings.data_dir)
+    secrets = data_dir.secrets_of(settings, directory)
+    container = Container(settings=settings, secrets=secrets, data_dir=directory)
+    ports = [serve(_PORTS[module], container.providers[module]) for module in served(settings) if module in _PORTS]
+    routes: list[ControllerRouterHandler] = [
+        behind(Bearer(), *ports),
+        health_routes({"store": lambda: container.store().ping()}),
+    ]
+    objects = container.objects()
+    if isinstance(objects, DirectoryObjects):
+        routes.append(behind(OwnCheck("the URL is signed"), objects_route(objects)))
+    return Litestar(
+        routes,
+        lifespan=[lambda app: running(container)],
+        middleware=[RequestMiddleware(ServiceAccess(secrets.service_token))],
+        exception_handlers=problems.HANDLERS,
+        openapi_config=OpenAPIConfig(
+            title="Scriza", version=__version__, path="/schema", render_plugins=[SwaggerRenderPlugin()]
+        ),
+        logging_config=None,
+    )
+
+
+def from_environment() -> Litestar:
+    """For a server process that is started by name: reads the settings itself."""
+    settings = load()
+    logs.configure(settings.log, settings.log_level)
+    return create_app(settings)

@@ -1,0 +1,159 @@
+"""``scriza serve``: answer calls until stopped."""
+
+import argparse
+import asyncio
+import contextlib
+import errno
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+
+import uvicorn
+
+from scriza import __version__
+from scriza.settings import BadSettings, Settings, load
+
+_KEEP_ALIVE_SECONDS = 130
+"""Longer than our own clients keep an idle connection, so that none is closed under a request."""
+_SOCKET_MESSAGE_BYTES = 64 * 1024
+
+
+def run(told: argparse.Namespace) -> int:
+    """Serve; returns 0 after a stop that was asked for."""
+    asked = {"host": told.host, "port": told.port, "modules": told.modules, "workers": told.workers}
+    settings = load(**asked)
+    listener = _listen(settings.host, settings.port)
+    settings = load(**asked | {"port": listener.getsockname()[1]})
+    modules = settings.modules.replace(",", ", ") or "all modules"
+    print(f"Scriza {__version__} is starting at {settings.public_url} ({modules})", flush=True)
+
+    # What takes long to import comes after the first line.
+    import uvloop
+
+    from scriza import data_dir, logs
+
+    data_dir.prepare(settings.data_dir)
+    logs.configure(settings.log, settings.log_level)
+    with listener, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        if settings.workers > 1:
+            runner.run(_serve_by_several(settings, listener))
+        else:
+            runner.run(_serve(settings, listener, sample_call=told.sample_call))
+    return 0
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A socket bound to the address, not yet listening. Raises BadSettings with what to do about it."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except socket.gaierror as error:
+        raise BadSettings(f"there is no address {host}: choose another with --host") from error
+    listener = socket.socket(family, kind, protocol)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(address)
+    except OSError as error:
+        listener.close()
+        reasons = {
+            errno.EADDRINUSE: f"port {port} is in use: stop what listens there, or choose another with --port",
+            errno.EACCES: f"port {port} takes more rights than this user has: choose one above 1023 with --port",
+            errno.EADDRNOTAVAIL: f"this machine has no address {host}: choose another with --host",
+        }
+        raise BadSettings(reasons.get(error.errno or 0, f"{host}:{port} cannot be listened on: {error}")) from error
+    listener.set_inheritable(True)
+    return listener
+
+
+class _Server(uvicorn.Server):
+    """Stops on a signal and leaves it at that, so that what was opened around it is closed in peace."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        before = {sign: signal.signal(sign, self.handle_exit) for sign in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for sign, handler in before.items():
+                signal.signal(sign, handler)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready.set()
+
+
+def _config(app: object, settings: Settings, **more: object) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,  # type: ignore[arg-type]  # an application, or the import string of its factory
+        loop="uvloop",
+        ws="websockets-sansio",
+        ws_max_size=_SOCKET_MESSAGE_BYTES,
+        ws_per_message_deflate=False,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=settings.drain_seconds,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        **more,  # type: ignore[arg-type]
+    )
+
+
+async def _serve(settings: Settings, listener: socket.socket, *, sample_call: bool) -> None:
+    # A polite kill ends the start-up as Ctrl-C does: what was opened is closed again.
+    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
+    from scriza.app import create_app
+
+    app = create_app(settings)
+    async with app.lifespan():
+        server = _Server(_config(app, settings, lifespan="off"))
+        async with asyncio.TaskGroup() as tasks:
+            serving = tasks.create_task(server.serve([listener]))
+            await server.ready.wait()
+            print(f"Ready: {settings.public_url} (stop with Ctrl-C)", flush=True)
+            sample = tasks.create_task(_sample_call(settings)) if sample_call else None
+            await serving
+            if sample:
+                sample.cancel()
+        print("Stopping", flush=True)
+
+
+async def _sample_call(settings: Settings) -> None:
+    """Place the sample call from a process of its own, as a caller from outside would."""
+    here = f"http://127.0.0.1:{settings.port}"
+    caller = await asyncio.create_subprocess_exec(sys.executable, "-m", "scriza", "call", "--to", here)
+    try:
+        await caller.wait()
+    finally:
+        if caller.returncode is None:
+            caller.terminate()
+            await caller.wait()
+    print(_WHAT_NEXT.format(url=settings.public_url), flush=True)
+
+
+_WHAT_NEXT = """
+Scriza goes on serving at {url} (API: {url}/schema). Next:
+  scriza call barge-in         another simulated call; `scriza call --list` names them all
+  scriza models fetch base.en  a real recogniser, for callers who speak freely
+  OPENAI_API_KEY=...           a real language model; ELEVENLABS_API_KEY=... a better voice
+  docs/settings.md             everything that can be set
+Stop with Ctrl-C."""
+
+
+async def _serve_by_several(settings: Settings, listener: socket.socket) -> None:
+    from uvicorn.supervisors import Multiprocess
+
+    os.environ.update(
+        SCRIZA_HOST=settings.host,
+        SCRIZA_PORT=str(settings.port),
+        SCRIZA_MODULES=settings.modules,
+        SCRIZA_PUBLIC_URL=settings.public_url,
+    )
+    config = _config("scriza.app:from_environment", settings, factory=True, workers=settings.workers)
+    supervisor = Multiprocess(config, sockets=[listener])  # takes the signals, so it must be made in the main thread
+    await asyncio.to_thread(supervisor.run)

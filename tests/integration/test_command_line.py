@@ -1,0 +1,108 @@
+"""The command line, as a person meets it: it starts at once and says in a sentence what is wrong."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HEAVY = "openai elevenlabs aiobotocore botocore faster_whisper ctranslate2 onnxruntime beanie av pocketsphinx".split()
+
+
+def scriza(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "scriza", *arguments],
+        cwd=cwd,
+        env={"PATH": os.environ["PATH"], "HOME": str(cwd), **environment},
+        capture_output=True,
+        text=True,
+        timeout=50,
+    )
+
+
+def loaded_after(code: str) -> set[str]:
+    """Names of all modules that are loaded when `code` has run."""
+    told = subprocess.run(
+        [sys.executable, "-c", f"{code}\nimport sys; print(chr(10).join(sys.modules))"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=50,
+    )
+    return set(told.stdout.split())
+
+
+def test_the_parser_of_all_commands_loads_nothing_that_takes_long() -> None:
+    loaded = loaded_after("import scriza.cli; scriza.cli.parser()")
+    assert not loaded & {"pydantic", "litestar", "numpy", "uvicorn", "httpx", "asyncio", *HEAVY}
+
+
+def test_the_first_line_of_serve_comes_before_anything_heavy_is_loaded() -> None:
+    loaded = loaded_after("import scriza.cli.serve")
+    assert not loaded & {"litestar", "numpy", "httpx", *HEAVY}
+
+
+def test_the_application_is_made_without_any_vendors_library(tmp_path: Path) -> None:
+    code = (
+        "from scriza.settings import load; from scriza.app import create_app; "
+        f"create_app(load(data_dir={str(tmp_path)!r}, openai_api_key='k', elevenlabs_api_key='k'))"
+    )
+    assert not loaded_after(code) & {"openai", "elevenlabs", "aiobotocore", "faster_whisper", "ctranslate2"}
+
+
+def test_version_prints_the_version(tmp_path: Path) -> None:
+    told = scriza("version", cwd=tmp_path)
+    assert (told.returncode, told.stdout) == (0, "0.1.0\n")
+
+
+def test_config_prints_what_is_in_force_and_masks_secrets(tmp_path: Path) -> None:
+    told = scriza("config", cwd=tmp_path, OPENAI_API_KEY="sk-secret", SCRIZA_PROT="8001")
+    assert told.returncode == 0
+    assert "OPENAI_API_KEY                   set" in told.stdout
+    assert "sk-secret" not in told.stdout
+    assert "SCRIZA_PROT is set, but Scriza has no such setting" in told.stdout
+
+
+def test_the_table_of_settings_in_the_docs_is_the_one_in_force(tmp_path: Path) -> None:
+    told = scriza("config", "--markdown", cwd=tmp_path)
+    documented = Path(__file__).parents[2] / "docs" / "settings.md"
+    assert told.stdout == documented.read_text(), "run `make docs`"
+
+
+def refused(told: subprocess.CompletedProcess[str]) -> str:
+    """The one sentence with which a command refused."""
+    assert told.returncode == 2, told.stderr
+    assert "Traceback" not in told.stderr
+    (sentence,) = told.stderr.strip().splitlines()
+    return sentence
+
+
+def test_a_port_that_is_taken_is_told_with_what_to_do(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        told = scriza("serve", "--port", port, cwd=tmp_path)
+    assert refused(told) == f"scriza: port {port} is in use: stop what listens there, or choose another with --port"
+
+
+def test_an_address_of_another_machine_is_told_with_what_to_do(tmp_path: Path) -> None:
+    told = scriza("serve", "--host", "192.0.2.1", "--port", "0", cwd=tmp_path)
+    assert "choose another with --host" in refused(told)
+
+
+def test_a_data_directory_that_takes_no_data_is_told_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    told = scriza("serve", "--port", "0", cwd=tmp_path, SCRIZA_DATA_DIR="file/data")
+    assert "set SCRIZA_DATA_DIR to another one" in refused(told)
+
+
+@pytest.mark.parametrize("command", [["serve"], ["call"], ["config"], ["models", "list"]])
+def test_a_bad_setting_is_told_in_a_sentence_by_every_command(tmp_path: Path, command: list[str]) -> None:
+    told = scriza(*command, cwd=tmp_path, SCRIZA_ASR_ENGINE="siri")
+    assert "SCRIZA_ASR_ENGINE: Input should be" in refused(told)
+
+
+def test_a_module_that_does_not_exist_is_told_with_those_that_do(tmp_path: Path) -> None:
+    told = scriza("serve", "--modules", "asr,brain", cwd=tmp_path)
+    assert "there is no module brain; there are telephony, agent, asr, tts, llm" in refused(told)
