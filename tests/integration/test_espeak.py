@@ -134,11 +134,12 @@ async def test_a_caller_speaks_at_the_rate_asked_for(caller: EspeakVoice) -> Non
         await caller.samples("hello", rate_wpm=9000)
 
 
-def test_the_library_is_never_loaded_into_scriza_itself() -> None:
+async def test_the_library_is_never_loaded_into_scriza_itself() -> None:
     code = (
         "import sys, scriza_adapters.espeak.engine as e; from scriza.ports.tts import Speak;"
         "e.EspeakEngine(e.espeak_worker()).sound(Speak('x'));"
         "print([name for name in sys.modules if 'espeakng' in name or name.endswith('.binding')])"
     )
-    listed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert listed.stdout.strip() == "[]"
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdout=subprocess.PIPE)
+    listed, _ = await process.communicate()
+    assert (listed.strip(), process.returncode) == (b"[]", 0)

@@ -6,7 +6,7 @@ from contextlib import aclosing
 import numpy as np
 
 from scriza.audio.mulaw import SAMPLE_RATE, Samples
-from scriza.kernel.errors import BadInput
+from scriza.kernel.errors import BadInput, Unavailable
 from scriza.ports.tts import Speak, SpokenWord
 from scriza.worker import Worker
 from scriza_adapters.espeak import voices
@@ -44,6 +44,7 @@ class EspeakEngine:
         self, request: Speak, sample_rate: int
     ) -> AsyncGenerator[tuple[Samples, list[SpokenWord]], None]:
         """The next samples, with the words that end in them. Raises UpstreamFailed, DeadlineExceeded, Unavailable."""
+        _need_library()
         manner = voices.manner(request.tone)
         voice = voices.voice_for(request.voice_id, request.locale)
         spoken = 0
@@ -55,6 +56,11 @@ class EspeakEngine:
                     samples = np.frombuffer(piece.pcm, np.dtype("<i2"))
                     spoken += len(samples)
                     yield samples, [_later(word, began_ms, offset) for word in piece.words]
+
+
+def _need_library() -> None:
+    if not voices.installed():
+        raise Unavailable("espeak-ng is not installed; `pip install 'scriza[embedded]'` brings it")
 
 
 def _later(word: SpokenWord, milliseconds: int, characters: int) -> SpokenWord:
@@ -72,6 +78,7 @@ class EspeakVoice:
 
         Raises BadInput for a text with nothing to say or a rate outside 80 to 450 words a minute.
         """
+        _need_library()
         if not any(character.isalnum() for character in text):
             raise BadInput("there is nothing to say in this text")
         if not 80 <= rate_wpm <= 450:

@@ -8,10 +8,7 @@ import numpy as np
 
 from scriza.audio.mulaw import Samples
 from scriza.ports.tts import SpokenWord
-
-_UNSPACED = r"\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
-_WORD = re.compile(rf"[{_UNSPACED}]|[^\s{_UNSPACED}]+")
-"""A run without spaces; in scripts that write none (Thai, Lao, Japanese, Chinese), a character."""
+from scriza_adapters.word_times import written_words
 
 _AUDIBLE = 64
 """Samples up to this amplitude (-54 dBFS) are the pause after a word, not the word."""
@@ -61,7 +58,7 @@ class WordTimer:
     def __init__(self, text: str, sample_rate: int) -> None:
         self._text = text
         self._rate = sample_rate
-        self._starts = [match.start() for match in _WORD.finditer(text)]
+        self._starts = [start for start, _ in written_words(text)]
         self._word = -1
         """Index of the word that is sounding."""
         self._word_start = 0

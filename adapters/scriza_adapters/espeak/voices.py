@@ -88,6 +88,7 @@ def _by_locale(locale: str, languages: dict[str, str]) -> str:
     return languages.get("en-us", _ENGLISH)
 
 
+@cache
 def _data() -> Path | None:
     spec = importlib.util.find_spec(PACKAGE)
     directory = Path(spec.origin).parent / "espeak-ng-data" if spec and spec.origin else None

@@ -39,7 +39,7 @@ def mp3_samples(samples: int) -> int:
 def decode_mp3(data: bytes) -> tuple[Samples, int]:
     """Mono int16 samples and the sample rate (Hz); channels are averaged. Raises BadInput for anything else."""
     try:
-        with av.open(io.BytesIO(data), format="mp3") as container:
+        with av.open(io.BytesIO(data), "r", format="mp3") as container:
             mono = av.AudioResampler(format="s16p", layout="mono")
             pieces = [piece.to_ndarray()[0] for frame in container.decode(audio=0) for piece in mono.resample(frame)]
             rate = container.streams.audio[0].codec_context.sample_rate
