@@ -22,7 +22,7 @@ class Answering(Core):
         self._afterwards = None
         self._caller_has_spoken = True
         number = self._next_turn - 1 if again else self._next_turn
-        self._next_turn = number + 1
+        self._next_turn = self.metrics.turns = number + 1
         said = turn.text or "pressed " + " ".join(turn.digits)
         stage = self._conversation.stage if self._conversation else ""
         if not again:
@@ -127,6 +127,7 @@ class Answering(Core):
         self._account_for_answer()
         self._answer = Answer(self._next_turn, "", self._conversation.stage if self._conversation else "")
         self._next_turn += 1
+        self.metrics.turns = self._next_turn
         if self._conversation and not self._conversation.opening:
             self._conversation = msgspec.structs.replace(self._conversation, opening=line)
         self._speak(line)

@@ -53,11 +53,6 @@ class Core:
         self._levels: list[float] = []
 
     @property
-    def turns(self) -> int:
-        """How many turns the call has had, on all its streams."""
-        return self._next_turn
-
-    @property
     def _agent_has_the_floor(self) -> bool:
         return self.states.mind is Mind.THINKING or self.states.voice in (Voice.SPEAKING, Voice.HOLDING)
 

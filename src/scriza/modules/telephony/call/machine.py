@@ -99,6 +99,8 @@ class Call(Listening):
         self._journal = journal
         self._next_turn = journal.next_turn
         self._caller_has_spoken = any(turn.user for turn in journal.turns)
+        self.metrics.turns = journal.next_turn
+        self.metrics.reattached = max(0, journal.attached - 1)
         self._signal(Signal.START)
         self._set(Timer.OPENING, self._now + self._limits.opening_on_wire)
         self._set(Timer.LONGEST, self._now + self._limits.longest_call)

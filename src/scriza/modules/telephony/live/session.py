@@ -372,7 +372,7 @@ class Session:
             ended_reason=ending.reason,
             outcome=ending.outcome,
             duration_seconds=duration,
-            turns=self._call.turns,
+            turns=self._call.metrics.turns,
         )
         _log.info("telephony.call_ended", reason=ending.reason, outcome=ending.outcome, seconds=duration)
         await self._doors.log.end(

@@ -18,6 +18,7 @@ _OPEN = frozenset(
     "and but or so because if when then that which a an the to of for with from at in on is are was my your i i'm "
     "i'd we our it's um uh er like about".split()
 )
+_LAST = frozenset("please bye goodbye thanks".split())
 _NUMBER_WORDS = frozenset("zero one two three four five six seven eight nine oh double triple plus".split())
 _WORD = re.compile(r"[a-z0-9']+")
 
@@ -64,11 +65,7 @@ class AdaptiveSilence:
         dictating = len(words) >= 2 and all(word in _NUMBER_WORDS or word.isdigit() for word in words[-2:])
         if text.endswith(",") or words[-1] in _OPEN or dictating:
             return options.incomplete
-        if (
-            text.endswith((".", "?", "!"))
-            or (words[0] in _CLOSED and len(words) <= 3)
-            or words[-1] in {"please", "bye"}
-        ):
+        if text.endswith((".", "?", "!")) or (words[0] in _CLOSED and len(words) <= 3) or words[-1] in _LAST:
             return options.complete
         return options.neutral
 
