@@ -150,7 +150,7 @@ async def _llm_running(container: Container) -> AsyncIterator[None]:
         await llm.warm_up()
         yield
     finally:
-        await llm.aclose()
+        await llm.close()
 
 
 @asynccontextmanager
