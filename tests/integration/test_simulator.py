@@ -208,7 +208,7 @@ async def test_keys_are_told_on_the_socket(parrot: Parrot) -> None:
         digits.extend([(await line.next("dtmf"))["dtmf"]["digit"] for _ in range(2)])
 
     parrot.talk = listen
-    outcome = await place(parrot, scenario("digits: {digits: '4#', gap_ms: 40}, pause: 5000"))
+    outcome = await place(parrot, scenario("pause: 500, digits: {digits: '4#', gap_ms: 40}, pause: 5000"))
     assert digits == ["4", "#"] == words(outcome, "digit")
 
 

@@ -208,6 +208,8 @@ class Call:
             if not doing.done():
                 doing.cancel()
                 await asyncio.wait({doing})
+        if not doing.cancelled():
+            doing.result()
         if self.phone.over.done():
             self.phone.over.result()
             return "caller"
@@ -218,8 +220,6 @@ class Call:
             if isinstance(self._wanted, Fetch):
                 return await self._interruptible(self._fetch(self._wanted))
             self._load(self._wanted, "")
-            return None
-        doing.result()
         return None
 
     async def _fetch(self, document: Fetch) -> None:
@@ -359,7 +359,7 @@ class Call:
             utterances=measure(self.phone.uttered, agent, self.phone.clears),
             agent=[Span(start // SAMPLES_PER_MS, end // SAMPLES_PER_MS) for start, end in agent],
             gaps=[Gap(gap.at // SAMPLES_PER_MS, gap.length / SAMPLES_PER_MS) for gap in self.phone.gaps],
-            messages=self.messages,
+            messages=list(self.messages),
             unmet=[],
             clock_lag_ms=self.phone.worst_lag * 1000,
             wav=self.phone.wav(),

@@ -79,7 +79,11 @@ class Phone:
     def detach(self) -> None:
         """The media stream has ended; what it had sent ahead is not played."""
         self._echo(self._playout.advance(self._now()))
+        if self._playout.buffered:
+            self.timeline.note("note", f"{self._playout.buffered // SAMPLES_PER_MS} ms of audio were never heard")
         self._playout.clear()
+        if self._stream is not None:
+            self._stream.ignore()
         self._stream = self._writer = None
 
     async def play(self, audio: bytes) -> None:
@@ -99,8 +103,13 @@ class Phone:
         self._ears.stop()
 
     def wav(self) -> bytes:
-        """Both directions as the phone heard them: stereo at 8 kHz, the caller left, the agent right."""
+        """Both directions as the phone heard them: stereo at 8 kHz, the caller left, the agent right.
+
+        The recording is handed over: there is none the second time.
+        """
         tracks = (decode(bytes(self._said)), decode(bytes(self._heard)))
+        self._said.clear()
+        self._heard.clear()
         return encode_wav(np.stack(tracks, axis=1), SAMPLE_RATE)
 
     def tick(self, lag: float) -> None:

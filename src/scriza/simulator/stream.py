@@ -92,6 +92,10 @@ class MediaStream(asyncio.Protocol):
                 await asyncio.shield(self.ended)
         self.abort()
 
+    def ignore(self) -> None:
+        """Whatever still arrives is nobody's business any more."""
+        self.receive, self.refuse = _ignore, _ignore_fault
+
     def abort(self) -> None:
         """Break the connection without a word."""
         self._opened.cancel()

@@ -19,17 +19,20 @@ from scriza.simulator.signing import sign
 
 Form = Sequence[tuple[str, str]]
 Reason = Literal["ct", "rt", "4xx", "5xx"]
-_NO_REASONS: frozenset[Reason] = frozenset()
 
 
 class Policy(msgspec.Struct, frozen=True):
-    """Deadlines in ms, and after what failures a request is sent again, how often."""
+    """Deadlines in ms, and after what failures a request is sent again, how often and after what pause.
+
+    Twilio itself does not pause; a pause stands for a proxy that holds requests while a server is restarted.
+    """
 
     connect_ms: int = 5_000
     read_ms: int = 15_000
     total_ms: int = 15_000
     retries: int = 1
     retry_on: frozenset[Reason] = frozenset({"ct"})
+    pause_ms: int = 0
 
 
 class Answered(msgspec.Struct, frozen=True):
@@ -88,6 +91,7 @@ class Webhooks:
                 tell(f"{failed.refused.reason} (attempt {attempt + 1})")
                 if failed.reason not in policy.retry_on or attempt == policy.retries:
                     raise failed.refused from failed
+                await asyncio.sleep(policy.pause_ms / 1000)
         raise AssertionError("the last attempt returns or raises")
 
     async def download(self, url: str) -> Answered:
