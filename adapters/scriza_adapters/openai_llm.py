@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 logger = structlog.get_logger()
 
 _OPENAI_HOST = "api.openai.com"
+_WARM_UP_S = 5.0
 _NO_KEY = "none"
 """Servers of one's own often want no key, but the SDK insists on one."""
 
@@ -63,7 +64,7 @@ class OpenAiEngine:
         """Import the SDK, build the client and open a connection, by asking which models there are."""
         client = await self._connected()
         with _told_as_ours():
-            async with asyncio.timeout(self._timeouts.connect_s + self._timeouts.read_s):
+            async with asyncio.timeout(_WARM_UP_S):
                 await client.models.list()
 
     async def close(self) -> None:

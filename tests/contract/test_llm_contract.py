@@ -11,6 +11,7 @@ import pytest
 from scriza.kernel.errors import BadInput, DeadlineExceeded, ScrizaError, TooLarge, Unavailable, UpstreamFailed
 from scriza.kernel.events import Event, Topic
 from scriza.kernel.principal import Principal, acting
+from scriza.kernel.remarks import remarks
 from scriza.modules.llm.completer import Patience
 from scriza.modules.llm.service import LlmService
 from scriza.ports.llm import (
@@ -240,6 +241,34 @@ async def test_who_asked_first_may_leave_without_harm_to_the_others(rig: Rig) ->
     gate.release()
     assert (await other).text == ANSWER.text
     assert len(rig.engine.asked) == 1
+
+
+async def test_headers_say_where_the_reply_came_from_and_when_usage_is_estimated(rig: Rig) -> None:
+    rig.engine.will(Says(usage=None))
+    for cache in ("miss", "hit"):
+        with remarks() as noted:
+            await rig.llm.turn(turn())
+        assert noted == {"x-scriza-cache": cache, "x-scriza-usage": "estimated"}
+    with remarks() as noted:
+        await rig.llm.turn(turn("another question"))
+    assert noted == {"x-scriza-cache": "miss"}
+    with remarks() as noted:
+        await streamed(rig.llm, turn())
+    assert noted == {"x-scriza-cache": "hit", "x-scriza-usage": "estimated"}
+
+
+async def test_a_cache_that_keeps_nothing_is_said_to_be_bypassed(doors: Doors) -> None:
+    async with opened(doors, ScriptedEngine(), ttl_s=0) as rig:
+        with remarks() as noted:
+            await rig.llm.turn(turn())
+        assert noted == {"x-scriza-cache": "bypass"}
+
+
+async def test_what_the_script_answers_is_said_to_be_estimated_before_the_first_word(doors: Doors) -> None:
+    async with opened(doors, None) as rig:
+        with remarks() as noted:
+            await anext(rig.llm.stream_turn(turn(script=SCRIPT)))
+        assert noted == {"x-scriza-cache": "miss", "x-scriza-usage": "estimated"}
 
 
 # ---- failures ---------------------------------------------------------------------------------------------------
