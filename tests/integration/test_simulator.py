@@ -24,12 +24,15 @@ from scriza.simulator.webhooks import Policy
 from tests.standins.parrot import Line, Parrot, beeping_voice, tone
 
 TOKEN = "local-token"
+HANG_UP = "interrupt_after: 40, hang_up"
+"""The caller hangs up once the agent is heard, so that the stream is surely open."""
 
 
 @pytest.fixture
 async def parrot() -> AsyncIterator[Parrot]:
     async with Parrot().serve() as serving:
         serving.answer("/voice", f"<Connect>{serving.stream()}</Connect>")
+        serving.talk = greet
         yield serving
 
 
@@ -55,6 +58,11 @@ def codes(outcome: CallOutcome) -> list[int]:
     return [violation.code for violation in outcome.violations]
 
 
+async def greet(line: Line) -> None:
+    await line.speak(tone(400))
+    await line.next("stop")
+
+
 def talks(*acts: Callable[[Line], Awaitable[Any]]) -> Callable[[Line], Awaitable[None]]:
     async def talk(line: Line) -> None:
         for act in acts:
@@ -69,7 +77,7 @@ def talks(*acts: Callable[[Line], Awaitable[Any]]) -> Callable[[Line], Awaitable
 async def test_webhooks_and_handshakes_are_signed_and_forms_are_complete(parrot: Parrot) -> None:
     stream = parrot.stream("t", '<Parameter name="a" value="b"/>')
     parrot.answer("/voice", f"<Connect>{stream}</Connect>")
-    outcome = await place(parrot, scenario("pause: 300, hang_up"))
+    outcome = await place(parrot, scenario(HANG_UP))
     assert outcome.ok
     assert [path for path, _, _ in parrot.requests] == ["/voice", "/status-callback"]
     validator = RequestValidator(TOKEN)
@@ -122,7 +130,7 @@ async def test_media_flows_every_20_ms_and_the_first_timestamp_is_not_0(parrot: 
     assert np.diff(timestamps).tolist() == [20] * 49
     assert [one["chunk"] for one in media] == [str(number) for number in range(1, 51)]
     assert all(len(b64decode(one["payload"])) == 160 for one in media)
-    assert arrivals[-1][0] - arrivals[0][0] == pytest.approx(0.98, abs=0.15)
+    assert 0.9 < arrivals[-1][0] - arrivals[0][0] < 1.5
     assert outcome.ok
 
 
@@ -174,7 +182,7 @@ async def test_the_recording_has_both_directions_as_the_phone_heard_them(parrot:
             await line.send("media", media={"payload": media["media"]["payload"]})
 
     parrot.talk = echo
-    with_echo = await place(parrot, scenario("pause: 300, say: abcdefg, pause: 300, hang_up"))
+    with_echo = await place(parrot, scenario("pause: 500, say: abcdefg, pause: 300, hang_up"))
     caller, agent = channels(with_echo)
     said = with_echo.utterances[0]
     assert len(caller) == len(agent)
@@ -299,13 +307,14 @@ async def test_a_lost_socket_falls_through_and_a_second_stream_can_be_opened(par
     async def talk(line: Line) -> None:
         if len(parrot.lines) == 2:
             return
+        await line.speak(tone(400))
         try:
             await line.next("stop")
         except WebSocketDisconnect:
             lost.append(line.sid)
 
     parrot.talk = talk
-    outcome = await place(parrot, scenario("pause: 200, drop_socket, pause: 5000"))
+    outcome = await place(parrot, scenario("interrupt_after: 40, drop_socket, pause: 5000"))
     assert outcome.ok
     assert outcome.streams == 2
     assert lost == [parrot.lines[0].sid]
@@ -314,7 +323,7 @@ async def test_a_lost_socket_falls_through_and_a_second_stream_can_be_opened(par
 
 
 async def test_a_caller_who_hangs_up_stops_the_stream_and_ends_the_call(parrot: Parrot) -> None:
-    outcome = await place(parrot, scenario("pause: 300, hang_up"))
+    outcome = await place(parrot, scenario(HANG_UP))
     assert parrot.lines[0].received[-1]["event"] == "stop"
     assert parrot.lines[0].received[-1]["stop"]["callSid"] == outcome.call_sid
     assert (outcome.status, outcome.ended_by) == ("completed", "caller")
@@ -439,10 +448,10 @@ async def test_by_default_only_a_missing_connection_is_tried_again() -> None:
 async def test_status_callbacks_can_overtake_each_other_and_come_twice(parrot: Parrot) -> None:
     options = Options(
         status_events=("initiated", "ringing", "answered", "completed"),
-        callback_delays_ms={"ringing": 500, "answered": 50},
+        callback_delays_ms={"ringing": 1500, "answered": 20},
         duplicate_callbacks=True,
     )
-    outcome = await place(parrot, scenario("pause: 200, hang_up"), options)
+    outcome = await place(parrot, scenario(HANG_UP), options)
     assert outcome.ok
     arrived = [(form["CallStatus"], form["SequenceNumber"]) for form in parrot.forms("/status-callback")]
     assert arrived == [
@@ -464,13 +473,13 @@ async def test_the_carrier_ends_calls_that_last_too_long(parrot: Parrot) -> None
 
 
 async def test_expectations_that_are_not_met_are_named(parrot: Parrot) -> None:
-    expect = "expect: {ended_by: agent, status: busy, min_agent_stretches: 1, streams: 2}"
-    outcome = await place(parrot, scenario("pause: 300, hang_up", expect))
+    expect = "expect: {ended_by: agent, status: busy, min_agent_stretches: 2, streams: 2}"
+    outcome = await place(parrot, scenario(HANG_UP, expect))
     assert outcome.unmet == [
         "ended by: caller instead of agent",
         "status: completed instead of busy",
         "media streams: 1 instead of 2",
-        "the agent spoke 0 times, not 1",
+        "the agent spoke 1 times, not 2",
     ]
     assert not outcome.ok
 

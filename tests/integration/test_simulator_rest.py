@@ -185,7 +185,7 @@ async def test_a_message_that_comes_just_after_the_call_is_waited_for(parrot: Pa
 
     parrot.twiml["/status-callback"] = note_the_end
     running = asyncio.create_task(
-        twilio.call(parse("name: x\nlines: [pause: 200, hang_up]\nexpect: {messages: 1, ended_by: caller}"))
+        twilio.call(parse("name: x\nlines: [hang_up]\nexpect: {messages: 1, ended_by: caller}"))
     )
     await ended.wait()
     await ask(lambda: client(twilio).messages.create(to="+14155550123", from_=NUMBER, body="hello"))
