@@ -15,12 +15,16 @@ from scriza.kernel.errors import (
     Forbidden,
     NotFound,
     ScrizaError,
+    TooLarge,
     Unauthenticated,
     Unavailable,
     UpstreamFailed,
 )
+from scriza.kernel.principal import Principal, acting
+from scriza.kernel.remarks import remarks
 from scriza.wire import connect, disconnect, serve
-from tests.contract.echo import Count, Counted, Echo, Flush, Hello, Number, Parrot, Said, Say
+from tests.contract.doors import Doors
+from tests.contract.echo import Count, Counted, Echo, Flush, Heard, Hello, Number, Parrot, Said, Say
 from tests.serving import listening_socket, serving
 
 TOKEN = "a-service-token"
@@ -263,6 +267,41 @@ async def test_a_wrong_token_is_the_same_error_for_every_kind(kind: str) -> None
         with pytest.raises(Unauthenticated, match="a bearer token is needed"):
             await CALLS[kind](echo)
         await disconnect(echo)
+
+
+async def test_a_client_can_be_served_again_and_hands_everything_on() -> None:
+    parrot = Parrot()
+    far, near = Doors(remote=True), Doors(remote=True)
+    async with far(Echo, parrot) as remote, near(Echo, remote) as echo:
+        with acting(Principal("acme", "ada"), request_id="req_1", call_id="CA1"), remarks() as noted:
+            assert await echo.context() == Said("acme ada req_1 CA1")
+            assert await echo.say(Say("a")) == Said("a")
+        assert noted == {"x-scriza-cache": "miss"}
+        assert await all_of(echo.count(Count(2))) == [Number(0), Number(1), Counted()]
+        assert await all_of(echo.talk(Hello("Ada"), hello())) == [Heard("Ada", 0), Heard("the end", 0)]
+        items = echo.count(Count(3, then=1, mood="refuse"))
+        assert await anext(items) == Number(0)
+        with pytest.raises(TooLarge, match="too much"):
+            await anext(items)
+        parrot.working.clear()
+        parrot.ended.clear()
+        waiting = asyncio.ensure_future(echo.say(Say("a", mood="wait")))
+        await parrot.working.wait()
+        waiting.cancel()
+        async with asyncio.timeout(2):
+            await parrot.ended.wait()
+
+
+async def test_an_implementation_may_be_chosen_anew_for_every_request() -> None:
+    parrots = [Parrot(), Parrot()]
+    chosen = iter(parrots)
+    app = application([behind(Bearer(), serve(Echo, lambda: next(chosen)))], [ServiceAccess(TOKEN)])
+    async with serving(app) as url:
+        echo = connect(Echo, url, token=TOKEN)
+        await echo.say(Say("a"))
+        await echo.say(Say("a"))
+        await disconnect(echo)
+    assert [parrot.calls for parrot in parrots] == [1, 1]
 
 
 @pytest.mark.parametrize("url", ["", "127.0.0.1:80", "ftp://a", "http://", "redis://a:1"])

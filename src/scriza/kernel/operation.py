@@ -12,7 +12,7 @@ A stream's items are tagged msgspec Structs; the tag is the SSE event's name, or
 
 import inspect
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from enum import Enum
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -67,9 +67,9 @@ class Operation(msgspec.Struct, frozen=True):
     idempotent: bool
     summary: str
 
-    def bind(self, args: tuple[object, ...], kwargs: dict[str, object]) -> dict[str, Any]:
+    def bind(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> dict[str, Any]:
         """The arguments of one call by their names. Raises TypeError, as a method of these arguments would."""
-        values = dict(zip(self.arguments, args, strict=False)) | kwargs
+        values = {**dict(zip(self.arguments, args, strict=False)), **kwargs}
         if len(args) + len(kwargs) != len(self.arguments) or values.keys() != set(self.arguments):
             raise TypeError(f"{self.name} takes ({', '.join(self.arguments)})")
         return values
@@ -113,6 +113,8 @@ def _read(name: str, method: Callable[..., object], told: Declaration) -> Operat
         raise TypeError(f"{method.__qualname__} is neither a unary, a stream nor a duplex operation: {hints}")
     if set(_PLACEHOLDER.findall(told.path)) != set(strings):
         raise TypeError(f"{method.__qualname__} takes {strings}, which are not the placeholders of {told.path}")
+    if told.binary and kind is not Kind.DUPLEX and not (structs and told.binary in structs[0].__struct_fields__):
+        raise TypeError(f"{method.__qualname__} has no field {told.binary!r} that could be the body")
     return Operation(
         name=name,
         verb=told.verb,

@@ -12,6 +12,7 @@ from typing import Annotated, Any, cast, get_args
 
 import msgspec
 from litestar import Response
+from litestar.constants import RESERVED_KWARGS
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, RequestBody, Schema
@@ -128,6 +129,8 @@ def _query_parameters(operation: Operation) -> list[inspect.Parameter]:
     """
     found = []
     for field in msgspec.structs.fields(cast("type[msgspec.Struct]", operation.request)):
+        if field.name in RESERVED_KWARGS:
+            raise TypeError(f"{operation.name}: a query cannot have a field {field.name!r}, which Litestar takes")
         metas = [meta for meta in get_args(field.type) if isinstance(meta, msgspec.Meta)]
         limits = {
             name: getattr(meta, name) for meta in metas for name in _CONSTRAINTS if getattr(meta, name) is not None

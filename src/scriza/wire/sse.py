@@ -1,4 +1,4 @@
-"""Server-sent events out of bytes, as the HTML standard's section 9.2 describes them."""
+"""Server-sent events out of bytes, as the HTML standard's section 9.2 describes them; lines end with LF or CRLF."""
 
 from collections.abc import Iterator
 
