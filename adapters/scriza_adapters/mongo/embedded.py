@@ -49,7 +49,10 @@ _SIGNAL_AGAIN = 1.0
 
 
 class ServerFile(msgspec.Struct, frozen=True):
-    """What ``server.json`` says. It stays when the server has stopped, for its engine and its port."""
+    """What ``server.json`` says. It stays when the server has stopped, for its engine and its port.
+
+    `pid` is 0 while the server's process is being made.
+    """
 
     engine: str
     port: int
@@ -91,8 +94,7 @@ class EmbeddedServer:
 
     def attach(self) -> Attachment:
         """Use the server that runs, or start it."""
-        self._make_home()
-        with self._guard():
+        with self._writable(), self._guard():
             users = self._open("users.lock")
             try:
                 alone = _locked(users, fcntl.LOCK_EX)
@@ -122,7 +124,10 @@ class EmbeddedServer:
         """Whether the server's process lives. Reaps it when it was ours and is dead."""
         if self._child is not None and self._child.poll() is not None:
             self._child = None
-        lock = self._open("server.lock")
+        try:
+            lock = self._open("server.lock")
+        except FileNotFoundError:  # there is no such directory, or not any more
+            return False
         try:
             return not _locked(lock, fcntl.LOCK_SH)
         finally:
@@ -130,7 +135,7 @@ class EmbeddedServer:
 
     def revive(self) -> None:
         """Start the server again on its port, if nobody else has done so already."""
-        with self._guard():
+        with self._writable(), self._guard():
             if self.alive():
                 return
             server = self._launch(may_move=False)
@@ -140,10 +145,11 @@ class EmbeddedServer:
         """Make a start that another thread waits for give up."""
         self._abandoned.set()
 
-    def _make_home(self) -> None:
+    @contextlib.contextmanager
+    def _writable(self) -> Iterator[None]:
         try:
             self._home.mkdir(parents=True, exist_ok=True, mode=0o700)
-            os.close(self._open("guard.lock"))
+            yield
         except OSError as error:
             raise Unavailable(
                 f"the data directory {self._home.parent} cannot be written ({error.strerror}): "
@@ -235,6 +241,7 @@ class EmbeddedServer:
             deadline = time.monotonic() + 1
             while not _locked(lock, fcntl.LOCK_EX):
                 self._wait(deadline, "the store's lock is held by an unknown process")
+            self._note(ServerFile(engine.name, port, pid=0))
             command = [str(self._home / "server.json"), engine.name, str(port), *engine.command(directory, port)]
             self._child = subprocess.Popen(  # noqa: S603 - every word of the command is our own
                 ["/bin/sh", "-c", _BECOME_SERVER, "sh", *command],
@@ -250,6 +257,12 @@ class EmbeddedServer:
             os.close(lock)
             os.close(output)
 
+    def _note(self, server: ServerFile) -> None:
+        """Replace ``server.json``, so that nobody takes an old one for the new server's."""
+        new = self._home / "server.json.new"
+        new.write_bytes(msgspec.json.encode(server))
+        new.replace(self._home / "server.json")
+
     def _open_log(self) -> int:
         path = self._home / "server.log"
         if path.exists() and path.stat().st_size > _LOG_LIMIT:
@@ -261,7 +274,7 @@ class EmbeddedServer:
         deadline = deadline or time.monotonic() + self._start_timeout
         while self.alive():
             server = self._known()
-            if server is not None and _answers(server.port):
+            if server is not None and server.pid and _answers(server.port):
                 try:
                     self._engine(server.engine).make_ready(server.port, deadline)
                 except PyMongoError as error:
@@ -298,8 +311,8 @@ class EmbeddedServer:
     def _kill(self) -> None:
         server = self._known()
         pid = self._child.pid if self._child else server.pid if server else 0
-        log.warning("store.killed", pid=pid)
         while self.alive():
+            log.warning("store.killed", pid=pid)
             if not self._signal(pid, signal.SIGKILL):
                 raise Unavailable(
                     f"the store's server hangs and cannot be found: end the process that uses {self._home}"

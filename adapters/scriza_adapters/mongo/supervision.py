@@ -66,5 +66,3 @@ async def _keep_alive(server: EmbeddedServer) -> None:
             await asyncio.to_thread(server.revive)
         except ScrizaError as error:
             log.error("store.failed", reason=error.detail)
-        except OSError as error:
-            log.error("store.failed", reason=str(error))
