@@ -50,10 +50,11 @@ def test_scripts_without_spaces_count_characters() -> None:
     assert [word.chars for word in words] == [3, 4, 5]
 
 
-def test_audio_is_passed_on_whole_when_no_word_was_ever_told() -> None:
+def test_a_text_in_which_no_word_was_told_is_one_word() -> None:
     timer = WordTimer("?", RATE)
     assert list(timer.push(tone(80), [])) == []
-    assert len(timer.flush()[0]) == 80
+    audio, words = timer.flush()
+    assert (len(audio), words) == (80, [SpokenWord(0, 80, 1)])
 
 
 @given(

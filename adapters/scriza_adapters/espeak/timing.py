@@ -80,9 +80,7 @@ class WordTimer:
             self._word, self._word_start = word, sample
 
     def flush(self) -> tuple[Samples, list[SpokenWord]]:
-        """The rest; the text is over."""
-        if self._word < 0:
-            return np.concatenate(self._audio), []
+        """The rest, with the last word; the text is over. One in which no word was told is one word."""
         return self._cut(self._heard, len(self._text))
 
     def _cut(self, boundary: int, said: int) -> tuple[Samples, list[SpokenWord]]:
