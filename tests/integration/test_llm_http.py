@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import httpx
 import pytest
@@ -50,11 +51,22 @@ async def client(server: OpenAiStandIn) -> AsyncIterator[httpx.AsyncClient]:
     engine = OpenAiEngine("sk-key", base_url=server.url)
     service = LlmService(Silent(), engine=engine, critical="gpt-4o", cheap="gpt-4o-mini", cache_ttl_s=60)
     await service.warm_up()
+    async with _client_of(service) as client:
+        yield client
+
+
+@pytest.fixture
+async def keyless() -> AsyncIterator[httpx.AsyncClient]:
+    """Without a model."""
+    async with _client_of(LlmService(Silent())) as client:
+        yield client
+
+
+@asynccontextmanager
+async def _client_of(service: LlmService) -> AsyncIterator[httpx.AsyncClient]:
     app = application([behind(Bearer(), serve(Llm, service))], [ServiceAccess(TOKEN)])
-    async with (
-        serving(app) as url,
-        httpx.AsyncClient(base_url=url, headers={"authorization": f"Bearer {TOKEN}"}) as client,
-    ):
+    headers = {"authorization": f"Bearer {TOKEN}"}
+    async with serving(app) as url, httpx.AsyncClient(base_url=url, headers=headers) as client:
         yield client
     await service.close()
 
@@ -190,16 +202,21 @@ async def test_all_turns_share_the_connection_to_the_model(client: httpx.AsyncCl
         (json.dumps(TURN | {"goals": ["word " * 100_000]}).encode(), 413),
     ],
 )
-async def test_bad_input_is_a_problem_and_no_model_is_asked(
-    client: httpx.AsyncClient, server: OpenAiStandIn, body: bytes, status: int
-) -> None:
-    reply = await client.post("/v1/turn", content=body, headers={"content-type": "application/json"})
+async def test_bad_input_is_a_problem(keyless: httpx.AsyncClient, body: bytes, status: int) -> None:
+    reply = await keyless.post("/v1/turn", content=body, headers={"content-type": "application/json"})
     assert (reply.status_code, reply.headers["content-type"]) == (status, "application/problem+json")
-    assert server.completions == []
 
 
-async def test_unknown_fields_are_ignored(client: httpx.AsyncClient) -> None:
-    assert (await client.post("/v1/turn", json=TURN | {"mood": "sunny"})).status_code == 200
+async def test_unknown_fields_are_ignored(keyless: httpx.AsyncClient) -> None:
+    script = [{"id": "a", "text": "A line.", "colour": "red"}]
+    reply = await keyless.post("/v1/turn", json=TURN | {"mood": "sunny", "script": script})
+    assert (reply.status_code, reply.json()["text"]) == (200, "A line.")
+
+
+async def test_without_a_model_and_a_script_the_problem_says_what_is_missing(keyless: httpx.AsyncClient) -> None:
+    reply = await keyless.post("/v1/turn", json=TURN)
+    assert reply.status_code == 503
+    assert "no language model is configured" in reply.json()["detail"]
 
 
 async def test_the_models_are_listed(client: httpx.AsyncClient) -> None:
