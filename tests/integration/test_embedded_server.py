@@ -62,11 +62,19 @@ def attach_and_be_killed(server: EmbeddedServer) -> None:
     os.waitpid(process, 0)
 
 
-def until_dead(server: EmbeddedServer) -> None:
+def until(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 5
-    while server.alive():
+    while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def refused(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except ConnectionRefusedError:
+        return True
+    return False
 
 
 def test_who_comes_second_uses_the_server_of_the_first_and_the_last_one_stops_it(make: Make, tmp_path: Path) -> None:
@@ -97,7 +105,7 @@ def test_a_dead_server_is_started_again_on_its_port_by_anybody(make: Make, tmp_p
     second.attach()
     before = told(tmp_path)
     os.kill(before.pid, signal.SIGKILL)
-    until_dead(first)
+    until(lambda: not first.alive())
     second.revive()
     first.revive()
     after = told(tmp_path)
@@ -124,7 +132,7 @@ def test_while_others_use_it_a_dead_servers_port_is_waited_for(make: Make, tmp_p
     server.attach()
     other.attach()
     os.kill(told(tmp_path).pid, signal.SIGKILL)
-    until_dead(server)
+    until(lambda: not server.alive())
     with socket.create_server(("127.0.0.1", told(tmp_path).port)), pytest.raises(Unavailable, match=r"port .* taken"):
         server.revive()
     server.revive()
@@ -136,7 +144,7 @@ def test_a_process_that_got_the_dead_servers_id_is_left_alone(make: Make, tmp_pa
     server.attach()
     dead = told(tmp_path)
     os.kill(dead.pid, signal.SIGKILL)
-    until_dead(server)
+    until(lambda: not server.alive())
     with subprocess.Popen([sys.executable, "-S", "-c", HANGS]) as innocent:
         path = tmp_path / "data/store/server.json"
         path.write_bytes(msgspec.json.encode(msgspec.structs.replace(dead, pid=innocent.pid)))
@@ -170,12 +178,13 @@ def test_a_server_that_ignores_the_request_to_end_is_ended(make: Make, tmp_path:
 
 def test_a_server_that_hangs_and_that_nobody_uses_is_replaced(make: Make, tmp_path: Path) -> None:
     attach_and_be_killed(make(HANGS_LATER))
-    hanging = told(tmp_path).pid
-    os.kill(hanging, signal.SIGUSR1)
+    hanging = told(tmp_path)
+    os.kill(hanging.pid, signal.SIGUSR1)
+    until(lambda: refused(hanging.port))
     server = make(start_timeout=0.5)
     server.attach()
     assert server.alive()
-    assert told(tmp_path).pid != hanging
+    assert told(tmp_path).pid != hanging.pid
 
 
 def test_no_engine_installed_is_said_with_what_to_do(tmp_path: Path) -> None:
