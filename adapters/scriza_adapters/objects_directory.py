@@ -1,6 +1,7 @@
 """Objects in a directory: whole, durable, and opened by signed URLs of our own."""
 
 import asyncio
+import contextlib
 import errno
 import hashlib
 import hmac
@@ -21,6 +22,10 @@ T = TypeVar("T")
 
 _THREADS = 4
 _DEADLINE_S = 10.0
+_PRUNE_DEADLINE_S = 300.0
+_TEMPORARY = "~"
+"""How the name of a file begins that is being written. No key has it, so what a crash leaves is never read."""
+_ABANDONED_S = 3600
 
 
 class DirectoryObjects:
@@ -55,6 +60,15 @@ class DirectoryObjects:
         path = self._path(key)
         await self._run(lambda: path.unlink(missing_ok=True))
 
+    async def prune(self, prefix: str, most_bytes: int) -> int:
+        """Keep what is under ``prefix/`` from growing without end: forget what was not written or read for longest.
+
+        Half-written files that a crash left an hour ago go as well. Returns how many objects were forgotten.
+        """
+        directory = self._path(prefix)
+        before = self._clock().timestamp() - _ABANDONED_S
+        return await self._run(lambda: _prune(directory, most_bytes, before), _PRUNE_DEADLINE_S)
+
     async def signed_url(self, key: str, expires_in: timedelta) -> str:
         """A URL under `url` that opens this object until then, to the second."""
         expires = str(int((self._clock() + expires_in).timestamp()))
@@ -80,9 +94,9 @@ class DirectoryObjects:
     def _path(self, key: str) -> Path:
         return self._root / checked(key)
 
-    async def _run(self, work: Callable[[], T]) -> T:
+    async def _run(self, work: Callable[[], T], deadline: float = _DEADLINE_S) -> T:
         try:
-            async with asyncio.timeout(_DEADLINE_S):
+            async with asyncio.timeout(deadline):
                 return await asyncio.get_running_loop().run_in_executor(self._threads, work)
         except TimeoutError as error:
             raise DeadlineExceeded("the objects' disk does not answer") from error
@@ -93,15 +107,17 @@ class DirectoryObjects:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        content = path.read_bytes()
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         raise NotFound("there is no such object") from None
+    with contextlib.suppress(OSError):
+        os.utime(path)  # for `prune`; somebody who may only read is served all the same
+    return content
 
 
 def _write(path: Path, root: Path, content: bytes) -> None:
     _make_directory(path.parent, root)
-    # The name cannot be a key's, so that a file left by a crash is never read.
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix="~")
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=_TEMPORARY)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
@@ -112,6 +128,29 @@ def _write(path: Path, root: Path, content: bytes) -> None:
         os.unlink(temporary)
         raise
     _sync_directory(path.parent)
+
+
+def _prune(directory: Path, most_bytes: int, before: float) -> int:
+    found: list[tuple[float, int, str]] = []
+    for folder, _, names in os.walk(directory):
+        for name in names:
+            path = os.path.join(folder, name)
+            with contextlib.suppress(FileNotFoundError):  # somebody else was quicker
+                status = os.stat(path)
+                if not name.startswith(_TEMPORARY):
+                    found.append((status.st_mtime, status.st_size, path))
+                elif status.st_mtime < before:
+                    os.unlink(path)
+    excess = sum(size for _, size, _ in found) - most_bytes
+    forgotten = 0
+    for _, size, path in sorted(found):
+        if excess <= 0:
+            break
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+        excess -= size
+        forgotten += 1
+    return forgotten
 
 
 def _make_directory(directory: Path, root: Path) -> None:

@@ -36,6 +36,7 @@ _CONFIG = AioConfig(
 class S3Objects:
     """Implements `ports.objects.Objects` by ``s3://BUCKET/PREFIX?endpoint=URL&region=R``.
 
+    The bucket's own lifecycle rules keep ``tts-cache/`` from growing without end.
     Credentials come from where AWS's tools look for them: the environment, a profile, the machine's role. One client
     serves the process; it is made at the first use, in the event loop that it then belongs to.
     """

@@ -1,5 +1,6 @@
 """What is particular to objects in a directory: signed URLs, and what is left on the disk."""
 
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -117,3 +118,39 @@ async def test_a_disk_that_refuses_is_said_plainly(tmp_path: Path) -> None:
     objects = DirectoryObjects(tmp_path / "o", url="http://here.local", key="secret")
     with pytest.raises(Unavailable):
         await objects.put("a/b", b"x", "text/plain")
+
+
+async def test_what_was_not_used_for_longest_is_pruned(objects: DirectoryObjects, tmp_path: Path) -> None:
+    for age, name in enumerate(["newest", "read", "old", "oldest"]):
+        await objects.put(f"tts-cache/aa/{name}", bytes(1000), "text/plain")
+        os.utime(tmp_path / "o/tts-cache/aa" / name, (1000 - age,) * 2)
+    await objects.put("voice-assets/a", bytes(1000), "text/plain")
+    await objects.get("tts-cache/aa/read")
+    assert await objects.prune("tts-cache", 2 * 1011) == 2
+    assert await objects.prune("tts-cache", 2 * 1011) == 0
+    for kept in ("tts-cache/aa/newest", "tts-cache/aa/read", "voice-assets/a"):
+        await objects.get(kept)
+    with pytest.raises(NotFound):
+        await objects.get("tts-cache/aa/old")
+
+
+async def test_reading_counts_as_using(objects: DirectoryObjects, tmp_path: Path) -> None:
+    await objects.put("a/b", b"x", "text/plain")
+    os.utime(tmp_path / "o/a/b", (0, 0))
+    await objects.get("a/b")
+    assert (tmp_path / "o/a/b").stat().st_mtime > 0
+
+
+async def test_what_a_crash_left_half_written_is_pruned_when_it_is_old(
+    objects: DirectoryObjects, tmp_path: Path
+) -> None:
+    await objects.put("a/b", b"x", "text/plain")
+    for name, age_s in (("~old", 3700), ("~being-written", 60)):
+        (tmp_path / "o/a" / name).write_bytes(b"half")
+        os.utime(tmp_path / "o/a" / name, (NOON.timestamp() - age_s,) * 2)
+    assert await objects.prune("a", 1000) == 0
+    assert sorted(path.name for path in (tmp_path / "o/a").iterdir()) == ["b", "~being-written"]
+
+
+async def test_pruning_what_was_never_written_is_fine(objects: DirectoryObjects) -> None:
+    assert await objects.prune("tts-cache", 0) == 0
