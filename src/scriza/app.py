@@ -6,19 +6,22 @@ from litestar.openapi.plugins import SwaggerRenderPlugin
 from litestar.types import ControllerRouterHandler
 
 from scriza import __version__, data_dir, logs
-from scriza.container import Container, running, served
+from scriza.container import Container, place, running, served
 from scriza.gateway.access import Bearer, OwnCheck, ServiceAccess, behind
 from scriza.gateway.health import health_routes
 from scriza.gateway.objects import objects_route
 from scriza.gateway.requests import RequestMiddleware
+from scriza.modules.telephony.routes import stream_routes, webhook_routes
 from scriza.ports.agent import Agent
+from scriza.ports.asr import Asr
 from scriza.ports.llm import Llm
+from scriza.ports.telephony import Telephony
 from scriza.ports.tts import Tts
 from scriza.settings import Settings, load
 from scriza.wire import problems, serve
 from scriza_adapters.objects_directory import DirectoryObjects
 
-_PORTS: dict[str, type] = {"agent": Agent, "tts": Tts, "llm": Llm}
+_PORTS: dict[str, type] = {"telephony": Telephony, "agent": Agent, "asr": Asr, "tts": Tts, "llm": Llm}
 
 
 def create_app(settings: Settings) -> Litestar:
@@ -29,11 +32,17 @@ def create_app(settings: Settings) -> Litestar:
     directory = data_dir.prepare(settings.data_dir)
     secrets = data_dir.secrets_of(settings, directory)
     container = Container(settings=settings, secrets=secrets, data_dir=directory)
-    ports = [serve(_PORTS[module], container.providers[module]) for module in served(settings) if module in _PORTS]
+    modules = served(settings)
+    ports = [serve(_PORTS[module], container.providers[module]) for module in modules]
     routes: list[ControllerRouterHandler] = [
         behind(Bearer(), *ports),
         health_routes({"store": lambda: container.store().ping()}),
     ]
+    if "telephony" in modules and place(settings, "telephony") == "local":
+        routes.append(behind(OwnCheck("Twilio signs"), *webhook_routes(container.webhooks)))
+        routes.append(
+            behind(OwnCheck("Twilio signs, and the token is good once"), *stream_routes(container.stream_door))
+        )
     objects = container.objects()
     if isinstance(objects, DirectoryObjects):
         routes.append(behind(OwnCheck("the URL is signed"), objects_route(objects)))

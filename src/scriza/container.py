@@ -1,41 +1,51 @@
 """What stands behind each port: the module itself, or the client of one that runs elsewhere.
 
-The one place that knows concrete classes. Providers are synchronous singletons; what has to be opened and closed is
-opened by `running`, in the application's lifespan. One container belongs to one application.
+The one place that knows which concrete class stands where. Providers are synchronous singletons; what has to be opened
+and closed is opened by `running`, in the application's lifespan. One container belongs to one application.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import structlog
 from dependency_injector import containers, providers
 
+from scriza import factories
 from scriza.data_dir import Secrets
-from scriza.modules.agent.playbook import sample_playbook
-from scriza.modules.agent.service import AgentService
-from scriza.modules.llm.service import LlmService
-from scriza.modules.tts.engine import Engine as TtsEngine
-from scriza.modules.tts.service import TtsService
+from scriza.kernel.clock import utc_now
+from scriza.kernel.errors import ScrizaError
+from scriza.modules.telephony.documents import DOCUMENTS
+from scriza.modules.telephony.live.session import Doors
+from scriza.modules.telephony.live.spare_lines import SpareLines
+from scriza.modules.telephony.live.switchboard import Switchboard
+from scriza.modules.telephony.service import TelephonyService, recover
+from scriza.modules.telephony.stored_log import MongoCallLog
+from scriza.modules.telephony.stored_once import MongoOnce
+from scriza.modules.telephony.streams import StreamDoor
+from scriza.modules.telephony.tokens import StreamTokens
+from scriza.modules.telephony.vad import VadFactory
+from scriza.modules.telephony.webhooks import Webhooks
 from scriza.ports.agent import Agent
-from scriza.ports.events import Publisher
+from scriza.ports.asr import Asr
 from scriza.ports.llm import Llm
-from scriza.ports.objects import Objects
+from scriza.ports.telephony import Telephony
 from scriza.ports.tts import Tts
-from scriza.settings import MODULES, BadSettings, Settings
+from scriza.settings import MODULES, Settings
 from scriza.wire import connect, disconnect
-from scriza.worker import Worker
-from scriza_adapters.espeak.engine import EspeakEngine, espeak_worker
-from scriza_adapters.mongo.store import MongoStore, StoreOptions, open_store
-from scriza_adapters.objects_directory import DirectoryObjects
-from scriza_adapters.openai_llm import OpenAiEngine
+from scriza_adapters.espeak.engine import espeak_worker
+from scriza_adapters.mongo.store import MongoStore, open_store
 
-if TYPE_CHECKING:
-    from scriza_adapters.objects_s3 import S3Objects
-
+_log = structlog.get_logger()
 
 _ASKS: dict[str, tuple[str, ...]] = {"telephony": ("agent", "asr", "tts"), "agent": ("llm",)}
 """Which modules a module needs behind their ports."""
+_LOST_AFTER = timedelta(minutes=10)
+_LOOK_FOR_LOST_SECONDS = 60
+"""A call to which nothing has happened for so long has lost its session, and nobody reconnected it."""
+_SPARE_LINE_DEADLINE_MS = 10_000
 
 
 def served(settings: Settings) -> list[str]:
@@ -65,76 +75,90 @@ def needed(settings: Settings) -> list[str]:
     return found
 
 
-def _objects(settings: Settings, secrets: Secrets, data_dir: Path) -> "DirectoryObjects | S3Objects":
-    if settings.objects_url:
-        from scriza_adapters.objects_s3 import S3Objects
-
-        return S3Objects(settings.objects_url)
-    return DirectoryObjects(data_dir / "objects", url=settings.public_url, key=secrets.objects_key)
-
-
-def _llm(settings: Settings, publisher: Publisher) -> LlmService:
-    key = settings.openai_api_key.get_secret_value()
-    if settings.llm_engine == "openai" and not key:
-        raise BadSettings("SCRIZA_LLM_ENGINE=openai needs OPENAI_API_KEY")
-    wanted = key and settings.llm_engine != "playbook"
-    return LlmService(
-        publisher,
-        engine=OpenAiEngine(key, base_url=settings.openai_base_url) if wanted else None,
-        critical=settings.openai_model_critical,
-        cheap=settings.openai_model_cheap,
-        cache_ttl_s=settings.llm_cache_ttl_seconds,
-    )
-
-
-def _tts(settings: Settings, espeak: Worker, objects: Objects, publisher: Publisher) -> TtsService:
-    engines: list[TtsEngine] = [EspeakEngine(espeak)]
-    return TtsService(engines, objects, publisher)
-
-
-def _agent(settings: Settings, llm: Llm) -> AgentService:
-    return AgentService(llm, [sample_playbook()], transfer_to=settings.transfer_to)
-
-
 class Container(containers.DeclarativeContainer):
-    """The object graph of one process. `store` is there once `running` has opened it."""
+    """The object graph of one process. `store` and `vad` are there once `running` has opened them."""
 
     settings: providers.Dependency[Settings] = providers.Dependency(instance_of=Settings)
     secrets: providers.Dependency[Secrets] = providers.Dependency(instance_of=Secrets)
     data_dir: providers.Dependency[Path] = providers.Dependency(instance_of=Path)
     store: providers.Dependency[MongoStore] = providers.Dependency(instance_of=MongoStore)
+    vad: providers.Dependency[VadFactory] = providers.Dependency()
 
+    token = secrets.provided.service_token
+    publisher = store.provided.outbox
     espeak = providers.Singleton(espeak_worker)
-    objects = providers.Singleton(_objects, settings, secrets, data_dir)
+    elevenlabs = providers.Singleton(factories.elevenlabs, settings)
+    objects = providers.Singleton(factories.objects, settings, secrets, data_dir)
 
-    llm_here = providers.Singleton(_llm, settings, store.provided.outbox)
+    llm_here = providers.Singleton(factories.llm, settings, publisher)
     llm: providers.Selector[Llm] = providers.Selector(
         providers.Callable(place, settings, "llm"),
         local=llm_here,
-        remote=providers.Singleton(connect, Llm, settings.provided.llm_url, token=secrets.provided.service_token),
+        remote=providers.Singleton(connect, Llm, settings.provided.llm_url, token=token),
     )
-    tts_here = providers.Singleton(_tts, settings, espeak, objects, store.provided.outbox)
+    tts_here = providers.Singleton(factories.tts, elevenlabs, espeak, objects, publisher)
     tts: providers.Selector[Tts] = providers.Selector(
         providers.Callable(place, settings, "tts"),
         local=tts_here,
-        remote=providers.Singleton(connect, Tts, settings.provided.tts_url, token=secrets.provided.service_token),
+        remote=providers.Singleton(connect, Tts, settings.provided.tts_url, token=token),
+    )
+    asr: providers.Selector[Asr] = providers.Selector(
+        providers.Callable(place, settings, "asr"),
+        remote=providers.Singleton(connect, Asr, settings.provided.asr_url, token=token),
     )
     agent: providers.Selector[Agent] = providers.Selector(
         providers.Callable(place, settings, "agent"),
-        local=providers.Singleton(_agent, settings, llm),
-        remote=providers.Singleton(connect, Agent, settings.provided.agent_url, token=secrets.provided.service_token),
+        local=providers.Singleton(factories.agent, settings, llm),
+        remote=providers.Singleton(connect, Agent, settings.provided.agent_url, token=token),
     )
+
+    call_log = providers.Singleton(MongoCallLog, store)
+    once = providers.Singleton(MongoOnce, store)
+    telephony: providers.Selector[Telephony] = providers.Selector(
+        providers.Callable(place, settings, "telephony"),
+        local=providers.Singleton(TelephonyService, call_log),
+        remote=providers.Singleton(connect, Telephony, settings.provided.telephony_url, token=token),
+    )
+    gate = providers.Singleton(factories.signature_gate, settings, secrets)
+    stream_tokens = providers.Singleton(StreamTokens, secrets.provided.stream_key, once)
+    carrier = providers.Singleton(factories.carrier, settings, secrets)
+    switchboard = providers.Singleton(
+        Switchboard,
+        providers.Singleton(
+            Doors,
+            agent=agent,
+            asr=asr,
+            tts=tts,
+            log=call_log,
+            once=once,
+            carrier=carrier,
+            vad=vad,
+            endpointer=providers.Callable(factories.endpointer, settings).provider,
+            clock=providers.Object(utc_now),
+            spare_lines=providers.Singleton(SpareLines, tts, _SPARE_LINE_DEADLINE_MS),
+        ),
+        providers.Callable(factories.session_options, settings),
+        most_calls=settings.provided.most_calls,
+    )
+    webhooks = providers.Singleton(
+        Webhooks,
+        call_log,
+        once,
+        gate,
+        stream_tokens,
+        providers.Singleton(factories.twiml, settings),
+        accepts=switchboard.provided.accepts,
+    )
+    stream_door = providers.Singleton(StreamDoor, call_log, gate, stream_tokens, switchboard)
 
 
 @asynccontextmanager
 async def running(container: Container) -> AsyncIterator[None]:
     """Open what the served modules need, in the order of need, and close it again. Raises ScrizaError."""
     settings = container.settings()
-    options = StoreOptions(
-        container.data_dir(), url=settings.mongo_url.get_secret_value(), database=settings.mongo_database
-    )
     async with AsyncExitStack() as stack:
-        container.store.override(await stack.enter_async_context(open_store(options, [])))
+        options = factories.store_options(settings, container.data_dir())
+        container.store.override(await stack.enter_async_context(open_store(options, DOCUMENTS)))
         for module in needed(settings):
             if place(settings, module) == "remote":
                 stack.push_async_callback(disconnect, container.providers[module]())
@@ -161,11 +185,37 @@ async def _tts_running(container: Container) -> AsyncIterator[None]:
         yield
     finally:
         await tts.close()
+        if vendor := container.elevenlabs():
+            await vendor.close()
         await container.espeak().close()
         await container.objects().close()
+
+
+@asynccontextmanager
+async def _telephony_running(container: Container) -> AsyncIterator[None]:
+    container.vad.override(providers.Object(await asyncio.to_thread(factories.vad, container.settings())))
+    container.webhooks()
+    container.stream_door()
+    closing = asyncio.create_task(_close_lost_calls(container.call_log()), name="lost-calls")
+    try:
+        yield
+    finally:
+        closing.cancel()
+        await asyncio.wait([closing])
+        await container.carrier().close()
+
+
+async def _close_lost_calls(calls: MongoCallLog) -> None:
+    while True:
+        try:
+            await recover(calls, calls, idle_for=_LOST_AFTER)
+        except ScrizaError as error:
+            _log.warning("calls.not_recovered", reason=error.detail)
+        await asyncio.sleep(_LOOK_FOR_LOST_SECONDS)
 
 
 _OPENERS: dict[str, Callable[[Container], AbstractAsyncContextManager[None]]] = {
     "llm": _llm_running,
     "tts": _tts_running,
+    "telephony": _telephony_running,
 }

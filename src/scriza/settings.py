@@ -144,9 +144,13 @@ class Speech(BaseModel):
     )
     asr_model: str = Field("base.en", description="A faster-whisper model: its name, or a directory.")
     asr_workers: int = Field(1, ge=1, le=64, description="Recognitions that run at the same time.")
-    tts_engine: Literal["auto", "elevenlabs", "espeak"] = Field("auto", description="`auto` goes by the key.")
+    tts_engine: Literal["auto", "elevenlabs", "espeak"] = Field(
+        "auto", description="`auto` goes by the key; with ElevenLabs, espeak speaks when that fails."
+    )
     elevenlabs_api_key: SecretStr = Field(SecretStr(""), description="Makes ElevenLabs the voice.")
     elevenlabs_base_url: HttpUrl = Field("", description="Another host for ElevenLabs' API.")
+    elevenlabs_voice: str = Field("", description="The voice's id where a playbook names none; empty: a stock voice.")
+    elevenlabs_model: str = Field("", description="The model's id; empty takes the quickest.")
 
 
 class Thinking(BaseModel):
@@ -173,7 +177,12 @@ class Carrier(BaseModel):
     twilio_auth_token_secondary: SecretStr = Field(
         SecretStr(""), description="The other token while the first one is being rotated."
     )
-    twilio_base_url: HttpUrl = Field("", description="Another host for Twilio's API.")
+    twilio_shared_keys: SecretStr = Field(
+        SecretStr(""), description="Shared keys that may sign as well: `ID=SECRET`, separated by commas."
+    )
+    twilio_base_url: HttpUrl = Field(
+        "", description="Another host for Twilio's API; without an account it is the simulator of `scriza call`."
+    )
     transfer_to: str = Field(
         "",
         pattern=r"^(\+[1-9]\d{6,14})?$",
@@ -181,7 +190,36 @@ class Carrier(BaseModel):
     )
 
 
-SECTIONS: tuple[type[BaseModel], ...] = (Process, Access, RemoteModules, Storage, Speech, Thinking, Carrier)
+class Calls(BaseModel):
+    """How calls are led."""
+
+    most_calls: int = Field(100, ge=1, description="Calls that a process leads at the same time.")
+    vad: Literal["auto", "silero", "energy"] = Field(
+        "auto", description="What hears the caller speak; `auto` is silero, and energy where that cannot run."
+    )
+    endpointing: Literal["adaptive", "fixed"] = Field(
+        "adaptive", description="How the end of a turn is decided: by words and habit, or by silence alone."
+    )
+    endpoint_silence_ms: int = Field(700, ge=100, le=5000, description="The silence of `fixed` endpointing.")
+    speculation: bool = Field(True, description="Whether thinking starts before the end of a turn is certain.")
+    opening_on_wire_ms: int = Field(
+        10_000, ge=100, description="So late our opening must be on the wire, or the call ends politely."
+    )
+    first_words_ms: int = Field(
+        10_000, ge=100, description="So long after the heard opening the caller must have spoken, or the call ends."
+    )
+    silence_ms: int = Field(8_000, ge=100, description="Silence of the caller before each prompt, and the hang-up.")
+    words_ms: int = Field(4_000, ge=100, description="From the end of a turn until its words must be there.")
+    digits_ms: int = Field(2_000, ge=100, description="From a key to the next one; `#` ends the input at once.")
+    longest_turn_ms: int = Field(30_000, ge=1000, description="Speech without a pause that is taken as a turn.")
+    longest_call_ms: int = Field(1_800_000, ge=1000, description="The longest call.")
+    most_failures: int = Field(2, ge=1, description="Failed answers in a row that end the call politely.")
+
+
+SECTIONS: tuple[type[BaseModel], ...] = (Process, Access, RemoteModules, Storage, Speech, Thinking, Carrier, Calls)
+SIMULATED_CARRIER_URL = "http://127.0.0.1:8010"
+SIMULATED_ACCOUNT = "AC00000000000000000000000000000001"
+"""Where `scriza call` offers Twilio's REST API, and for which account, to a Scriza without one."""
 
 
 class _SecretFiles(EnvSettingsSource):
@@ -201,7 +239,7 @@ class _SecretFiles(EnvSettingsSource):
             raise BadSettings(f"{name}_FILE: {path} cannot be read: {reason}") from error
 
 
-class Settings(Process, Access, RemoteModules, Storage, Speech, Thinking, Carrier, BaseSettings):
+class Settings(Process, Access, RemoteModules, Storage, Speech, Thinking, Carrier, Calls, BaseSettings):
     """What is in force. Read it with `load`, which speaks plainly about what is wrong."""
 
     model_config = SettingsConfigDict(

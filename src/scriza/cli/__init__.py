@@ -20,13 +20,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return command(told)
     except ScrizaError as error:
-        print(f"scriza: {error}", file=sys.stderr)
-        return CANNOT
+        return _refused(error)
+    except ExceptionGroup as group:  # what goes wrong beside other tasks comes wrapped
+        refusals = group.subgroup(ScrizaError)
+        if refusals is None:
+            raise
+        return _refused(_innermost(refusals))
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:  # the reader of our output has gone; so do we
         sys.stderr.close()
         return 0
+
+
+def _refused(error: BaseException) -> int:
+    print(f"scriza: {error}", file=sys.stderr)
+    return CANNOT
+
+
+def _innermost(error: BaseException) -> BaseException:
+    return _innermost(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
 
 
 def parser() -> argparse.ArgumentParser:

@@ -201,6 +201,7 @@ def rest_app(office: Office) -> Litestar:
         before_request=authenticate,
         exception_handlers={_Problem: _problem_response},
         openapi_config=None,
+        logging_config=None,
     )
 
 
