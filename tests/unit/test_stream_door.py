@@ -70,9 +70,6 @@ class Hall:
     async def ring(self) -> None:
         await self.log.open(NewCall(CALL, "default", "inbound", "", "", "ringing", datetime.now(UTC)))
 
-    def accepts(self) -> bool:
-        return True
-
     async def answer(self, socket: MediaSocket, start: Start, call: JournaledCall) -> None:
         self.answered.append((start.stream_sid, call.call_id, current().call_id))
         if self.act:

@@ -56,6 +56,7 @@ class Office:
         self.log = log or MemoryCallLog(lambda: self.now)
         self.once = once or MemoryOnce(lambda: self.now)
         self.room = True
+        self.heard: list[tuple[str, str]] = []
         self.tokens = StreamTokens("key", self.once, now=lambda: self.now)
         self.webhooks = self.another_process()
 
@@ -67,6 +68,7 @@ class Office:
             self.tokens,
             Twiml(public_url=PUBLIC, stream_url="wss://pbx.example"),
             accepts=lambda: self.room,
+            on_status=lambda call_id, status: self.heard.append((call_id, status)),
             now=lambda: self.now,
         )
 
@@ -390,6 +392,13 @@ async def test_a_status_told_twice_is_told_on_once(office: Office) -> None:
     for _ in range(3):
         await office.status("in-progress", 1)
     assert len(office.told(Topic.CALL_UPDATED)) == 1
+
+
+async def test_whoever_leads_the_call_hears_of_its_status_too(office: Office) -> None:
+    await office.voice()
+    await office.status("completed", 3)
+    await office.status("hovering", 4)
+    assert office.heard == [(CALL, "completed")]
 
 
 async def test_the_end_of_a_call_that_we_ended_is_not_told_again(office: Office) -> None:

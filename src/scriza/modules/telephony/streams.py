@@ -37,10 +37,6 @@ _log = structlog.get_logger()
 class Switchboard(Protocol):
     """Leads calls."""
 
-    def accepts(self) -> bool:
-        """Whether one more call can be taken now."""
-        ...
-
     async def answer(self, socket: MediaSocket, start: Start, call: JournaledCall) -> None:
         """Lead the call over this stream until the stream is over."""
         ...
@@ -79,9 +75,10 @@ class StreamDoor:
             _log.warning("stream.refused", reason=refusal.detail)
             await socket.close(_CLOSE_CODES.get(type(refusal), 1011))
             return
-        caller = Principal(call.workspace, subject="call", scopes=frozenset({"*"}))
         with (
-            acting(caller, request_id=current().request_id, call_id=call.call_id),
+            acting(
+                Principal(call.workspace, subject="telephony"), request_id=current().request_id, call_id=call.call_id
+            ),
             structlog.contextvars.bound_contextvars(call_id=call.call_id),
         ):
             await self._answer(socket, start, call)

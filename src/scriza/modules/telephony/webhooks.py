@@ -52,7 +52,11 @@ class Webhook(msgspec.Struct, frozen=True):
 
 
 class Webhooks:
-    """Answers them. `accepts` tells whether one more call can be taken now."""
+    """Answers them.
+
+    `accepts` tells whether one more call can be taken now; `on_status` hears of every status before it is recorded,
+    so that a call which is led here ends by its own account.
+    """
 
     def __init__(
         self,
@@ -63,6 +67,7 @@ class Webhooks:
         twiml: Twiml,
         *,
         accepts: Callable[[], bool],
+        on_status: Callable[[str, CallStatus], None] = lambda call_id, status: None,
         now: WallClock = utc_now,
     ) -> None:
         self._calls = log
@@ -71,6 +76,7 @@ class Webhooks:
         self._tokens = tokens
         self._twiml = twiml
         self._accepts = accepts
+        self._on_status = on_status
         self._now = now
 
     async def voice(self, webhook: Webhook) -> str:
@@ -105,6 +111,7 @@ class Webhooks:
                 at=self._now(),
                 duration_seconds=_number(form, "CallDuration"),
             )
+            self._on_status(call_id, report.status)
             try:
                 async with asyncio.timeout(_ANSWER_SECONDS):
                     applied = await self._report(form, report)
@@ -217,7 +224,7 @@ class Webhooks:
 @contextmanager
 def _on_call(call_id: str) -> Iterator[None]:
     """What happens inside belongs to this call: in log lines, and for whoever is asked."""
-    principal = Principal(DEFAULT_WORKSPACE, subject="twilio")
+    principal = Principal(DEFAULT_WORKSPACE, subject="telephony")
     with (
         acting(principal, request_id=current().request_id, call_id=call_id),
         structlog.contextvars.bound_contextvars(call_id=call_id),
