@@ -12,6 +12,7 @@ _SENTENCE_END = re.compile(r"[.!?\u2026]+[\"'\u201d\u2019)\]*_]*$")
 _PAUSE = re.compile(r"([,;:][\"'\u201d\u2019)\]*_]*|(^|\s)[-\u2013\u2014]+|\u2014)$")
 _INITIAL = re.compile(r"(^|[\s(\"'])[^\W\d_]\.$")
 _CONJUNCTION = re.compile(r"\s(?=(?:and|but|or|so|because|which|that|when|while|if)\s)")
+_SPACE = re.compile(r"\s")
 _LETTER_OR_DIGIT = re.compile(r"[^\W_]")
 _LETTER = re.compile(r"[^\W\d_]")
 
@@ -47,14 +48,11 @@ class ClauseCutter:
         """The clauses that are complete with this next piece of text."""
         self._text += text
         clauses = []
-        while self._seen < len(self._text):
-            self._seen += 1
-            end = self._cut_at()
-            if end:
-                clauses.append(self._text[:end])
-                self._text = self._text[end:]
-                self._seen = 0  # what is left begins again, as it would have in another split
-                self._first = False
+        while end := self._cut():
+            clauses.append(self._text[:end])
+            self._text = self._text[end:]
+            self._seen = 0  # what is left begins again, as it would have in another split
+            self._first = False
         return clauses
 
     def flush(self) -> list[str]:
@@ -62,19 +60,25 @@ class ClauseCutter:
         rest, self._text, self._seen = self._text, "", 0
         return [rest] if rest else []
 
-    def _cut_at(self) -> int:
-        """Where to cut, now that `seen` characters of the clause have been looked at; 0 for nowhere yet."""
-        text, seen = self._text, self._seen
-        longest = self._limits.first_longest if self._first else self._limits.later_longest
-        if text[seen - 1].isspace():
-            before = text[: seen - 1]
-            if "\n" in text[seen - 1] and _LETTER_OR_DIGIT.search(before):
-                return seen
-            if seen > self._limits.shortest_sentence and _ends_sentence(before):
-                return seen
-            if seen > (self._limits.first_pause if self._first else self._limits.later_pause) and _PAUSE.search(before):
-                return seen
-        return _best_break(text[:seen]) if seen >= longest else 0
+    def _cut(self) -> int:
+        """Where the clause ends, as far as its text is there; 0 for nowhere yet."""
+        limits, text = self._limits, self._text
+        longest = limits.first_longest if self._first else limits.later_longest
+        pause = limits.first_pause if self._first else limits.later_pause
+        while self._seen < len(text):
+            space = _SPACE.search(text, self._seen)
+            seen = self._seen = min(space.end() if space else len(text), longest)
+            if space and seen == space.end():
+                before = text[: seen - 1]
+                if text[seen - 1] == "\n" and _LETTER_OR_DIGIT.search(before):
+                    return seen
+                if seen > limits.shortest_sentence and _ends_sentence(before):
+                    return seen
+                if seen > pause and _PAUSE.search(before):
+                    return seen
+            if seen == longest:
+                return _best_break(text[:seen])
+        return 0
 
 
 def _ends_sentence(text: str) -> bool:

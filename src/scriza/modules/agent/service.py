@@ -1,6 +1,7 @@
 """The `Agent` port: from the caller's words to spoken clauses and acts, without any state between requests."""
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -29,6 +30,8 @@ from scriza.ports.agent import (
     Voice,
 )
 from scriza.ports.llm import Llm, Persona, Policy, ScriptLine, TextPiece, ToolPiece, Turn, TurnDone, UsagePiece
+
+_WORD = re.compile(r"\w+")
 
 Part = Clause | HangUp | TransferTo | SendSms | SetOutcome | ReplyDone
 _Thought = TextPiece | ToolPiece | UsagePiece | TurnDone
@@ -206,10 +209,10 @@ def _spoken(clauses: Sequence[str]) -> Iterator[str]:
 
 def _lines_in(said: str, script: Sequence[ScriptLine]) -> list[str]:
     """Ids of the lines that were said word for word."""
-    words = _plain(said)
-    found = (line.id for line in script if _plain(" ".join(_spoken(_clauses(line.text)))) in words)
-    return [id_ for several in found for id_ in several.split("+")]
+    spoken = _plain(said)
+    return [id_ for line in script if _plain(line.text) in spoken for id_ in line.id.split("+")]
 
 
 def _plain(text: str) -> str:
-    return " ".join(text.casefold().split())
+    """The words alone, so that it does not matter how the text was cut and cleaned."""
+    return f" {' '.join(_WORD.findall(text.casefold()))} "

@@ -26,7 +26,9 @@ def speakable(text: str) -> str:
     text = _URL.sub(lambda found: _in_words(found[1]), text)
     text = _EMAIL.sub(lambda found: f"{_in_words(found[1])} at {_in_words(found[2])}", text)
     text = _LIST_MARK.sub("", _HEADING.sub("", text))
-    text = "".join(" " if char.isspace() else char for char in text if char.isspace() or not _is_silent(char))
+    text = _SPACE.sub(" ", text)
+    if not (text.isascii() and text.isprintable()):
+        text = "".join(char for char in text if not _is_silent(char))
     text = _DASH.sub(", ", _MARKUP.sub("", text))
     text = _SPACE_BEFORE_STOP.sub(r"\1", _SPACE.sub(" ", text)).strip()
     return text if any(char.isalnum() for char in text) else ""

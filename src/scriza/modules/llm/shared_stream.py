@@ -53,8 +53,9 @@ class SharedStream(Generic[T]):
         """Stop the generator and wait until it has stopped. Readers that are still there get `error`."""
         self._error = self._error or error
         self._end()
-        self._task.cancel()
-        await asyncio.wait({self._task}, timeout=_CLOSING_S)
+        if not self._task.done():
+            self._task.cancel()
+            await asyncio.wait({self._task}, timeout=_CLOSING_S)
 
     async def _run(self, source: AsyncGenerator[T, None]) -> None:
         try:
