@@ -31,6 +31,8 @@ class MemoryPhone:
         self.played: list[tuple[float, float]] = []
         """When audio played: start and end, in seconds since the phone was picked up."""
         self.clears = 0
+        self.sent: list[str] = []
+        """Every message of the agent's side."""
 
     # the caller
 
@@ -89,6 +91,7 @@ class MemoryPhone:
     async def send(self, text: str) -> None:
         if self.closed:
             raise SocketClosed(1006)
+        self.sent.append(text)
         message = json.loads(text)
         now = self._loop.time()
         match message["event"]:
