@@ -9,12 +9,14 @@ from urllib.parse import urlsplit
 
 from twilio.twiml.voice_response import Connect, Dial, VoiceResponse
 
+from scriza.modules.telephony.call.machine import WITHOUT_A_PLAN
+
 AFTER = "/voice/after"
 STREAM = "/stream"
 TOKEN_PARAMETER = "token"  # noqa: S105 - a name
 ATTEMPT = "attempt"
 
-APOLOGY = "Sorry, we cannot take your call right now. Please try again later. Goodbye."
+APOLOGY = WITHOUT_A_PLAN
 UNREACHED = "Sorry, nobody could be reached. Please try again later. Goodbye."
 
 _RINGING_SECONDS = 30
