@@ -29,9 +29,18 @@ def create_app(settings: Settings) -> Litestar:
 
     Raises BadSettings when the data directory cannot be used.
     """
+    return application(container_of(settings))
+
+
+def container_of(settings: Settings) -> Container:
+    """The object graph that `settings` describe; nothing is opened yet. Raises BadSettings."""
     directory = data_dir.prepare(settings.data_dir)
-    secrets = data_dir.secrets_of(settings, directory)
-    container = Container(settings=settings, secrets=secrets, data_dir=directory)
+    return Container(settings=settings, secrets=data_dir.secrets_of(settings, directory), data_dir=directory)
+
+
+def application(container: Container) -> Litestar:
+    """The routes of what the container holds; entering the application's `lifespan` starts what it needs."""
+    settings, secrets = container.settings(), container.secrets()
     modules = served(settings)
     ports = [serve(_PORTS[module], container.providers[module]) for module in modules]
     routes: list[ControllerRouterHandler] = [
