@@ -99,7 +99,12 @@ class Echo(Protocol):
         """
         ...
 
-    @operation("POST /v1/echo/again", idempotent=True, timeout=0.3)
+    @operation("POST /v1/echo/again", idempotent=True)
+    async def say_again(self, request: Say) -> Said:
+        """The same words, and no harm if said twice."""
+        ...
+
+    @operation("POST /v1/echo/soon", timeout=0.3)
     async def say_soon(self, request: Say) -> Said:
         """The same words, in a hurry."""
         ...
@@ -129,12 +134,22 @@ class Echo(Protocol):
         """Who asks."""
         ...
 
-    @operation("POST /v1/echo/count", timeout=0.5)
+    @operation("POST /v1/echo/count")
     def count(self, request: Count) -> AsyncIterator[Number | Counted]:
         """One after the other."""
         ...
 
-    @operation("WS /v1/echo/talk", binary="payload", timeout=0.5)
+    @operation("POST /v1/echo/count-soon", timeout=0.3)
+    def count_soon(self, request: Count) -> AsyncIterator[Number | Counted]:
+        """One after the other, in a hurry."""
+        ...
+
+    @operation("WS /v1/echo/talk-soon", binary="payload", timeout=0.3)
+    def talk_soon(self, opening: Hello, blocks: AsyncIterator[Piece | Flush | Bye]) -> AsyncIterator[Heard]:
+        """As `talk`, for who opens in a hurry."""
+        ...
+
+    @operation("WS /v1/echo/talk", binary="payload")
     def talk(self, opening: Hello, blocks: AsyncIterator[Piece | Flush | Bye]) -> AsyncIterator[Heard]:
         """How much was said since the last flush."""
         ...
@@ -158,6 +173,9 @@ class Parrot:
         finally:
             self.ended.set()
 
+    async def say_again(self, request: Say) -> Said:
+        return await self.say(request)
+
     async def say_soon(self, request: Say) -> Said:
         return await self.say(request)
 
@@ -168,8 +186,8 @@ class Parrot:
         return Found(query)
 
     async def part(self, name: str, part: str) -> Said:
-        if not name:
-            raise NotFound("name is empty")
+        if not name.strip("."):
+            raise NotFound("no such name")
         return Said(f"{name}|{part}")
 
     async def forget(self, name: str) -> None:
@@ -190,6 +208,12 @@ class Parrot:
             yield Counted()
         finally:
             self.ended.set()
+
+    def count_soon(self, request: Count) -> AsyncIterator[Number | Counted]:
+        return self.count(request)
+
+    def talk_soon(self, opening: Hello, blocks: AsyncIterator[Piece | Flush | Bye]) -> AsyncIterator[Heard]:
+        return self.talk(opening, blocks)
 
     async def talk(self, opening: Hello, blocks: AsyncIterator[Piece | Flush | Bye]) -> AsyncIterator[Heard]:
         size = 0

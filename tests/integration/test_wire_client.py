@@ -1,7 +1,6 @@
 """What a client of a port does when the other side is absent, slow, broken or something else altogether."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -186,11 +185,11 @@ async def test_a_stream_that_waits_but_lives_is_not_given_up() -> None:
     parrot = Parrot()
     app = application([behind(Bearer(), serve(Echo, parrot, heartbeat=0.05))], [ServiceAccess(TOKEN)])
     async with serving(app) as url:
-        echo = connect(Echo, url, token=TOKEN, silence=0.2)
+        echo = connect(Echo, url, token=TOKEN, silence=0.6)
         items = echo.count(Count(2, then=1, mood="wait"))
         assert await anext(items) == Number(0)
         waiting = asyncio.ensure_future(anext(items))
-        done, _ = await asyncio.wait([waiting], timeout=0.5)
+        done, _ = await asyncio.wait([waiting], timeout=0.9)
         assert not done
         waiting.cancel()
         await asyncio.wait([waiting])
@@ -199,14 +198,12 @@ async def test_a_stream_that_waits_but_lives_is_not_given_up() -> None:
 
 async def test_an_answer_that_does_not_come_is_given_up_after_the_operations_time() -> None:
     async with elsewhere(Elsewhere(b"", then_wait=True)) as echo:
-        started = time.monotonic()
         with pytest.raises(DeadlineExceeded, match=r"say_soon took longer than 0\.3 s"):
             await echo.say_soon(Say("a"))
-        with pytest.raises(DeadlineExceeded, match=r"the first item of count took longer than 0\.5 s"):
-            await anext(echo.count(Count(1)))
-        with pytest.raises(DeadlineExceeded, match=r"talk took longer than 0\.5 s"):
-            await anext(echo.talk(Hello(), hello()))
-        assert time.monotonic() - started < 3
+        with pytest.raises(DeadlineExceeded, match=r"the first item of count_soon took longer than 0\.3 s"):
+            await anext(echo.count_soon(Count(1)))
+        with pytest.raises(DeadlineExceeded, match=r"talk_soon took longer than 0\.3 s"):
+            await anext(echo.talk_soon(Hello(), hello()))
 
 
 GOOD = http("200 OK", "application/json", b'{"text": "a"}')
@@ -232,12 +229,12 @@ class Cutting(Elsewhere):
 async def test_an_idempotent_request_that_is_lost_is_sent_once_more() -> None:
     server = Cutting(1)
     async with elsewhere(server) as echo:
-        assert await echo.say_soon(Say("a")) == Said("a")
+        assert await echo.say_again(Say("a")) == Said("a")
     assert server.connections == 2
     server = Cutting(5)
     async with elsewhere(server) as echo:
         with pytest.raises(Unavailable, match="Echo was lost before it answered"):
-            await echo.say_soon(Say("a"))
+            await echo.say_again(Say("a"))
     assert server.connections == 2
 
 
@@ -288,7 +285,7 @@ async def test_a_client_can_be_served_again_and_hands_everything_on() -> None:
         waiting = asyncio.ensure_future(echo.say(Say("a", mood="wait")))
         await parrot.working.wait()
         waiting.cancel()
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(10):
             await parrot.ended.wait()
 
 
@@ -304,10 +301,11 @@ async def test_an_implementation_may_be_chosen_anew_for_every_request() -> None:
     assert [parrot.calls for parrot in parrots] == [1, 1]
 
 
-@pytest.mark.parametrize("url", ["", "127.0.0.1:80", "ftp://a", "http://", "redis://a:1"])
+@pytest.mark.parametrize("url", ["", "127.0.0.1:80", "ftp://a", "http://", "redis://a:1", "http://user:secret@a"])
 def test_a_url_that_is_none_is_refused_at_once(url: str) -> None:
-    with pytest.raises(ValueError, match="not an http"):
+    with pytest.raises(ValueError, match="not an http") as raised:
         connect(Echo, url)
+    assert "secret" not in str(raised.value)
 
 
 def test_a_token_that_no_header_can_carry_is_refused_at_once() -> None:

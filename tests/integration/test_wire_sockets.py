@@ -33,8 +33,8 @@ async def opened(parrot: Parrot) -> AsyncIterator[Open]:
     app = application([behind(Bearer(), serve(Echo, parrot))], [ServiceAccess(TOKEN)])
     async with serving(app) as url:
 
-        def talk(token: str = f"Bearer {TOKEN}") -> AbstractAsyncContextManager[ClientConnection]:
-            address = url.replace("http", "ws") + "/v1/echo/talk"
+        def talk(token: str = f"Bearer {TOKEN}", path: str = "talk") -> AbstractAsyncContextManager[ClientConnection]:
+            address = f"{url.replace('http', 'ws')}/v1/echo/{path}"
             return connect(address, additional_headers={"authorization": token}, proxy=None, max_size=None)
 
         yield talk
@@ -45,7 +45,7 @@ def message(kind: str, **fields: object) -> str:
 
 
 async def answer(socket: ClientConnection) -> dict[str, Any]:
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(10):
         told = await socket.recv()
     assert isinstance(told, str), "what comes from the server is text"
     parsed: dict[str, Any] = json.loads(told)
@@ -53,7 +53,7 @@ async def answer(socket: ClientConnection) -> dict[str, Any]:
 
 
 async def close_code(socket: ClientConnection) -> int:
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(10):
         with pytest.raises(ConnectionClosed) as raised:
             await socket.recv()
     assert raised.value.rcvd is not None
@@ -149,8 +149,8 @@ async def test_nothing_follows_the_end(opened: Open) -> None:
 
 
 async def test_a_client_that_says_nothing_is_not_awaited_for_ever(opened: Open) -> None:
-    async with opened() as socket:
-        await assert_refused(socket, 504, "the opening took longer than 0.5 s")
+    async with opened(path="talk-soon") as socket:
+        await assert_refused(socket, 504, "the opening took longer than 0.3 s")
 
 
 async def test_a_refusal_of_the_module_is_told(opened: Open) -> None:
@@ -183,7 +183,7 @@ async def test_a_client_that_leaves_ends_the_work_behind_it(opened: Open, parrot
                 socket.transport.abort()
             else:
                 await socket.close()
-            async with asyncio.timeout(2):
+            async with asyncio.timeout(10):
                 await parrot.ended.wait()
     assert logs == []
 

@@ -106,7 +106,7 @@ def rules_of(handler: BaseRouteHandler) -> list[AccessRule]:
 
 def unruled(app: Litestar) -> list[str]:
     """Routes that do not have exactly one access rule, as ``GET /path``."""
-    return [name for name, handler in _handlers(app) if len(rules_of(handler)) != 1]
+    return sorted(name for name, handler in _handlers(app) if len(rules_of(handler)) != 1)
 
 
 def _handlers(app: Litestar) -> Iterator[tuple[str, BaseRouteHandler]]:

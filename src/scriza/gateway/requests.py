@@ -83,7 +83,7 @@ def _telling(request_id: str, send: Send) -> Send:
 async def _refuse(scope: Scope, receive: Receive, send: Send, problem: Problem) -> None:
     await receive()
     if "websocket.http.response" not in (scope.get("extensions") or {}):
-        await send({"type": "websocket.close", "code": 4000 + problem.status, "reason": problem.detail})
+        await send({"type": "websocket.close", "code": 4000 + problem.status, "reason": problem.detail[:120]})
         return
     headers = [(b"content-type", problems.MEDIA_TYPE.encode()), (REQUEST_ID.encode(), problem.request_id.encode())]
     await send({"type": "websocket.http.response.start", "status": problem.status, "headers": headers})

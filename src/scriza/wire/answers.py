@@ -17,17 +17,13 @@ from scriza.kernel.remarks import remarks
 from scriza.wire import problems
 from scriza.wire.codec import Events, encode
 from scriza.wire.sse import HEARTBEAT
-from scriza.wire.together import Turns, alongside, close, deadline
-
-
-class _Left(Exception):
-    """The client has closed its connection."""
+from scriza.wire.together import PeerLeft, Turns, alongside, close, deadline
 
 
 async def _leaving(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-    raise _Left
+    raise PeerLeft
 
 
 class _Answer(Response[bytes]):
@@ -54,7 +50,7 @@ class UnaryAnswer(_Answer):
             with remarks() as noted:
                 async with alongside(_leaving(receive)), deadline(self.operation.timeout, self.operation.name):
                     reply = await self.call()
-        except _Left:
+        except PeerLeft:
             return
         status, body, headers = 204, b"", _encoded(noted)
         if reply is not None:
@@ -89,7 +85,7 @@ class StreamAnswer(_Answer):
                     await self._send_items(items, body)
                 finally:
                     await close(items)
-        except _Left:
+        except PeerLeft:
             return
 
     async def _send_items(self, items: AsyncIterator[msgspec.Struct], body: "_EventStream") -> None:

@@ -24,6 +24,8 @@ CONNECTIONS = 512
 log = structlog.get_logger()
 
 _UNREACHED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+_NO_NAMES = {"", ".", ".."}
+"""As a path segment, these would lead to another operation."""
 _LOST = (httpx.ReadError, httpx.WriteError, httpx.CloseError, httpx.RemoteProtocolError)
 
 
@@ -34,8 +36,8 @@ class Line:
         self.port = port
         self.url = url.rstrip("/")
         parsed = httpx.URL(self.url)
-        if parsed.scheme not in {"http", "https"} or not parsed.host:
-            raise ValueError(f"not an http(s) URL: {url!r}")
+        if parsed.scheme not in {"http", "https"} or not parsed.host or parsed.userinfo:
+            raise ValueError("not an http(s) URL of a host without a user")
         if token and not (token.isascii() and token.isprintable() and token == token.strip()):
             raise ValueError("the token cannot be sent as a header")
         self.silence = silence
@@ -136,8 +138,8 @@ class Line:
     def _address(self, operation: Operation, values: dict[str, Any], request: msgspec.Struct | None) -> httpx.URL:
         path = operation.path
         for name in operation.parameters:
-            if not values[name]:
-                raise NotFound(f"{name} is empty")
+            if values[name] in _NO_NAMES:
+                raise NotFound(f"{name} is not a name: {values[name]!r}")
             path = path.replace(f"{{{name}}}", quote(values[name], safe=""))
         if operation.verb == "GET" and request is not None:
             return httpx.URL(f"{self.url}{path}?{urlencode(list(_pairs(request)))}")

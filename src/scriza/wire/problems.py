@@ -1,5 +1,6 @@
 """Problem details (RFC 9457) for everything that an HTTP request can raise, and back into exceptions."""
 
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
@@ -33,10 +34,8 @@ def told(error: Exception, request_id: str = "") -> Problem:
 def of_response(status: int, content_type: str, body: bytes) -> ScrizaError:
     """The exception that an HTTP answer other than success tells of."""
     if content_type.partition(";")[0].strip() == MEDIA_TYPE:
-        try:
+        with suppress(ValueError, RecursionError):
             return ScrizaError.from_problem(_problems.decode(body))
-        except ValueError:
-            pass
     phrase = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "no known status"
     return ScrizaError.from_problem(Problem("about:blank", phrase, status, f"answered {status} {phrase}"))
 

@@ -16,17 +16,13 @@ from scriza.kernel.errors import BadInput, TooLarge
 from scriza.kernel.operation import Operation
 from scriza.wire import problems
 from scriza.wire.codec import Blocks, End, Failure, encode, tag
-from scriza.wire.together import Turns, alongside, close, deadline
+from scriza.wire.together import PeerLeft, Turns, alongside, close, deadline
 
 BLOCK_LIMIT = 1024 * 1024
 """Bytes of one message."""
 
 QUEUED_BLOCKS = 64
 """Blocks that wait for a busy implementation before the socket is no longer read and the client has to wait."""
-
-
-class _Left(Exception):
-    """The client has closed its socket."""
 
 
 def socket_handler(operation: Operation, resolve: Callable[[], object], port: str) -> WebsocketRouteHandler:
@@ -55,7 +51,7 @@ class _Duplex:
         try:
             await self._exchange(socket)
             await socket.close(1000)
-        except (_Left, OSError):
+        except (PeerLeft, OSError):
             return
         except Exception as error:
             # The outermost shell of this socket: `told` logs what is not for the client.
@@ -96,7 +92,7 @@ class _Duplex:
 async def _receive(socket: WebSocket[Any, Any, Any]) -> str | bytes:
     event = await socket.receive()
     if event["type"] == "websocket.disconnect":
-        raise _Left
+        raise PeerLeft
     binary = event.get("bytes")
     message = cast("str | bytes", binary if binary is not None else event.get("text"))
     if len(message) > BLOCK_LIMIT:

@@ -7,6 +7,10 @@ from contextlib import asynccontextmanager
 from scriza.kernel.errors import DeadlineExceeded
 
 
+class PeerLeft(Exception):
+    """The other side has closed its connection: nobody waits for an answer any more."""
+
+
 @asynccontextmanager
 async def deadline(seconds: float, what: str) -> AsyncIterator[None]:
     """Raises DeadlineExceeded when what is inside takes longer; a TimeoutError from inside passes as it is."""
