@@ -76,6 +76,7 @@ class OpenAiEngine:
     async def stream(self, model: str, turn: Turn) -> AsyncGenerator[TextPiece | ToolPiece | UsagePiece, None]:
         """Text as it comes, then whole tool calls, then usage where the server tells it.
 
+        A text is empty while a tool call is being written: it says that the model is at work.
         Raises UpstreamFailed (with `retry_after` where the server gave one), DeadlineExceeded when a step takes too
         long, TooLarge when the conversation does not fit into the model's context. Closing the generator closes the
         connection to the server at once, so that it stops generating.
@@ -102,10 +103,10 @@ class OpenAiEngine:
                     usage = chunk.usage or usage
                     for choice in chunk.choices or ():
                         finished = finished or choice.finish_reason is not None
-                        if choice.delta.content:
-                            yield TextPiece(choice.delta.content)
                         for delta in choice.delta.tool_calls or ():
                             _gather(calls, delta)
+                        if choice.delta.content or choice.delta.tool_calls:
+                            yield TextPiece(choice.delta.content or "")
         if not finished:
             raise UpstreamFailed("the model's server broke off its answer")
         for _, call in sorted(calls.items()):

@@ -17,6 +17,8 @@ class Says:
     fail_after: int | None = None
     failure: Exception = field(default_factory=lambda: RuntimeError("of the test"))
     first_s: float = 0.0
+    each_s: float = 0.0
+    """Seconds before each piece."""
     stall_after: int | None = None
     gate: asyncio.Semaphore | None = None
     """Each piece waits for it."""
@@ -67,6 +69,7 @@ class ScriptedEngine:
                     raise says.failure
                 if count == says.stall_after:
                     await asyncio.Event().wait()
+                await asyncio.sleep(says.each_s)
                 if says.gate is not None:
                     await says.gate.acquire()
                 yield TextPiece(piece) if isinstance(piece, str) else piece

@@ -117,6 +117,7 @@ def test_a_minimal_playbook_is_one() -> None:
         (MINIMAL.replace("{time}", "{time"), "slots are not known"),
         (MINIMAL.replace("{time}", "{time.real}"), "slots are not known"),
         (MINIMAL.replace("{time}", "{}"), "slots are not known"),
+        (MINIMAL.replace("id: when", "id: more"), "no intent can be called 'more'"),
         (MINIMAL.replace("stages:\n", "stages:\n  - {id: start, goal: Again.}\n"), "the stage 'start' is there twice"),
     ],
 )

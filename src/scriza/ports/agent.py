@@ -18,7 +18,7 @@ class Exchange(msgspec.Struct):
     user: str
     agent: str = ""
     line_ids: list[str] = []
-    """Lines of the playbook that the answer was made of, so that none is repeated word for word."""
+    """Lines and text messages of the playbook that the answer was made of, so that none is given twice."""
 
 
 class Conversation(msgspec.Struct):

@@ -30,7 +30,7 @@ _TRAILING = frozenset({"in", "at", "around", "on", "the", "this", "next", "after
 
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 _HALF_DAY = re.compile(r"\b([ap])\.\s?m\b\.?")
-_WHOLE = {"can't": "can not", "cannot": "can not", "won't": "will not", "shan't": "shall not", "o'clock": "o'clock"}
+_WHOLE = {"can't": "can not", "cannot": "can not", "won't": "will not", "shan't": "shall not"}
 _ENDINGS = {"n't": " not", "'m": " am", "'re": " are", "'ve": " have", "'ll": " will", "'d": " would", "'s": " is"}
 
 

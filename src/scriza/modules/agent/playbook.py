@@ -13,6 +13,9 @@ from scriza.kernel.errors import BadInput
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The safe one of libyaml, ten times faster, where PyYAML was built with it."""
 
+RESERVED = frozenset({"ask", "more", "repair", "unknown"})
+"""Scopes of lines that belong to no intent, so that no intent can be called so."""
+
 UNAVAILABLE = "transfer.unavailable"
 """Scope of the answer to those who cannot be transferred."""
 
@@ -198,6 +201,7 @@ def _problems(playbook: Playbook) -> Iterator[str]:
     slots = {intent.slot.name for intent in playbook.intents if intent.slot is not None}
     for kind, ids in (("stage", stages), ("intent", intents)):
         yield from (f"the {kind} {id_!r} is there twice" for id_ in sorted({id_ for id_ in ids if ids.count(id_) > 1}))
+    yield from (f"no intent can be called {name!r}" for name in sorted(RESERVED.intersection(intents)))
     for stage in playbook.stages:
         if stage.next and stage.next not in stages:
             yield f"the stage {stage.id!r} leads to {stage.next!r}, which is no stage"

@@ -24,7 +24,7 @@ class TurnCache:
     Times are seconds of any clock that does not go back; a `ttl_s` of 0 keeps nothing.
     """
 
-    def __init__(self, ttl_s: float, size: int = 10_000) -> None:
+    def __init__(self, ttl_s: float, size: int = 4_096) -> None:
         self._ttl_s = ttl_s
         self._size = size
         self._answers: OrderedDict[str, tuple[float, Answer]] = OrderedDict()

@@ -10,9 +10,12 @@ import structlog
 from scriza.kernel.errors import DeadlineExceeded, ScrizaError, UpstreamFailed
 from scriza.modules.llm.engine import Engine, Piece
 from scriza.modules.llm.playbook_engine import PLAYBOOK, PlaybookEngine
-from scriza.ports.llm import Turn, UsagePiece
+from scriza.ports.llm import TextPiece, ToolPiece, Turn, UsagePiece
 
 logger = structlog.get_logger()
+
+_LONGEST = 100_000
+"""Characters of a completion. The largest that can be asked for has 4096 tokens; not every server keeps to it."""
 
 
 class Patience(msgspec.Struct, frozen=True):
@@ -63,6 +66,7 @@ class Completer:
 
     async def _in_time(self, engine: Engine, turn: Turn, model: str) -> AsyncGenerator[Piece, None]:
         wait = self._patience.first_token_s if turn.script else self._patience.first_token_alone_s
+        written = 0
         async with aclosing(engine.stream(model, turn)) as pieces:
             while True:
                 try:
@@ -77,5 +81,14 @@ class Completer:
                     raise UpstreamFailed("the model's engine broke") from None
                 if piece is None:
                     return
-                yield piece
                 wait = self._patience.next_token_s
+                match piece:
+                    case TextPiece(text=""):
+                        continue
+                    case TextPiece():
+                        written += len(piece.text)
+                    case ToolPiece():
+                        written += len(piece.arguments)
+                if written > _LONGEST:
+                    raise UpstreamFailed("the model does not stop")
+                yield piece

@@ -19,9 +19,10 @@ class Engine(Protocol):
     def stream(self, model: str, turn: Turn) -> AsyncGenerator[Piece, None]:
         """The completion as it is made: text and whole tool calls, then usage if the model's server tells it.
 
-        `turn.messages` is what the model gets: persona and goals are in its system message already. Closing the
-        generator stops the model at once. Raises UpstreamFailed or DeadlineExceeded, TooLarge for a conversation
-        longer than the model takes, Unavailable when there is nothing to answer from.
+        An empty text says only that the model is at work, as it is while it writes a tool call. `turn.messages` is what
+        the model gets: persona and goals are in its system message already. Closing the generator stops the model at
+        once. Raises UpstreamFailed or DeadlineExceeded, TooLarge for a conversation longer than the model takes,
+        Unavailable when there is nothing to answer from.
         """
         ...
 

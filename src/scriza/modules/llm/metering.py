@@ -17,6 +17,7 @@ logger = structlog.get_logger()
 _WAITING_AT_MOST = 10_000
 _BATCH = 100
 _PUBLISH_S = 5.0
+_CLOSE_S = 5.0
 _PAUSES_S = (0.2, 1.0, 5.0)
 """Waits between tries to publish a batch; after the last try its events are given up and counted in the log."""
 
@@ -28,6 +29,7 @@ class Meter:
         self._publisher = publisher
         self._clock = clock
         self._waiting: deque[Event] = deque()
+        self._under_way = 0
         self._task: asyncio.Task[None] | None = None
 
     def tell(self, used: LlmUsed, asked: RequestContext) -> None:
@@ -51,13 +53,18 @@ class Meter:
             self._task = asyncio.create_task(self._publish_all(), name="llm-usage")
 
     async def close(self) -> None:
-        """Return when all that was told is published or given up."""
-        while self._task is not None and not self._task.done():
-            await asyncio.wait({self._task})
+        """Publish what is waiting, within seconds."""
+        if self._task is None:
+            return
+        _, late = await asyncio.wait({self._task}, timeout=_CLOSE_S)
+        if late:
+            self._task.cancel()
+            logger.error("llm.usage_lost", events=len(self._waiting) + self._under_way, reason="closed")
 
     async def _publish_all(self) -> None:
         while self._waiting:
             batch = [self._waiting.popleft() for _ in range(min(_BATCH, len(self._waiting)))]
+            self._under_way = len(batch)
             await self._publish(batch)
 
     async def _publish(self, batch: list[Event]) -> None:

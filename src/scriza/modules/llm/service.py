@@ -45,7 +45,7 @@ class LlmService:
         critical: str = "",
         cheap: str = "",
         cache_ttl_s: float = 3600,
-        cache_size: int = 10_000,
+        cache_size: int = 4_096,
         patience: Patience | None = None,
         clock: WallClock = utc_now,
     ) -> None:
