@@ -153,7 +153,8 @@ class Llm(Protocol):
     def stream_turn(self, request: Turn) -> AsyncIterator[TextPiece | ToolPiece | UsagePiece | TurnDone]:
         """The reply as it is made. Closing the stream closes the one to the model.
 
-        Raises what `turn` raises; after the first piece also UpstreamFailed or DeadlineExceeded, when the model breaks off.
+        Raises what `turn` raises; after the first piece also UpstreamFailed or DeadlineExceeded, when the model breaks
+        off.
         """
         ...
 
