@@ -2,8 +2,9 @@
 
 Several processes may share a database and have the same consumers, or different ones. A document of ``consumers`` says
 that a consumer exists and for which topics, so that tellers in any process leave events for it; and it is the lease:
-of the processes with that consumer, the one that holds the lease delivers to it, and the others take over when the
-lease is not renewed. Every note of the lease is one conditional update on the server's clock.
+of the processes with that consumer, the one that holds the lease delivers to it. The holder leaves a new `beat` in it
+again and again; whoever has watched the same beat for a whole lease's time takes over, by an update that is conditional
+on that beat. So no two machines need to agree on the time.
 
 ``inbox`` holds what each consumer has dealt with, so that an event that is told again is not delivered again. The note
 follows the handler's success: a process that dies between the two delivers once more, which a handler rules out for
@@ -95,7 +96,7 @@ class MongoEventBus:
     async def forget_holders(self) -> None:
         """Free every lease; for when no other process can hold one."""
         with translated():
-            await self._database[CONSUMERS].update_many({}, {"$set": {"until": _LONG_AGO}})
+            await self._database[CONSUMERS].update_many({}, {"$set": {"holder": ""}})
 
     async def __aenter__(self) -> "MongoEventBus":
         await self._call_roll()
@@ -153,7 +154,9 @@ class _RollEntry(msgspec.Struct):
     seen_at: datetime
 
 
-_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+class _Lease(msgspec.Struct, frozen=True):
+    holder: str
+    beat: str
 
 
 class _Note(msgspec.Struct, frozen=True):
@@ -192,6 +195,8 @@ class _Consumer:
         self._consumers = database[CONSUMERS]
         self._me = new_id("bus")
         self._held_until = 0.0
+        self._watched = _Lease("", "")
+        self._watched_since = 0.0
         self._busy: set[str] = set()
         self._setbacks: dict[str, _Setback] = {}
         self._woken = asyncio.Event()
@@ -236,7 +241,7 @@ class _Consumer:
         """Let another process take over at once."""
         self._held_until = 0.0
         with translated():
-            await self._consumers.update_one({"_id": self.name, "holder": self._me}, {"$set": {"until": _LONG_AGO}})
+            await self._consumers.update_one({"_id": self.name, "holder": self._me}, {"$set": {"holder": ""}})
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
@@ -246,12 +251,14 @@ class _Consumer:
 
     async def _keep_lease(self) -> None:
         """Register, then take the lease when it is free and renew it in time."""
+        registered = False
         while True:
             try:
-                held = self._holds()
-                await self._register()
-                asked = self._now()
-                if await self._take():
+                if not registered:
+                    await self._register()
+                    registered = True
+                held, asked = self._holds(), self._now()
+                if await self._take(asked):
                     self._held_until = asked + self._times.lease * 0.9
                     if not held:
                         log.info("events.relaying", consumer=self.name)
@@ -262,18 +269,25 @@ class _Consumer:
 
     async def _register(self) -> None:
         entry = {"topics": sorted(self.topics), "seen_at": datetime.now(UTC), "workspace": DEFAULT_WORKSPACE}
+        unheld = {"holder": "", "beat": ""}
         with translated():
-            await self._consumers.update_one(
-                {"_id": self.name}, {"$set": entry, "$setOnInsert": {"until": _LONG_AGO, "holder": ""}}, upsert=True
-            )
+            await self._consumers.update_one({"_id": self.name}, {"$set": entry, "$setOnInsert": unheld}, upsert=True)
 
-    async def _take(self) -> bool:
-        free = {"$expr": {"$lte": ["$until", "$$NOW"]}}
-        until = {"$add": ["$$NOW", round(self._times.lease * 1000)]}
+    async def _take(self, now: float) -> bool:
+        """Renew the lease, or take it from nobody or from a holder that has been still for the whole of it."""
         with translated():
+            row = await self._consumers.find_one({"_id": self.name}, {"holder": 1, "beat": 1})
+            if row is None:
+                await self._register()
+                return False
+            lease = msgspec.convert(row, _Lease)
+            if lease != self._watched:
+                self._watched, self._watched_since = lease, now
+            if lease.holder not in ("", self._me) and now - self._watched_since < self._times.lease:
+                return False
             taken = await self._consumers.update_one(
-                {"_id": self.name, "$or": [{"holder": self._me}, free]},
-                [{"$set": {"holder": self._me, "until": until}}],
+                {"_id": self.name, "holder": lease.holder, "beat": lease.beat},
+                {"$set": {"holder": self._me, "beat": new_id("beat"), "seen_at": datetime.now(UTC)}},
             )
         return taken.matched_count == 1
 
