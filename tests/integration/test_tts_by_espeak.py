@@ -43,6 +43,7 @@ async def speech(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TtsS
         ("<speak><break time='1s'/>&amp; [[h@'loU]] </speak>", "en-US"),
         ("Z\u0351\u036b\u0343\u036aa\u0302\u036b\u033dl\u034bg\u0306o\u0309", "en-US"),
         ("A." * 2500, "en-US"),
+        ("snake_case {_-A} `x` [y]", "vi-VN"),
         ("a" * 5000, "en-US"),
         ("१२३ " * 100, "hi-IN"),
         ("x\ud800y", "en-US"),

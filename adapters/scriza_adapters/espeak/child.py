@@ -10,6 +10,9 @@ from scriza_adapters.espeak.binding import Espeak, WordBegins
 from scriza_adapters.espeak.messages import Piece, Utterance
 from scriza_adapters.espeak.timing import WordTimer, closing_pause_ms
 
+_UNSPOKEN = str.maketrans(dict.fromkeys("_~|\\{}<>[]^`", " "))
+"""Not read aloud, but able to lead the library astray: ``_-A`` kills its Vietnamese. Places in the text stay."""
+
 
 def entry(settings: bytes) -> Handler:
     """Load espeak-ng; there are no settings."""
@@ -31,7 +34,8 @@ def _speak(espeak: Espeak, utterance: Utterance, emit: Emit, cancelled: Cancelle
             emit(Piece(resampler.push(audio).tobytes(), words))
         return not cancelled()
 
-    espeak.speak(utterance.text, utterance.voice, utterance.rate, utterance.pitch, utterance.intonation, heard)
+    text = utterance.text.translate(_UNSPOKEN)
+    espeak.speak(text, utterance.voice, utterance.rate, utterance.pitch, utterance.intonation, heard)
     if cancelled():
         return
     audio, words = timer.flush()
