@@ -92,6 +92,18 @@ async def test_it_interrupts_after_so_much_of_the_agents_speech() -> None:
     assert played.run(4000).did == [(1700, "ab"), (1980, "cough"), (2240, "uh-huh")]
 
 
+async def test_short_pauses_of_the_agent_do_not_put_off_an_interruption() -> None:
+    played = await scene("interrupt_after: 1500, say: ab", (1000, 2000), (2400, 9000))
+    assert played.run(4000).did == [(2500, "ab")]
+    played = await scene("interrupt_after: 1500, say: ab", (1000, 2000), (2600, 9000))
+    assert played.run(6000).did == [(4100, "ab")]
+
+
+async def test_the_next_interruption_is_counted_from_the_last() -> None:
+    played = await scene("interrupt_after: 500, cough, interrupt_after: 500, cough", (1000, 9000))
+    assert played.run(4000).did == [(1500, "cough"), (2240, "cough")]
+
+
 async def test_keys_pauses_and_a_lost_socket_come_in_their_time() -> None:
     played = await scene("pause: 100, digits: {digits: '1#', gap_ms: 200}, drop_socket, hang_up")
     assert played.run(2000).did == [(100, "1"), (300, "#"), (500, "loses socket"), (500, "hangs up")]
@@ -189,7 +201,7 @@ def test_an_answer_that_comes_after_the_callers_next_words_answers_those() -> No
 
 
 def test_a_barge_in_is_measured_until_the_agent_is_silent() -> None:
-    assert measured([(1000, 2000)], [(0, 1250), (2600, 3000)]) == [(600, 250, None)]
+    assert measured([(1000, 2000)], [(0, 1250), (2800, 3000)]) == [(800, 250, None)]
     assert measured([(1000, 2000)], [(0, 1250), (2100, 3000)], 1260) == [(100, 250, None)]
 
 

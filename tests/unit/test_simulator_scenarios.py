@@ -1,8 +1,10 @@
 """Scenarios from YAML."""
 
+from importlib import resources
 from pathlib import Path
 
 import pytest
+import yaml
 
 from scriza.kernel.errors import BadInput, NotFound
 from scriza.simulator.scenario import (
@@ -102,6 +104,14 @@ def test_a_scenario_is_found_by_name_or_path(tmp_path: Path) -> None:
     assert load("happy-path").name == "happy-path"
     with pytest.raises(NotFound, match="happy-path"):
         load("no-such-thing")
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_shipped_callers_say_what_the_sample_playbook_listens_for(name: str) -> None:
+    playbook = resources.files("scriza.modules.agent") / "playbooks" / "sample.yaml"
+    intents = yaml.safe_load(playbook.read_text("utf-8"))["intents"]
+    phrases = {phrase for intent in intents for phrase in intent["phrases"]}
+    assert {line.text for line in load(name).lines if isinstance(line, Say)} <= phrases
 
 
 @pytest.mark.parametrize("name", shipped())

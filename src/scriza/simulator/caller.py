@@ -120,7 +120,8 @@ class Caller:
     def _await_speech(self, line: InterruptAfter) -> Generator[Speech]:
         limit = self._at + line.limit_ms * _MS
         while self._at < limit:
-            if self._ears.speaking and self._at - self._ears.since >= line.ms * _MS:
+            since = max(self._ears.run_since, self._listened_from)
+            if self._ears.speaking and self._at - since >= line.ms * _MS:
                 return
             yield None
         self._hands.waits_in_vain("the agent to speak")

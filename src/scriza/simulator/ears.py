@@ -11,6 +11,8 @@ AUDIBLE_DBFS = -50.0
 _AUDIBLE = 32768 * 10 ** (AUDIBLE_DBFS / 20)
 _PAUSE = SAMPLE_RATE * 3 // 10
 """Silence that parts two stretches of speech: words and clauses lie closer together."""
+_BREAK = SAMPLE_RATE // 2
+"""Silence that parts two runs of stretches: sentences lie closer together."""
 _AMPLITUDES = np.abs(decode(bytes(range(256))).astype(np.float32))
 _POWERS = _AMPLITUDES**2
 _QUIET = frozenset({SILENCE[0], SILENCE[0] & 0x7F})
@@ -36,6 +38,8 @@ class Ears:
         self.speaking = False
         self.since = 0
         """Where the current or last stretch began."""
+        self.run_since = 0
+        """Where the run of stretches began that the current or last one belongs to."""
         self.until = 0
         """Behind the last audible sample so far."""
         self.stretches: list[Stretch] = []
@@ -49,10 +53,12 @@ class Ears:
         if float(_POWERS[codes].sum()) < _AUDIBLE**2 * len(frame):
             return self._silence(at + len(frame))
         loud = np.flatnonzero(_AMPLITUDES[codes] >= _AUDIBLE)
-        self.until = at + int(loud[-1]) + 1
+        before, self.until = self.until, at + int(loud[-1]) + 1
         if self.speaking:
             return False
         self.speaking, self.since = True, at + int(loud[0])
+        if not self.stretches or self.since - before >= _BREAK:
+            self.run_since = self.since
         return True
 
     def _silence(self, until: int) -> bool:

@@ -59,7 +59,7 @@ class Utterance(msgspec.Struct, frozen=True):
     agent did not begin to speak before the caller did again, or went on with what it was saying. `barge_in_ms` is from
     the caller's first voiced sample to the agent's last audible one, when the agent gave way; `paused_ms` how long it
     was silent before it went on, when it did not. To have given way it must have fallen silent within 500 ms of the
-    utterance's end, and have sent a clear or stayed silent for 900 ms.
+    utterance's end, and have sent a clear or stayed silent for 1.5 s.
     """
 
     kind: UtteranceKind
@@ -149,7 +149,7 @@ class Timeline:
 
 
 _YIELDED_WITHIN = SAMPLE_RATE // 2
-_GOES_ON_WITHIN = SAMPLE_RATE * 9 // 10
+_GOES_ON_WITHIN = SAMPLE_RATE * 3 // 2
 
 
 def measure(uttered: Sequence[tuple[Clip, int]], agent: Sequence[Stretch], clears: Sequence[int]) -> list[Utterance]:

@@ -75,7 +75,10 @@ class Wait(_Line, frozen=True, tag="wait"):
 
 
 class InterruptAfter(_Line, frozen=True, tag="interrupt_after"):
-    """Wait until the agent has been speaking for `ms`, but no longer than `limit_ms`; the next line cuts in."""
+    """Wait until the agent has been speaking for `ms`, but no longer than `limit_ms`; the next line cuts in.
+
+    Counted from the caller's last utterance or the agent's last pause of half a second, whichever was later.
+    """
 
     ms: Milliseconds
     limit_ms: Milliseconds = 15_000
