@@ -148,6 +148,7 @@ EVENTS = "text/event-stream"
         b'data: {"value": 1}\n\n',
         b"event: counted\ndata: <html>\n\n",
         b'event: number\ndata: {"type": "counted", "value": 1}\n\n',
+        b"event: error\ndata: <html>\n\n",
     ],
 )
 async def test_events_that_make_no_sense_are_an_upstream_failure(body: bytes) -> None:

@@ -72,6 +72,8 @@ async def assert_refused(socket: ClientConnection, status: int, detail: str) -> 
 
 async def test_blocks_come_as_binary_messages_or_as_base64(opened: Open, parrot: Parrot) -> None:
     async with opened() as socket:
+        assert socket.response is not None
+        assert socket.response.headers["x-request-id"].startswith("req_")
         await socket.send(message("hello", name="Ada", unknown=[1]))
         await socket.send(b"\x00\xff")
         await socket.send(message("piece", payload=base64.b64encode(b"abc").decode()))

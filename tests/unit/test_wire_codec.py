@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scriza.kernel.errors import BadInput, Problem, UpstreamFailed
@@ -17,6 +17,7 @@ BLOCKS: Blocks[msgspec.Struct] = Blocks(Piece | Flush, End, "payload")
 items = st.one_of(st.builds(Number, st.integers(-(2**53), 2**53), st.text()), st.just(Counted()))
 
 
+@settings(deadline=None)
 @given(st.lists(items, max_size=8), st.integers(1, 60))
 def test_events_survive_being_cut_anywhere(given_items: list[Number | Counted], size: int) -> None:
     stream = b":\n\n".join(EVENTS.encode(item) for item in given_items)
@@ -25,6 +26,7 @@ def test_events_survive_being_cut_anywhere(given_items: list[Number | Counted], 
     assert [EVENTS.decode(*event) for chunk in chunks for event in parser.feed(chunk)] == given_items
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300), st.integers(1, 20))
 def test_whatever_comes_as_a_stream_is_an_event_or_is_not(noise: bytes, size: int) -> None:
     parser = EventParser()
@@ -40,6 +42,7 @@ def test_an_event_without_an_end_is_given_up() -> None:
         list(parser.feed(b"data: " + bytes(LONGEST_EVENT)))
 
 
+@settings(deadline=None)
 @given(st.one_of(st.builds(Piece, st.binary()), st.just(Flush())))
 def test_a_block_comes_back_as_it_went(block: Piece | Flush) -> None:
     message = BLOCKS.encode(block)
@@ -47,6 +50,7 @@ def test_a_block_comes_back_as_it_went(block: Piece | Flush) -> None:
     assert BLOCKS.decode(message) == block
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_a_message_that_is_none_is_bad_input_and_nothing_else(text: str) -> None:
     with pytest.raises(BadInput):

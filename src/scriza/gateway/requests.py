@@ -85,6 +85,7 @@ async def _refuse(scope: Scope, receive: Receive, send: Send, problem: Problem) 
     if "websocket.http.response" not in (scope.get("extensions") or {}):
         await send({"type": "websocket.close", "code": 4000 + problem.status, "reason": problem.detail[:120]})
         return
-    headers = [(b"content-type", problems.MEDIA_TYPE.encode()), (REQUEST_ID.encode(), problem.request_id.encode())]
+    told = {"content-type": problems.MEDIA_TYPE, REQUEST_ID: problem.request_id, "www-authenticate": "Bearer"}
+    headers = [(name.encode(), value.encode()) for name, value in told.items()]
     await send({"type": "websocket.http.response.start", "status": problem.status, "headers": headers})
     await send({"type": "websocket.http.response.body", "body": encode(problem), "more_body": False})

@@ -90,10 +90,9 @@ class Events:
         return f"event: {name}\ndata: {{".encode(), len(encode({"type": name})) - 1
 
     def encode(self, item: msgspec.Struct) -> bytes:
-        """The event's bytes. The tag is the first field that msgspec writes: it is cut off, not left out."""
-        head, cut = self._heads[type(item)]
-        body = encode(item)
-        return head + body[cut + (body[cut] == 44) :] + b"\n\n"
+        """The event's bytes. The tag is the first field that msgspec writes: it is cut off, with the comma after it."""
+        head, tag_ends = self._heads[type(item)]
+        return head + encode(item)[tag_ends:].removeprefix(b",") + b"\n\n"
 
     def decode(self, name: str, data: bytes) -> msgspec.Struct:
         """The item. Raises BadInput for an unknown name or data that does not fit."""

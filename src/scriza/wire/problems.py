@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from http import HTTPStatus
+from http.client import responses
 from typing import Any
 
 import msgspec
@@ -36,7 +37,7 @@ def of_response(status: int, content_type: str, body: bytes) -> ScrizaError:
     if content_type.partition(";")[0].strip() == MEDIA_TYPE:
         with suppress(ValueError, RecursionError):
             return ScrizaError.from_problem(_problems.decode(body))
-    phrase = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "no known status"
+    phrase = responses.get(status, "no known status")
     return ScrizaError.from_problem(Problem("about:blank", phrase, status, f"answered {status} {phrase}"))
 
 
@@ -72,8 +73,8 @@ def _on_http_exception(request: Request[Any, Any, Any], error: HTTPException) ->
     known = ScrizaError.from_problem(Problem("about:blank", "", error.status_code, detail))
     problem = known.problem(_request_id(request))
     if problem.status != error.status_code:
-        phrase = HTTPStatus(error.status_code).phrase
-        problem = Problem("about:blank", phrase, error.status_code, detail, problem.request_id)
+        title = responses.get(error.status_code, "Refused")
+        problem = Problem("about:blank", title, error.status_code, detail, problem.request_id)
     return response(request, problem, dict(error.headers or {}))
 
 

@@ -14,8 +14,10 @@ from litestar.handlers import WebsocketRouteHandler
 
 from scriza.kernel.errors import BadInput, TooLarge
 from scriza.kernel.operation import Operation
+from scriza.kernel.principal import current
 from scriza.wire import problems
 from scriza.wire.codec import Blocks, End, Failure, encode, tag
+from scriza.wire.context import REQUEST_ID
 from scriza.wire.together import PeerLeft, Turns, alongside, close, deadline
 
 BLOCK_LIMIT = 1024 * 1024
@@ -47,7 +49,7 @@ class _Duplex:
         self.blocks: Blocks[msgspec.Struct] = Blocks(operation.blocks, End, operation.binary)
 
     async def serve(self, socket: WebSocket[Any, Any, Any]) -> None:
-        await socket.accept()
+        await socket.accept(headers={REQUEST_ID: current().request_id})
         try:
             await self._exchange(socket)
             await socket.close(1000)
