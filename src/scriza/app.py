@@ -1,13 +1,13 @@
 """The application: what the container holds, behind the edge's routes."""
 
-from litestar import Litestar
+from litestar import Litestar, Router
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import SwaggerRenderPlugin
 from litestar.types import ControllerRouterHandler
 
 from scriza import __version__, data_dir, logs
 from scriza.container import Container, place, running, served
-from scriza.gateway.access import Bearer, OwnCheck, ServiceAccess, behind
+from scriza.gateway.access import Bearer, Open, OwnCheck, ServiceAccess, behind
 from scriza.gateway.health import health_routes
 from scriza.gateway.objects import objects_route
 from scriza.gateway.requests import RequestMiddleware
@@ -61,7 +61,10 @@ def application(container: Container) -> Litestar:
         middleware=[RequestMiddleware(ServiceAccess(secrets.service_token))],
         exception_handlers=problems.HANDLERS,
         openapi_config=OpenAPIConfig(
-            title="Scriza", version=__version__, path="/schema", render_plugins=[SwaggerRenderPlugin()]
+            title="Scriza",
+            version=__version__,
+            openapi_router=Router("/schema", route_handlers=[], guards=[Open("what the API is, is no secret")]),
+            render_plugins=[SwaggerRenderPlugin()],
         ),
         logging_config=None,
     )

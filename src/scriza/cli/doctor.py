@@ -1,0 +1,158 @@
+"""``scriza doctor``: is everything there that this configuration needs? One line each, with what to do about it."""
+
+import argparse
+import asyncio
+import platform
+import socket
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+import httpx
+import msgspec
+
+from scriza import data_dir, factories, logs
+from scriza.container import place
+from scriza.kernel.errors import ScrizaError
+from scriza.settings import MODULES, Settings, load, unknown_variables
+from scriza_adapters.espeak.engine import EspeakEngine, espeak_worker
+from scriza_adapters.mongo.store import open_store
+
+Verdict = Literal["ok", "note", "bad"]
+
+_OLDEST, _NEWEST = (3, 11), (3, 13)
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """What was found: `ok`, a `note` to know of, or `bad`: Scriza cannot work so."""
+
+    verdict: Verdict
+    what: str
+    text: str
+
+
+def run(told: argparse.Namespace) -> int:
+    """Print the findings; 1 when one of them is bad."""
+    settings = load()
+    logs.configure(settings.log, "error")
+    return asyncio.run(_report(settings))
+
+
+async def _report(settings: Settings) -> int:
+    bad = False
+    async for finding in examine(settings):
+        bad = bad or finding.verdict == "bad"
+        print(f"{finding.verdict:<5} {finding.what:<12} {finding.text}", flush=True)
+    return int(bad)
+
+
+async def examine(settings: Settings) -> AsyncIterator[Finding]:
+    """All findings, the quick ones first."""
+    yield _python()
+    for name in unknown_variables():
+        yield Finding("note", "settings", f"{name} is set, but Scriza has no such setting")
+    folder, finding = _data_dir(settings)
+    yield finding
+    if folder is not None:
+        yield await _store(settings, folder)
+    yield _port(settings)
+    yield _public_url(settings)
+    yield _twilio(settings)
+    yield _llm(settings)
+    yield await _tts(settings)
+    for module in MODULES:
+        if place(settings, module) == "remote":
+            yield await _remote(settings, module)
+
+
+def _python() -> Finding:
+    version = platform.python_version()
+    good = _OLDEST <= sys.version_info[:2] <= _NEWEST
+    return Finding("ok" if good else "bad", "python", version if good else f"{version}; Scriza takes 3.11 to 3.13")
+
+
+def _data_dir(settings: Settings) -> tuple[Path | None, Finding]:
+    try:
+        folder = data_dir.prepare(settings.data_dir)
+        data_dir.secrets_of(settings, folder)
+    except ScrizaError as error:
+        return None, Finding("bad", "data", str(error))
+    return folder, Finding("ok", "data", str(folder))
+
+
+async def _store(settings: Settings, folder: Path) -> Finding:
+    options = factories.store_options(settings, folder)
+    try:
+        async with open_store(options, []) as store:
+            await store.ping()
+    except ScrizaError as error:
+        return Finding("bad", "store", str(error))
+    return Finding("ok", "store", "MongoDB answers" if options.url else "the embedded store starts and answers")
+
+
+def _port(settings: Settings) -> Finding:
+    try:
+        socket.create_server((settings.host, settings.port)).close()
+    except OSError as error:
+        return Finding("note", "port", f"{settings.host}:{settings.port}: {error.strerror} (a running Scriza, perhaps)")
+    return Finding("ok", "port", f"{settings.host}:{settings.port} is free")
+
+
+def _public_url(settings: Settings) -> Finding:
+    url = urlsplit(settings.public_url)
+    if url.scheme == "https":
+        return Finding("ok", "public URL", settings.public_url)
+    text = f"{settings.public_url}: the simulator reaches it, Twilio takes https only (SCRIZA_PUBLIC_URL)"
+    return Finding("bad" if settings.twilio_account_sid else "note", "public URL", text)
+
+
+def _twilio(settings: Settings) -> Finding:
+    if not settings.twilio_account_sid:
+        return Finding("note", "Twilio", "no account is set: calls come from the simulator, `scriza call`")
+    if not settings.twilio_auth_token:
+        return Finding("bad", "Twilio", "TWILIO_ACCOUNT_SID is set, TWILIO_AUTH_TOKEN is not")
+    return Finding("ok", "Twilio", "account and token are set")
+
+
+def _llm(settings: Settings) -> Finding:
+    if place(settings, "llm") == "remote":
+        return Finding("ok", "thinking", "in another process")
+    if settings.llm_engine == "openai" and not settings.openai_api_key:
+        return Finding("bad", "thinking", "SCRIZA_LLM_ENGINE=openai needs OPENAI_API_KEY")
+    if settings.openai_api_key and settings.llm_engine != "playbook":
+        models = f"{settings.openai_model_critical}, {settings.openai_model_cheap}"
+        return Finding("ok", "thinking", f"{models} at {settings.openai_base_url or 'OpenAI'}")
+    return Finding("note", "thinking", "answers come from the playbook; OPENAI_API_KEY brings a language model")
+
+
+async def _tts(settings: Settings) -> Finding:
+    if place(settings, "tts") == "remote":
+        return Finding("ok", "speaking", "in another process")
+    try:
+        vendor = factories.elevenlabs(settings)
+    except ScrizaError as error:
+        return Finding("bad", "speaking", str(error))
+    worker = espeak_worker()
+    try:
+        await EspeakEngine(worker).warm_up()
+    except ScrizaError as error:
+        return Finding("note" if vendor else "bad", "speaking", f"espeak-ng does not work: {error}")
+    finally:
+        await worker.close()
+    if vendor:
+        return Finding("ok", "speaking", "ElevenLabs, with espeak-ng behind it")
+    return Finding("note", "speaking", "espeak-ng works; ELEVENLABS_API_KEY brings a better voice")
+
+
+async def _remote(settings: Settings, module: str) -> Finding:
+    url = settings.url_of(module)
+    try:
+        async with httpx.AsyncClient(trust_env=False, timeout=3) as client:
+            answer = await client.get(f"{url}/health/ready")
+    except (httpx.TransportError, httpx.InvalidURL):
+        return Finding("bad", module, f"nothing answers at {url}")
+    if answer.status_code != httpx.codes.OK:
+        return Finding("bad", module, f"{url} is not ready: {answer.status_code}")
+    return Finding("ok", module, f"{url} is ready")

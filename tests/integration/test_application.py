@@ -1,0 +1,91 @@
+"""The application put together: which rooms are in it, who may enter them, what stands behind the doors."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from litestar import Litestar
+from pymongo import AsyncMongoClient
+
+from scriza.app import create_app
+from scriza.container import Container, needed, place, served
+from scriza.data_dir import secrets_of
+from scriza.gateway.access import unruled
+from scriza.modules.llm.service import LlmService
+from scriza.settings import MODULES, BadSettings, load
+from scriza_adapters.mongo.store import MongoStore
+
+ELSEWHERE = "http://127.0.0.1:9"
+
+
+def container(tmp_path: Path, **overrides: Any) -> Container:
+    settings = load(**overrides)
+    made = Container(settings=settings, secrets=secrets_of(settings, tmp_path), data_dir=tmp_path)
+    client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient("mongodb://127.0.0.1:9")  # connects when it is used
+    made.store.override(MongoStore(client, client["nowhere"]))
+    return made
+
+
+def paths(app: Litestar) -> set[str]:
+    return {route.path for route in app.routes}
+
+
+def test_everything_is_served_and_nothing_is_without_an_access_rule(tmp_path: Path) -> None:
+    app = create_app(load(data_dir=tmp_path))
+    assert unruled(app) == []
+    assert paths(app) >= {
+        *("/voice", "/voice/after", "/voice/fallback", "/status-callback", "/stream", "/stream/{token:str}"),
+        *("/v1/transcribe", "/v1/stream", "/v1/speak", "/v1/stream-speak", "/v1/begin", "/v1/reply"),
+        *("/v1/turn", "/v1/stream-turn", "/v1/models", "/api/v1/calls", "/api/v1/calls/{call_id:str}"),
+        *("/health", "/health/live", "/health/ready"),
+    }
+
+
+def test_a_part_serves_its_own_doors_and_no_others(tmp_path: Path) -> None:
+    app = create_app(load(data_dir=tmp_path, modules="llm,tts"))
+    doors = {path for path in paths(app) if path.startswith(("/v1", "/api", "/voice", "/stream", "/status"))}
+    assert doors == {"/v1/turn", "/v1/stream-turn", "/v1/models", "/v1/speak", "/v1/stream-speak"}
+
+
+def test_a_process_needs_what_its_modules_ask_and_nothing_else() -> None:
+    assert needed(load()) == ["llm", "agent", "asr", "tts", "telephony"]
+    assert needed(load(modules="tts")) == ["tts"]
+    assert needed(load(modules="agent")) == ["llm", "agent"]
+    assert needed(load(modules="agent", llm_url=ELSEWHERE)) == ["llm", "agent"]
+    assert needed(load(modules="telephony", agent_url=ELSEWHERE)) == ["agent", "asr", "tts", "telephony"]
+
+
+def test_a_module_with_a_url_runs_elsewhere() -> None:
+    settings = load(llm_url=ELSEWHERE)
+    assert {module for module in MODULES if place(settings, module) == "remote"} == {"llm"}
+    assert served(settings) == list(MODULES)
+
+
+def test_a_process_that_is_told_to_serve_a_module_runs_it_though_all_processes_share_the_url() -> None:
+    assert place(load(modules="llm", llm_url=ELSEWHERE), "llm") == "local"
+    assert place(load(modules="agent", llm_url=ELSEWHERE), "llm") == "remote"
+
+
+async def test_one_variable_puts_a_client_behind_the_port(tmp_path: Path) -> None:
+    here, there = container(tmp_path), container(tmp_path, llm_url=ELSEWHERE)
+    assert isinstance(here.llm(), LlmService)
+    assert repr(there.llm()) == f"<RemoteLlm at {ELSEWHERE}>"
+    assert there.llm() is there.llm()
+
+
+@pytest.mark.parametrize(
+    ("provider", "overrides", "told"),
+    [
+        ("llm_here", {"llm_engine": "openai"}, "SCRIZA_LLM_ENGINE=openai needs OPENAI_API_KEY"),
+        ("elevenlabs", {"tts_engine": "elevenlabs"}, "SCRIZA_TTS_ENGINE=elevenlabs needs ELEVENLABS_API_KEY"),
+        ("carrier", {"twilio_account_sid": "AC1"}, "TWILIO_ACCOUNT_SID needs TWILIO_AUTH_TOKEN"),
+        ("gate", {"twilio_shared_keys": "SK1"}, "TWILIO_SHARED_KEYS: write ID=SECRET"),
+        ("objects", {"objects_url": "s3:bucket"}, "SCRIZA_OBJECTS_URL: objects are at s3://"),
+    ],
+)
+async def test_settings_that_do_not_fit_together_are_told(
+    tmp_path: Path, provider: str, overrides: dict[str, str], told: str
+) -> None:
+    made = container(tmp_path, **overrides).providers[provider]
+    with pytest.raises(BadSettings, match=told):
+        made()
