@@ -1,17 +1,20 @@
 """What every journal of calls keeps to: the one in the store, and the one in memory that tests on virtual time use."""
 
 import asyncio
+import uuid
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Literal, Protocol
 
 import msgspec
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from scriza.kernel.errors import BadInput, NotFound
 from scriza.kernel.events import Event, Topic, event
 from scriza.kernel.principal import Principal, acting
-from scriza.modules.telephony.call_log import CallLog, CallReader, Ending, Entry, NewCall, Once, StatusReport
+from scriza.modules.telephony.call_log import TERMINAL, CallLog, CallReader, Ending, Entry, NewCall, Once, StatusReport
 from scriza.modules.telephony.service import TelephonyService, recover
 from scriza.ports.agent import Conversation, Exchange
 from scriza.ports.telephony import (
@@ -280,6 +283,26 @@ async def test_an_older_status_changes_nothing_and_tells_nothing(rig: Rig) -> No
     assert not await rig.log.report(status("in-progress", 2), updated())
     assert (await rig.record()).status == "in-progress"
     assert await rig.topics() == []
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
+@given(
+    st.permutations(["initiated", "ringing", "in-progress", "completed", "in-progress"]),
+    st.sampled_from(sorted(TERMINAL)),
+)
+async def test_status_reports_give_the_same_record_in_whatever_order_they_come(
+    rig: Rig, order: list[CallStatus], last: CallStatus
+) -> None:
+    words: list[CallStatus] = ["initiated", "ringing", "in-progress", last]
+    call_id = uuid.uuid4().hex
+    await rig.log.open(new(call_id))
+    for word in order:
+        told = last if word == "completed" else word
+        sequence = words.index(told)
+        duration = 33 if told in TERMINAL else None
+        await rig.log.report(StatusReport(call_id, told, sequence, at(sequence), duration))
+    record = await rig.record(call_id)
+    assert (record.status, record.ended_reason, record.duration_seconds) == (last, last, 33)
 
 
 async def test_the_session_completes_a_record_that_the_carriers_status_closed_first(rig: Rig) -> None:
