@@ -148,6 +148,7 @@ class Container(containers.DeclarativeContainer):
         stream_tokens,
         providers.Singleton(factories.twiml, settings),
         accepts=switchboard.provided.accepts,
+        on_status=switchboard.provided.carrier_says,
     )
     stream_door = providers.Singleton(StreamDoor, call_log, gate, stream_tokens, switchboard)
 

@@ -43,6 +43,9 @@ class EchoExchange:
     def accepts(self) -> bool:
         return True
 
+    async def carrier_says(self, call_id: str, status: str) -> None:
+        """No call is led here for long."""
+
     async def answer(self, socket: MediaSocket, start: Start, call: JournaledCall) -> None:
         encode = media_encoder(start.stream_sid)
         try:
@@ -97,7 +100,7 @@ async def site() -> AsyncIterator[Site]:
     gate = SignatureGate(SigningKeys(("auth-token",)), public_url=PUBLIC, mode="enforce")
     tokens = StreamTokens("key", once)
     twiml = Twiml(public_url=PUBLIC, stream_url="wss://pbx.example")
-    webhooks = Webhooks(log, once, gate, tokens, twiml, accepts=exchange.accepts)
+    webhooks = Webhooks(log, once, gate, tokens, twiml, accepts=exchange.accepts, on_status=exchange.carrier_says)
     door = StreamDoor(log, gate, tokens, exchange)
     routes = [*webhook_routes(lambda: webhooks), *stream_routes(lambda: door)]
     app = application([behind(OwnCheck("Twilio's signature"), *routes)], [])

@@ -68,9 +68,12 @@ class Office:
             self.tokens,
             Twiml(public_url=PUBLIC, stream_url="wss://pbx.example"),
             accepts=lambda: self.room,
-            on_status=lambda call_id, status: self.heard.append((call_id, status)),
+            on_status=self.hear,
             now=lambda: self.now,
         )
+
+    async def hear(self, call_id: str, status: str) -> None:
+        self.heard.append((call_id, status))
 
     async def voice(self, **changes: str) -> str:
         return await self.webhooks.voice(signed("/voice", INCOMING | changes))

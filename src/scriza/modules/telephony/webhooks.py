@@ -67,7 +67,7 @@ class Webhooks:
         twiml: Twiml,
         *,
         accepts: Callable[[], bool],
-        on_status: Callable[[str, CallStatus], None] = lambda call_id, status: None,
+        on_status: Callable[[str, CallStatus], Awaitable[None]],
         now: WallClock = utc_now,
     ) -> None:
         self._calls = log
@@ -111,9 +111,9 @@ class Webhooks:
                 at=self._now(),
                 duration_seconds=_number(form, "CallDuration"),
             )
-            self._on_status(call_id, report.status)
             try:
                 async with asyncio.timeout(_ANSWER_SECONDS):
+                    await self._on_status(call_id, report.status)
                     applied = await self._report(form, report)
             except TimeoutError as error:
                 raise Unavailable("the status could not be recorded in time") from error

@@ -116,6 +116,8 @@ class Session:
         self._errands: set[asyncio.Task[None]] = set()
         self._ending: do.End | None = None
         self._over = asyncio.Event()
+        self.finished = asyncio.Event()
+        """Everything about the call, as far as this stream goes, is kept."""
         self._failure: Exception | None = None
 
     async def run(self) -> None:
@@ -123,21 +125,27 @@ class Session:
 
         Raises what the call machine raised, should it ever; the call can then be gone on with on a new stream.
         """
-        with structlog.contextvars.bound_contextvars(call_id=self._journal.call_id):
-            async with asyncio.TaskGroup() as tasks:
-                self._open(tasks)
-                running = [tasks.create_task(self._player.run()), tasks.create_task(self._read())]
-                writing = tasks.create_task(self._writer.run())
-                self.tell(on.StreamStarted(self._journal))
-                await self._over.wait()
-                for task in (*running, *self._background):
-                    task.cancel()
-                await self._conclude()
-                writing.cancel()
-                self._thinker.close()
-                self._mouth.clear()
+        try:
+            with structlog.contextvars.bound_contextvars(call_id=self._journal.call_id):
+                await self._lead()
+        finally:
+            self.finished.set()
         if self._failure:
             raise self._failure
+
+    async def _lead(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            self._open(tasks)
+            running = [tasks.create_task(self._player.run()), tasks.create_task(self._read())]
+            writing = tasks.create_task(self._writer.run())
+            self.tell(on.StreamStarted(self._journal))
+            await self._over.wait()
+            for task in (*running, *self._background):
+                task.cancel()
+            await self._conclude()
+            writing.cancel()
+            self._thinker.close()
+            self._mouth.clear()
 
     def _open(self, tasks: asyncio.TaskGroup) -> None:
         options, call = self._options, self._journal

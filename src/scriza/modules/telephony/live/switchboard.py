@@ -1,10 +1,15 @@
 """The calls that live in this process."""
 
+import asyncio
+from contextlib import suppress
+
 from scriza.modules.telephony.call.events import CarrierStatus, StreamLost
-from scriza.modules.telephony.call_log import JournaledCall
+from scriza.modules.telephony.call_log import TERMINAL, JournaledCall
 from scriza.modules.telephony.live.session import Doors, Session, SessionOptions
 from scriza.modules.telephony.media import MediaSocket, Start
 from scriza.ports.telephony import CallStatus
+
+_ENDING_SECONDS = 3.0
 
 
 class Switchboard:
@@ -33,10 +38,19 @@ class Switchboard:
             if self._sessions.get(call.call_id) is session:
                 del self._sessions[call.call_id]
 
-    def carrier_says(self, call_id: str, status: CallStatus) -> None:
-        """A status callback came; a call that does not live here is fine."""
-        if session := self._sessions.get(call_id):
-            session.tell(CarrierStatus(status))
+    async def carrier_says(self, call_id: str, status: CallStatus) -> None:
+        """A status callback came. Returns when a call that it ends has ended by its own account, or is taking too long.
+
+        A call that does not live here is fine.
+        """
+        session = self._sessions.get(call_id)
+        if session is None:
+            return
+        session.tell(CarrierStatus(status))
+        if status in TERMINAL:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_ENDING_SECONDS):
+                    await session.finished.wait()
 
     @property
     def live(self) -> int:
