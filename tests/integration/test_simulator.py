@@ -14,10 +14,12 @@ from litestar.exceptions import WebSocketDisconnect
 from twilio.request_validator import RequestValidator
 
 from scriza.audio.levels import dbfs
+from scriza.audio.mp3 import encode_mp3
 from scriza.audio.mulaw import Samples, encode, silence
+from scriza.audio.resample import resample
 from scriza.audio.wav import encode_wav
 from scriza.simulator.options import Options
-from scriza.simulator.report import CallOutcome
+from scriza.simulator.report import CallOutcome, Happening
 from scriza.simulator.scenario import Scenario, parse
 from scriza.simulator.simulator import Simulator
 from scriza.simulator.webhooks import Policy
@@ -340,15 +342,18 @@ async def test_rejected_calls_are_never_answered(parrot: Parrot) -> None:
 
 async def test_say_play_and_pause_take_their_time_on_the_line(parrot: Parrot) -> None:
     parrot.answer(
-        "/voice", '<Say>abc</Say><Play loop="2">/clip.wav</Play><Pause length="0"/><Play>/clip.mulaw</Play><Hangup/>'
+        "/voice",
+        '<Say>abc</Say><Play loop="2">/clip.wav</Play><Pause length="0"/>'
+        "<Play>/clip.mulaw</Play><Play>/clip.mp3</Play>",
     )
     clip = np.concatenate([tone(300), np.zeros(3200, np.int16)])
     parrot.answer("/clip.wav", Response(encode_wav(np.repeat(clip, 2), 16000), media_type="audio/x-wav"))
     parrot.answer("/clip.mulaw", Response(encode(tone(200)) + silence(350), media_type="audio/basic"))
+    parrot.answer("/clip.mp3", Response(encode_mp3(resample(clip, 8000, 22050), 22050), media_type="audio/mpeg"))
     outcome = await place(parrot, scenario())
     assert outcome.ok
     lengths = [span.end_ms - span.start_ms for span in outcome.agent]
-    assert lengths == pytest.approx([180 + 100 + 300, 300, 200], abs=60)
+    assert lengths == pytest.approx([180 + 100 + 300, 300, 200, 300], abs=60)
 
 
 async def test_a_file_that_cannot_be_played_is_an_error(parrot: Parrot) -> None:
@@ -497,6 +502,16 @@ async def test_many_calls_at_once_do_not_disturb_each_other(parrot: Parrot) -> N
     assert all(outcome.ok for outcome in outcomes)
     assert [words(outcome, "mark") for outcome in outcomes] == [[outcome.call_sid] for outcome in outcomes]
     assert len({outcome.call_sid for outcome in outcomes}) == 10
+
+
+async def test_what_goes_wrong_in_the_simulator_itself_is_raised(parrot: Parrot) -> None:
+    def listen(sid: str, happening: Happening) -> None:
+        if happening.kind == "agent":
+            raise ZeroDivisionError
+
+    async with Simulator(parrot.url, auth_token=TOKEN, voice=beeping_voice, on_happening=listen) as twilio:
+        with pytest.raises(ZeroDivisionError):
+            await twilio.call(scenario())
 
 
 async def test_everything_is_told_as_it_happens(parrot: Parrot) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
+from litestar import Response
 from twilio.base.exceptions import TwilioRestException
 from twilio.request_validator import RequestValidator
 from twilio.rest import Client
@@ -97,6 +98,22 @@ async def test_a_call_that_is_placed_rings_is_answered_and_asks_for_its_document
     assert (fetched.status, fetched.duration) == ("completed", "1")
     listed = await ask(lambda: rest.calls.list(to=CALLEE))
     assert [call.sid for call in listed] == [placed.sid]
+
+
+async def test_a_urls_fragment_says_how_to_retry_and_is_not_signed(parrot: Parrot, twilio: Simulator) -> None:
+    parrot.answer("/status", Response("", status_code=404), Response("", status_code=500), "")
+    twilio.callee = parse("name: callee\nlines: []\nanswer: {pickup: busy, after_ms: 0}")
+    callback = f"{parrot.url}/status?a=1#rc=3&rp=4xx,5xx"
+    placed = await ask(
+        lambda: client(twilio).calls.create(
+            to=CALLEE, from_=NUMBER, url=f"{parrot.url}/voice", status_callback=callback
+        )
+    )
+    assert (await twilio.outcome(placed.sid)).ok
+    assert len(parrot.requests) == 3
+    _, form, headers = parrot.requests[-1]
+    del form["a"]
+    assert RequestValidator(TOKEN).validate(f"{parrot.url}/status?a=1", form, headers["x-twilio-signature"])
 
 
 @pytest.mark.parametrize("pickup", ["busy", "no-answer", "failed"])

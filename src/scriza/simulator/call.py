@@ -77,6 +77,7 @@ class Call:
         self._loop = asyncio.get_running_loop()
         self.phone = Phone(exchange.clock, record=exchange.options.record)
         self.timeline = self.phone.timeline
+        self._callbacks = Callbacks(plan, exchange.webhooks, exchange.options, self.timeline)
         self._program = Program(allow_ws=exchange.options.allow_ws)
         self._asked: asyncio.Future[None] = self._loop.create_future()
         self._wanted: Fetch | str | None = None
@@ -111,10 +112,7 @@ class Call:
 
     async def run(self) -> CallOutcome:
         """Play the call to its end, status callbacks and the text messages that the scenario expects included."""
-        async with asyncio.TaskGroup() as background:
-            self._callbacks = Callbacks(
-                self.plan, self._exchange.webhooks, self._exchange.options, self.timeline, background
-            )
+        try:
             try:
                 status, ended_by = await self._live()
             finally:
@@ -123,6 +121,9 @@ class Call:
             ended_at_ms = self.phone.now_ms()
             self._set_status(status)
             await self._await_messages()
+            await self._callbacks.delivered()
+        finally:
+            await self._callbacks.close()
         return await asyncio.to_thread(self._outcome, ended_by, ended_at_ms)
 
     async def _live(self) -> tuple[Status, EndedBy]:

@@ -65,16 +65,14 @@ def call_fields(plan: Plan, status: Status, account_sid: str) -> Fields:
 
 
 class Callbacks:
-    """Delivers one call's; every delivery is a task of `background`.
+    """Delivers one call's, each in a task of its own that ends with `delivered` or `close`.
 
     Status callbacks are in order, unless the options hold some back: then each goes its own way.
     """
 
-    def __init__(
-        self, plan: Plan, webhooks: Webhooks, options: Options, timeline: Timeline, background: asyncio.TaskGroup
-    ) -> None:
+    def __init__(self, plan: Plan, webhooks: Webhooks, options: Options, timeline: Timeline) -> None:
         self._plan, self._webhooks, self._options, self._timeline = plan, webhooks, options, timeline
-        self._background = background
+        self._tasks: list[asyncio.Task[None]] = []
         self._sequence = 0
         self._last: asyncio.Task[None] | None = None
 
@@ -96,7 +94,8 @@ class Callbacks:
                 ("SipResponseCode", _SIP_CODES.get(status, "200")),
             ]
         self._sequence += 1
-        self._last = self._background.create_task(self._deliver(event, status, fields, self._last))
+        self._last = asyncio.create_task(self._deliver(event, status, fields, self._last))
+        self._tasks.append(self._last)
 
     def tell_stream(self, verb: Connect, sid: str, event: str, error: str = "") -> None:
         """Something happened to a stream that has a status callback of its own."""
@@ -112,7 +111,17 @@ class Callbacks:
         ]
         if error:
             fields.append(("StreamError", error))
-        self._background.create_task(self._post(verb.status_callback, fields, secrets.token_hex(16)))
+        self._tasks.append(asyncio.create_task(self._post(verb.status_callback, fields, secrets.token_hex(16))))
+
+    async def delivered(self) -> None:
+        """Wait until all have been answered or given up. Raises what went wrong in the simulator itself."""
+        await asyncio.gather(*self._tasks)
+
+    async def close(self) -> None:
+        """Give up on those that are still under way."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _deliver(
         self, event: StatusEvent, status: Status, fields: Fields, before: asyncio.Task[None] | None
