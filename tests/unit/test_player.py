@@ -147,15 +147,16 @@ def test_a_clip_that_ends_without_audio_is_over_at_once() -> None:
     assert marks(told)[-1] == on.MarkSent("1:1", 1, 0, True)
 
 
-def test_a_socket_that_closes_ends_the_sending() -> None:
+def test_a_socket_that_takes_nothing_any_more_is_a_lost_stream() -> None:
     async def main() -> None:
-        phone = MemoryPhone()
-        player = Player(phone, "MZ1", lambda event: None, Pacing())
+        phone, told = MemoryPhone(), Told()
+        player = Player(phone, "MZ1", told.append, Pacing())
         ready_clip(player, 1, 1_000)
         async with asyncio.timeout(5):
             sending = asyncio.create_task(player.run())
             await asyncio.sleep(0.2)
             phone.drop()
             await sending
+        assert told[-1] == on.StreamLost()
 
     run_virtual(main())

@@ -98,7 +98,7 @@ class Player:
         self._wake.set()
 
     async def run(self) -> None:
-        """Send until cancelled, or until the socket is closed."""
+        """Send until cancelled, or until the socket takes nothing any more, which is told as the stream's loss."""
         try:
             while True:
                 self._wake.clear()
@@ -111,7 +111,7 @@ class Player:
                 else:
                     await self._send_piece()
         except SocketClosed:
-            return
+            self._tell(on.StreamLost())
 
     def _wait(self) -> float | None:
         """Seconds until the next piece is due; none when there is nothing to send."""
