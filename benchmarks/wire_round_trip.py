@@ -18,7 +18,7 @@ import uvicorn
 import uvloop
 
 from scriza.gateway.access import Bearer, ServiceAccess, behind
-from scriza.gateway.application import application
+from scriza.gateway.edge import edge_around
 from scriza.kernel.errors import Unavailable
 from scriza.ports.asr import Asr, Audio, Final, Finalize, Partial, Start, Stop, Transcribe, Transcript
 from scriza.ports.llm import Llm, Message, Models, TextPiece, ToolPiece, Turn, TurnDone, TurnReply, Usage, UsagePiece
@@ -67,7 +67,7 @@ class Canned:
 
 def run_server(listener: socket.socket) -> None:
     """Serves until it is terminated."""
-    app = application([behind(Bearer(), serve(Llm, Canned()), serve(Asr, Canned()))], [ServiceAccess(TOKEN)])
+    app = edge_around([behind(Bearer(), serve(Llm, Canned()), serve(Asr, Canned()))], [ServiceAccess(TOKEN)])
     config = uvicorn.Config(app, loop="uvloop", log_level="error", access_log=False, ws_per_message_deflate=False)
     uvicorn.Server(config).run(sockets=[listener])
 

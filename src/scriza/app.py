@@ -1,16 +1,14 @@
 """The application: what the container holds, behind the edge's routes."""
 
-from litestar import Litestar, Router
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import SwaggerRenderPlugin
+from litestar import Litestar
 from litestar.types import ControllerRouterHandler
 
-from scriza import __version__, data_dir, logs
+from scriza import data_dir, logs
 from scriza.container import Container, place, running, served
-from scriza.gateway.access import Bearer, Open, OwnCheck, ServiceAccess, behind
+from scriza.gateway.access import Bearer, OwnCheck, ServiceAccess, behind
+from scriza.gateway.edge import edge_around
 from scriza.gateway.health import health_routes
 from scriza.gateway.objects import objects_route
-from scriza.gateway.requests import RequestMiddleware
 from scriza.modules.telephony.routes import stream_routes, webhook_routes
 from scriza.ports.agent import Agent
 from scriza.ports.asr import Asr
@@ -18,7 +16,7 @@ from scriza.ports.llm import Llm
 from scriza.ports.telephony import Telephony
 from scriza.ports.tts import Tts
 from scriza.settings import Settings, load
-from scriza.wire import problems, serve
+from scriza.wire import serve
 from scriza_adapters.objects_directory import DirectoryObjects
 
 _PORTS: dict[str, type] = {"telephony": Telephony, "agent": Agent, "asr": Asr, "tts": Tts, "llm": Llm}
@@ -55,19 +53,7 @@ def application(container: Container) -> Litestar:
     objects = container.objects()
     if isinstance(objects, DirectoryObjects):
         routes.append(behind(OwnCheck("the URL is signed"), objects_route(objects)))
-    return Litestar(
-        routes,
-        lifespan=[lambda app: running(container)],
-        middleware=[RequestMiddleware(ServiceAccess(secrets.service_token))],
-        exception_handlers=problems.HANDLERS,
-        openapi_config=OpenAPIConfig(
-            title="Scriza",
-            version=__version__,
-            openapi_router=Router("/schema", route_handlers=[], guards=[Open("what the API is, is no secret")]),
-            render_plugins=[SwaggerRenderPlugin()],
-        ),
-        logging_config=None,
-    )
+    return edge_around(routes, [ServiceAccess(secrets.service_token)], lifespan=[lambda app: running(container)])
 
 
 def from_environment() -> Litestar:

@@ -17,7 +17,7 @@ from typing import TypeVar
 from typing_extensions import TypeForm
 
 from scriza.gateway.access import Bearer, ServiceAccess, behind
-from scriza.gateway.application import application
+from scriza.gateway.edge import edge_around
 from scriza.wire import connect, disconnect, serve
 from tests.serving import serving
 
@@ -38,7 +38,7 @@ class Doors:
         if not self.remote:
             yield implementation
             return
-        app = application([behind(Bearer(), serve(port, implementation))], [ServiceAccess(TOKEN)])
+        app = edge_around([behind(Bearer(), serve(port, implementation))], [ServiceAccess(TOKEN)])
         async with serving(app) as url:
             client = connect(port, url, token=TOKEN)
             try:

@@ -17,7 +17,7 @@ from litestar.testing import AsyncTestClient, TestClient
 from litestar.types import Message, Receive, Scope, Send
 
 from scriza.gateway.access import Bearer, Open, OwnCheck, ServiceAccess, behind, unruled
-from scriza.gateway.application import application
+from scriza.gateway.edge import edge_around
 from scriza.gateway.health import health_routes
 from scriza.gateway.requests import RequestMiddleware
 from scriza.kernel.errors import Unavailable
@@ -56,11 +56,6 @@ async def open_to_all() -> Seen:
     return seen()
 
 
-@get("/long")
-async def long() -> list[str]:
-    return ["word"] * 5000
-
-
 @get("/fault/{kind:str}")
 async def fault(kind: FromPath[str]) -> None:
     if kind == "ours":
@@ -84,11 +79,11 @@ async def session_tokens(token: str, headers: Headers) -> Principal | None:
 
 @pytest.fixture
 def app() -> Litestar:
-    return application(
+    return edge_around(
         [
             behind(Bearer(), who, socket),
             behind(Bearer("reports:read"), reports),
-            behind(Open("a test"), open_to_all, long, fault),
+            behind(Open("a test"), open_to_all, fault),
             health_routes({}),
         ],
         [ServiceAccess(TOKEN, OLD_TOKEN), session_tokens],
@@ -209,13 +204,6 @@ async def test_what_litestar_refuses_is_a_problem_of_the_same_kind_as_ours(clien
     assert answer.json()["detail"] == "not you"
 
 
-async def test_long_replies_are_compressed_for_those_who_take_it(client: httpx.AsyncClient) -> None:
-    answer = await client.get("/long", headers={"accept-encoding": "gzip"})
-    assert answer.headers["content-encoding"] == "gzip"
-    assert len(answer.json()) == 5000
-    assert "content-encoding" not in (await client.get("/long", headers={"accept-encoding": "identity"})).headers
-
-
 def test_a_socket_is_guarded_like_a_request(app: Litestar) -> None:
     with TestClient(app) as client:
         with pytest.raises(Exception, match="a bearer token is needed"), client.websocket_connect("/v1/socket"):
@@ -249,14 +237,14 @@ async def test_nothing_stands_between_a_media_socket_and_the_server() -> None:
 
 def test_a_route_that_nobody_gave_a_rule_does_not_start() -> None:
     with pytest.raises(ValueError, match=r"GET /open"):
-        application([open_to_all], [])
+        edge_around([open_to_all], [])
     with pytest.raises(ValueError, match=r"WS /v1/socket"):
-        application([behind(Open("a test"), open_to_all), socket], [])
+        edge_around([behind(Open("a test"), open_to_all), socket], [])
 
 
 def test_two_rules_for_one_route_are_one_too_many() -> None:
     with pytest.raises(ValueError, match=r"GET /open"):
-        application([behind(Bearer(), behind(Open("a test"), open_to_all))], [])
+        edge_around([behind(Bearer(), behind(Open("a test"), open_to_all))], [])
 
 
 def test_routes_without_a_rule_are_found_wherever_they_hang() -> None:
@@ -303,7 +291,7 @@ async def test_a_process_that_cannot_serve_is_alive_but_not_ready_and_says_why()
         "objects": Check(ZeroDivisionError("a secret")),
     }
     with structlog.testing.capture_logs() as logs:
-        async with AsyncTestClient(application([health_routes(checks, seconds=0.05)], [])) as client:
+        async with AsyncTestClient(edge_around([health_routes(checks, seconds=0.05)], [])) as client:
             answer = await client.get("/health/ready")
             alive = await client.get("/health/live")
             checks["store"].failure = checks["objects"].failure = None

@@ -8,7 +8,7 @@ import pytest
 import structlog
 
 from scriza.gateway.access import Bearer, ServiceAccess, behind
-from scriza.gateway.application import application
+from scriza.gateway.edge import edge_around
 from scriza.kernel.errors import (
     DeadlineExceeded,
     Forbidden,
@@ -184,7 +184,7 @@ async def test_a_stream_that_falls_silent_is_given_up() -> None:
 
 async def test_a_stream_that_waits_but_lives_is_not_given_up() -> None:
     parrot = Parrot()
-    app = application([behind(Bearer(), serve(Echo, parrot, heartbeat=0.05))], [ServiceAccess(TOKEN)])
+    app = edge_around([behind(Bearer(), serve(Echo, parrot, heartbeat=0.05))], [ServiceAccess(TOKEN)])
     async with serving(app) as url:
         echo = connect(Echo, url, token=TOKEN, silence=0.6)
         items = echo.count(Count(2, then=1, mood="wait"))
@@ -259,7 +259,7 @@ async def test_calls_share_a_connection_and_carry_the_token() -> None:
 
 @pytest.mark.parametrize("kind", CALLS)
 async def test_a_wrong_token_is_the_same_error_for_every_kind(kind: str) -> None:
-    app = application([behind(Bearer(), serve(Echo, Parrot()))], [ServiceAccess(TOKEN)])
+    app = edge_around([behind(Bearer(), serve(Echo, Parrot()))], [ServiceAccess(TOKEN)])
     async with serving(app) as url:
         echo = connect(Echo, url, token="wrong")
         with pytest.raises(Unauthenticated, match="a bearer token is needed"):
@@ -293,7 +293,7 @@ async def test_a_client_can_be_served_again_and_hands_everything_on() -> None:
 async def test_an_implementation_may_be_chosen_anew_for_every_request() -> None:
     parrots = [Parrot(), Parrot()]
     chosen = iter(parrots)
-    app = application([behind(Bearer(), serve(Echo, lambda: next(chosen)))], [ServiceAccess(TOKEN)])
+    app = edge_around([behind(Bearer(), serve(Echo, lambda: next(chosen)))], [ServiceAccess(TOKEN)])
     async with serving(app) as url:
         echo = connect(Echo, url, token=TOKEN)
         await echo.say(Say("a"))

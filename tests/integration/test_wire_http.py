@@ -12,7 +12,7 @@ import structlog
 from litestar import Router
 
 from scriza.gateway.access import Bearer, ServiceAccess, behind
-from scriza.gateway.application import application
+from scriza.gateway.edge import edge_around
 from scriza.wire import serve
 from tests.contract.echo import Echo, Parrot
 from tests.serving import serving
@@ -34,7 +34,7 @@ async def http(parrot: Parrot) -> AsyncIterator[httpx.AsyncClient]:
 
 @asynccontextmanager
 async def calling(router: Router) -> AsyncIterator[httpx.AsyncClient]:
-    app = application([behind(Bearer(), router)], [ServiceAccess(TOKEN)])
+    app = edge_around([behind(Bearer(), router)], [ServiceAccess(TOKEN)])
     headers = {"authorization": f"Bearer {TOKEN}"}
     async with serving(app) as url, httpx.AsyncClient(base_url=url, headers=headers, timeout=30) as client:
         yield client

@@ -13,7 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from scriza.gateway.access import Bearer, ServiceAccess, behind
-from scriza.gateway.application import application
+from scriza.gateway.edge import edge_around
 from scriza.wire import serve
 from tests.contract.echo import Bye, Echo, Flush, Parrot, Piece
 from tests.serving import serving
@@ -30,7 +30,7 @@ def parrot() -> Parrot:
 
 @pytest.fixture
 async def opened(parrot: Parrot) -> AsyncIterator[Open]:
-    app = application([behind(Bearer(), serve(Echo, parrot))], [ServiceAccess(TOKEN)])
+    app = edge_around([behind(Bearer(), serve(Echo, parrot))], [ServiceAccess(TOKEN)])
     async with serving(app) as url:
 
         def talk(token: str = f"Bearer {TOKEN}", path: str = "talk") -> AbstractAsyncContextManager[ClientConnection]:

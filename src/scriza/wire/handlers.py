@@ -34,9 +34,6 @@ JSON_LIMIT = 2 * 1024 * 1024
 BINARY_LIMIT = 64 * 1024 * 1024
 """Bytes of a request's body; the second for operations that take audio. An implementation may allow less."""
 
-UNCOMPRESSED = "uncompressed"
-"""In a handler's `opt`: for `CompressionConfig(exclude_opt_key=…)`, since compression would hold events back."""
-
 _PROBLEM = partial(ResponseSpec, data_container=Problem, media_type=problems.MEDIA_TYPE, generate_examples=False)
 _REFUSALS = {
     400: _PROBLEM(description="The request is not valid"),
@@ -95,7 +92,6 @@ def http_handler(
         return_dto=None,
         request_max_body_size=BINARY_LIMIT if operation.binary else JSON_LIMIT,
         responses=_REFUSALS | _streamed(operation),
-        opt={UNCOMPRESSED: operation.kind is Kind.STREAM},
     )(handle)
 
 

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 
 from litestar import Litestar, Router
-from litestar.config.compression import CompressionConfig
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import SwaggerRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
@@ -14,32 +13,31 @@ from scriza import __version__
 from scriza.gateway.access import Authenticator, Open, unruled
 from scriza.gateway.requests import RequestMiddleware
 from scriza.wire import problems
-from scriza.wire.handlers import UNCOMPRESSED
 
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
 
 
-def application(
+def edge_around(
     routes: Sequence[ControllerRouterHandler],
     authenticators: Sequence[Authenticator],
     *,
     lifespan: Sequence[Lifespan] = (),
 ) -> Litestar:
-    """`routes` behind the edge: ids, principal, access, problem details, compression and the OpenAPI page.
+    """`routes` behind the edge: ids, principal, access, problem details and the OpenAPI page.
 
+    Nothing is compressed: that takes milliseconds from live calls, and holds a stream's events back.
     Raises ValueError when a route does not have exactly one access rule: nothing is open by oversight.
     """
-    page = Router("/schema", route_handlers=[], include_in_schema=False, guards=[Open("documentation")])
+    page = Router("/schema", route_handlers=[], include_in_schema=False, guards=[Open("what the API is, is no secret")])
     app = Litestar(
         list(routes),
         middleware=[RequestMiddleware(*authenticators)],
         exception_handlers=problems.HANDLERS,
-        compression_config=CompressionConfig("gzip", minimum_size=4096, exclude_opt_key=UNCOMPRESSED),
         openapi_config=OpenAPIConfig(
             title="Scriza",
             version=__version__,
             openapi_router=page,
-            render_plugins=[SwaggerRenderPlugin(path=["/", "/swagger"])],
+            render_plugins=[SwaggerRenderPlugin()],
             components=Components(security_schemes={"bearer": SecurityScheme(type="http", scheme="bearer")}),
             security=[{"bearer": []}],
         ),
