@@ -41,7 +41,7 @@ def test_the_parser_of_all_commands_loads_nothing_that_takes_long() -> None:
 
 def test_the_first_line_of_serve_comes_before_anything_heavy_is_loaded() -> None:
     loaded = loaded_after("import scriza.cli.serve")
-    assert not loaded & {"litestar", "numpy", "httpx", *HEAVY}
+    assert not loaded & {"litestar", "numpy", "httpx", "pymongo", *HEAVY}
 
 
 def test_the_application_is_made_without_any_vendors_library(tmp_path: Path) -> None:

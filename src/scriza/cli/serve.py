@@ -4,11 +4,13 @@ import argparse
 import asyncio
 import contextlib
 import errno
+import http.client
 import os
 import signal
 import socket
 import sys
 from collections.abc import Iterator
+from http import HTTPStatus
 
 import uvicorn
 
@@ -18,6 +20,7 @@ from scriza.settings import BadSettings, Settings, load
 _KEEP_ALIVE_SECONDS = 130
 """Longer than our own clients keep an idle connection, so that none is closed under a request."""
 _SOCKET_MESSAGE_BYTES = 64 * 1024
+_POLL_SECONDS = 0.1
 
 
 def run(told: argparse.Namespace) -> int:
@@ -38,7 +41,7 @@ def run(told: argparse.Namespace) -> int:
     logs.configure(settings.log, settings.log_level)
     with listener, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         if settings.workers > 1:
-            runner.run(_serve_by_several(settings, listener))
+            runner.run(_serve_by_several(settings, listener, sample_call=told.sample_call))
         else:
             runner.run(_serve(settings, listener, sample_call=told.sample_call))
     return 0
@@ -115,39 +118,16 @@ async def _serve(settings: Settings, listener: socket.socket, *, sample_call: bo
         async with asyncio.TaskGroup() as tasks:
             serving = tasks.create_task(server.serve([listener]))
             await server.ready.wait()
-            print(f"Ready: {settings.public_url} (stop with Ctrl-C)", flush=True)
-            sample = tasks.create_task(_sample_call(settings)) if sample_call else None
+            telling = tasks.create_task(_tell(settings, listener, sample_call=sample_call))
             await serving
-            if sample:
-                sample.cancel()
+            telling.cancel()
         print("Stopping", flush=True)
 
 
-async def _sample_call(settings: Settings) -> None:
-    """Place the sample call from a process of its own, as a caller from outside would."""
-    here = f"http://127.0.0.1:{settings.port}"
-    caller = await asyncio.create_subprocess_exec(sys.executable, "-m", "scriza", "call", "--to", here)
-    try:
-        await caller.wait()
-    finally:
-        if caller.returncode is None:
-            caller.terminate()
-            await caller.wait()
-    print(_WHAT_NEXT.format(url=settings.public_url), flush=True)
-
-
-_WHAT_NEXT = """
-Scriza goes on serving at {url} (API: {url}/schema). Next:
-  scriza call barge-in         another simulated call; `scriza call --list` names them all
-  scriza models fetch base.en  a real recogniser, for callers who speak freely
-  OPENAI_API_KEY=...           a real language model; ELEVENLABS_API_KEY=... a better voice
-  docs/settings.md             everything that can be set
-Stop with Ctrl-C."""
-
-
-async def _serve_by_several(settings: Settings, listener: socket.socket) -> None:
+async def _serve_by_several(settings: Settings, listener: socket.socket, *, sample_call: bool) -> None:
     from uvicorn.supervisors import Multiprocess
 
+    # The processes read their settings themselves; these are what the command line may have changed.
     os.environ.update(
         SCRIZA_HOST=settings.host,
         SCRIZA_PORT=str(settings.port),
@@ -155,5 +135,52 @@ async def _serve_by_several(settings: Settings, listener: socket.socket) -> None
         SCRIZA_PUBLIC_URL=settings.public_url,
     )
     config = _config("scriza.app:from_environment", settings, factory=True, workers=settings.workers)
-    supervisor = Multiprocess(config, sockets=[listener])  # takes the signals, so it must be made in the main thread
-    await asyncio.to_thread(supervisor.run)
+    supervisor = Multiprocess(config, sockets=[listener])  # takes the signals, so it is made in the main thread
+    async with asyncio.TaskGroup() as tasks:
+        telling = tasks.create_task(_tell(settings, listener, sample_call=sample_call))
+        await asyncio.to_thread(supervisor.run)
+        telling.cancel()
+
+
+_WHAT_NEXT = """
+Scriza goes on serving at {url} (its API: {url}/schema). What next:
+  scriza call barge-in         another simulated call; `scriza call --list` names them all
+  scriza models fetch base.en  a real recogniser, for callers who speak freely
+  OPENAI_API_KEY=...           a real language model; ELEVENLABS_API_KEY=... a better voice
+  docs/settings.md             everything that can be set
+Stop with Ctrl-C."""
+
+
+async def _tell(settings: Settings, listener: socket.socket, *, sample_call: bool) -> None:
+    """Say when calls are answered; place the sample call if asked to, from a process of its own."""
+    here = _address(listener)
+    while not await asyncio.to_thread(_is_ready, here):  # noqa: ASYNC110 - what is waited for may be another process
+        await asyncio.sleep(_POLL_SECONDS)
+    print(f"Ready: {settings.public_url} (stop with Ctrl-C)", flush=True)
+    if sample_call:
+        caller = await asyncio.create_subprocess_exec(sys.executable, "-m", "scriza", "call", "--to", f"http://{here}")
+        try:
+            await caller.wait()
+        finally:
+            if caller.returncode is None:
+                caller.terminate()
+                await caller.wait()
+        print(_WHAT_NEXT.format(url=settings.public_url), flush=True)
+
+
+def _is_ready(address: str) -> bool:
+    connection = http.client.HTTPConnection(address, timeout=5)
+    try:
+        connection.request("GET", "/health/ready")
+        return connection.getresponse().status == HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _address(listener: socket.socket) -> str:
+    """Host and port at which this machine reaches the listener."""
+    host, port = listener.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - names, not a choice
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,65 @@
+"""`scriza serve` as a process: it starts, answers, and takes everything with it when it stops."""
+
+import signal
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.running_scriza import running_scriza
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(200)]
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {token}"}
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_ends_everything_that_was_started(tmp_path: Path, sign: signal.Signals) -> None:
+    with running_scriza(tmp_path / "one") as scriza:
+        assert httpx.get(f"{scriza.url}/health/ready").json() == {"status": "ok"}
+        assert scriza.leftovers() != []
+        assert scriza.stop(sign) == 0
+        assert scriza.leftovers() == []
+        assert "Traceback" not in scriza.output
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_while_starting_leaves_nothing_behind(tmp_path: Path, sign: signal.Signals) -> None:
+    with running_scriza(tmp_path / "one", SCRIZA_LOG="json") as scriza:
+        scriza.wait_for("Scriza ")
+        while not (tmp_path / "one" / "data" / "store" / "server.json").exists():
+            assert scriza.process.poll() is None
+        assert scriza.stop(sign) == 130
+        assert scriza.leftovers() == []
+        assert "Traceback" not in scriza.output
+
+
+def test_the_token_in_the_data_directory_opens_the_api_and_nothing_else_does(tmp_path: Path) -> None:
+    with running_scriza(tmp_path / "one", ["--modules", "llm,tts"]) as scriza:
+        assert httpx.get(f"{scriza.url}/v1/models").status_code == 401
+        models = httpx.get(f"{scriza.url}/v1/models", headers=bearer(scriza.token))
+        assert [model["id"] for model in models.json()["data"]] == ["playbook"]
+        spoken = httpx.post(
+            f"{scriza.url}/v1/speak", headers=bearer(scriza.token), json={"text": "hello", "delivery": "url"}
+        )
+        assert httpx.get(spoken.json()["url"]).headers["content-type"] == "audio/mpeg"
+        assert httpx.get(f"{scriza.url}/api/v1/calls", headers=bearer(scriza.token)).status_code == 404
+
+
+def test_several_processes_serve_one_port_and_stop_together(tmp_path: Path) -> None:
+    with running_scriza(tmp_path / "one", ["--modules", "llm", "--workers", "2"]) as scriza:
+        url = scriza.url
+        for _ in range(10):
+            assert httpx.get(f"{url}/v1/models", headers=bearer(scriza.token)).status_code == 200
+        assert scriza.stop() == 0
+        assert scriza.leftovers() == []
+
+
+def test_a_store_that_cannot_start_is_told_in_a_sentence(tmp_path: Path) -> None:
+    unreachable = "mongodb://127.0.0.1:9/?serverSelectionTimeoutMS=500"
+    with running_scriza(tmp_path / "one", SCRIZA_MONGO_URL=unreachable) as scriza:
+        assert scriza.process.wait(60) == 2
+        assert "no MongoDB answers at 127.0.0.1:9: is it running, is SCRIZA_MONGO_URL right?" in scriza.output
+        assert "Traceback" not in scriza.output
