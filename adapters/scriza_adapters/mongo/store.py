@@ -38,6 +38,7 @@ _GREET_SECONDS = 10.0
 _INDEX_SECONDS = 300.0
 _ILLEGAL_OPERATION = 20
 _NOT_LET_IN = frozenset({13, 18})
+_TOO_LONG_A_CONFLICT = 2.0
 _FIRST_PAUSE = 0.005
 _LONGEST_PAUSE = 0.25
 
@@ -87,8 +88,11 @@ class Unit:
 class MongoStore:
     """Implements Store. `outbox` is the Publisher, `bus` the EventBus; `database` is for adapters and tests."""
 
-    def __init__(self, client: Client, database: AsyncDatabase[Row], times: BusTimes | None = None) -> None:
+    def __init__(
+        self, client: Client, database: AsyncDatabase[Row], times: BusTimes | None = None, *, embedded: bool = False
+    ) -> None:
         self._client = client
+        self._embedded = embedded
         self.database = database
         self.bus = MongoEventBus(database, times)
         self.outbox = Outbox(database[OUTBOX], Rows(self.bus.waiting_for), self.bus.wake)
@@ -106,9 +110,9 @@ class MongoStore:
 
     async def run(self, work: Callable[[Unit], Awaitable[T]]) -> T:
         """Do `work` in a transaction, again after transient conflicts and lost connections, for 10 s in all."""
-        pause = _FIRST_PAUSE
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + _UNIT_SECONDS
+        began, pause, freed = loop.time(), _FIRST_PAUSE, not self._embedded
+        deadline = began + _UNIT_SECONDS
         while True:
             try:
                 with translated(), pymongo.timeout(deadline - loop.time()):
@@ -117,8 +121,20 @@ class MongoStore:
             except (Conflict, Unavailable) as error:
                 if not isinstance(error.__cause__, PyMongoError) or loop.time() + pause >= deadline:
                     raise
+                if isinstance(error, Conflict) and not freed and loop.time() - began > _TOO_LONG_A_CONFLICT:
+                    freed = True
+                    await self._end_transactions()
             await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - spreads repetitions, keeps no secret
             pause = min(pause * 2, _LONGEST_PAUSE)
+
+    async def _end_transactions(self) -> None:
+        """End all that are open in the embedded server: the one in our way is that of a process that was killed.
+
+        The server would wait a minute for it. Those of the living are begun again by their `run`.
+        """
+        log.warning("store.transactions_ended")
+        with translated():
+            await self._client.admin.command("killAllSessions", [])
 
     @contextlib.asynccontextmanager
     async def _attempt(self) -> AsyncIterator[Unit]:
@@ -172,7 +188,7 @@ async def open_store(options: StoreOptions, documents: Sequence[type[Document]])
             await _greet(client, database)
             if left_over:
                 await client.admin.command("killAllSessions", [])
-            store = MongoStore(client, database, options.bus)
+            store = MongoStore(client, database, options.bus, embedded=not options.url)
             await _bind(database, documents)
         if left_over:
             await store.bus.forget_holders()
