@@ -167,7 +167,7 @@ def test_without_speculation_thinking_begins_when_the_turn_is_over() -> None:
 
 
 def test_a_caller_who_goes_on_gets_one_answer_to_all_of_it() -> None:
-    world = World(asr=LineAsr("what does it", "cost"))
+    world = World(asr=LineAsr("what does it", "what does it cost"))
 
     async def caller(phone: MemoryPhone) -> None:
         await phone.heard_all()
@@ -180,6 +180,8 @@ def test_a_caller_who_goes_on_gets_one_answer_to_all_of_it() -> None:
     record = call(world, caller)
     assert [turn.user for turn in record.turns] == ["", "what does it cost"]
     assert world.agent.cancelled == 1
+    first, second = world.asr.heard_ms
+    assert second > first + 600, "the turn was sent again from its beginning"
 
 
 def test_an_interruption_silences_the_phone_and_history_keeps_what_was_heard() -> None:

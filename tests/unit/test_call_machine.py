@@ -113,7 +113,7 @@ class TestTurn:
         rig = Rig(speculate=False).after_opening()
         rig.say("i would like to")
         rig.pass_ms(300)
-        rig.say("book a demo")
+        rig.say("i would like to book a demo")
         rig.pass_ms(700)
         assert [reply.utterance for reply in rig.replies] == ["i would like to book a demo"]
 
@@ -168,7 +168,7 @@ class TestSpeculation:
         assert rig.wanted(do.Forget) == 1
         rig.pass_ms(500)
         rig.stop_speaking(500)
-        rig.tell(on.Words("for ten people", 0.9, final=True))
+        rig.tell(on.Words("what does it cost for ten people", 0.9, final=True))
         rig.pass_ms(700)
         assert rig.replies[-1].utterance == "what does it cost for ten people"
         assert all(exchange.user != "what does it cost" for exchange in rig.replies[-1].conversation.exchanges)
@@ -248,15 +248,15 @@ class TestBargeIn:
     def test_long_loud_speech_interrupts_before_a_word_is_understood(self) -> None:
         rig = self.speaking()
         rig.start_speaking()
-        rig.pass_ms(700)
-        rig.tell(on.SpeechGoesOn(700, -22.0))
+        rig.pass_ms(800)
+        rig.tell(on.SpeechGoesOn(800, -22.0))
         assert rig.wanted(do.Clear) == 1
 
     def test_speech_far_below_the_caller_s_level_is_an_echo_or_somebody_else(self) -> None:
         rig = self.speaking()
         rig.start_speaking(level=-45.0)
-        rig.pass_ms(700)
-        rig.tell(on.SpeechGoesOn(700, -45.0))
+        rig.pass_ms(800)
+        rig.tell(on.SpeechGoesOn(800, -45.0))
         rig.pass_ms(300)
         assert rig.wanted(do.Clear) == 0
         assert rig.wanted(do.GoOn) == 1

@@ -44,8 +44,8 @@ def test_doubtful_windows_after_silence_began_count_as_silence() -> None:
 
 
 def test_a_cough_of_one_window_is_an_onset_and_a_short_offset() -> None:
-    events = [event for event in told(SpeechGate(W), 0.9, 0, 0, 0, 0) if event]
-    assert events == [Onset(0, -20.0), Offset(W, W, 4 * W, pytest.approx(-20))]
+    events = [event for event in told(SpeechGate(W), 0.9, *[0] * 6) if event]
+    assert events == [Onset(0, -20.0), Offset(W, W, 6 * W, pytest.approx(-20))]
 
 
 def test_while_speech_lasts_its_duration_is_told_regularly() -> None:
@@ -56,7 +56,7 @@ def test_while_speech_lasts_its_duration_is_told_regularly() -> None:
 def test_the_level_is_that_of_the_voiced_windows_alone() -> None:
     gate = SpeechGate(W)
     told(gate, 0.9, 0.9, level=-20.0)
-    ended = told(gate, 0.0, 0.0, 0.0, 0.0, level=-70.0)[-1]
+    ended = told(gate, *[0.0] * 6, level=-70.0)[-1]
     assert isinstance(ended, Offset)
     assert ended.level_dbfs == pytest.approx(-20.0)
 

@@ -87,7 +87,7 @@ class TestBargeIn:
         assert self.verdict(overdue=True) is Verdict.GO_ON
 
     def test_long_loud_speech_interrupts_without_words(self) -> None:
-        assert self.verdict(speech_ms=700) is Verdict.INTERRUPT
+        assert self.verdict(speech_ms=800) is Verdict.INTERRUPT
 
     def test_quiet_speech_never_does(self) -> None:
         assert self.verdict("wait stop", level_dbfs=-40.0) is Verdict.GO_ON

@@ -94,7 +94,7 @@ class GateOptions(msgspec.Struct, frozen=True):
     """A window of at least this begins speech."""
     off: float = 0.35
     """A window below this is silence; one between the two goes on with what was before."""
-    min_silence_ms: int = 128
+    min_silence_ms: int = 192
     """Silence as long as this ends speech; shorter, it is a gap within."""
     report_ms: int = 96
     """How often `Ongoing` is told."""

@@ -41,7 +41,11 @@ class Prefetch(msgspec.Struct, frozen=True):
 
 
 class Transcribe(msgspec.Struct, frozen=True):
-    """Ask the recogniser for the final of what it has heard."""
+    """Ask the recogniser for the final of the whole turn so far, the parts before earlier pauses included."""
+
+
+class NewTurn(msgspec.Struct, frozen=True):
+    """What was heard is dealt with: the next speech begins a turn of its own."""
 
 
 class Think(msgspec.Struct, frozen=True):
@@ -142,6 +146,7 @@ Command = (
     Begin
     | Prefetch
     | Transcribe
+    | NewTurn
     | Think
     | CancelThinking
     | Synthesise

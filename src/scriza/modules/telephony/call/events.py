@@ -54,7 +54,7 @@ class SpeechEnded(msgspec.Struct, frozen=True, tag=True):
 
 
 class Words(msgspec.Struct, frozen=True, tag=True):
-    """What the recogniser understands of the speech since its last final. A final answers one `Transcribe`."""
+    """What the recogniser understands of the caller's turn so far. A final answers one `Transcribe`."""
 
     text: str
     confidence: float

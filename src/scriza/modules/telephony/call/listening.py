@@ -83,9 +83,7 @@ class Listening(Answering):
         if event.final:
             self._owed = max(0, self._owed - 1)
             self._turn.partial = ""
-            if event.text:
-                self._turn.segments.append(event.text)
-                self._turn.confidence = min(self._turn.confidence, event.confidence)
+            self._turn.text, self._turn.confidence = event.text, event.confidence
         else:
             self._turn.partial = event.text
         if event.text and self._agent_has_the_floor:
@@ -180,16 +178,22 @@ class Listening(Answering):
         """Nothing was meant by it: the agent goes on where it stopped, and the sound is forgotten."""
         self._decided()
         self._cancel(Timer.END_OF_TURN)
-        self._turn = CallerTurn()
+        self._next_caller_turn()
         if self.states.caller is Caller.PAUSED:
             self._signal(Signal.TURN_OVER)
         if self.states.voice is Voice.HOLDING:
             self.metrics.false_barge_ins += 1
             self._signal(Signal.GO_ON)
 
+    def _next_caller_turn(self) -> CallerTurn:
+        """Begin with an empty turn; returns the one that is over."""
+        turn, self._turn = self._turn, CallerTurn()
+        self._out.append(do.NewTurn())
+        return turn
+
     def _take_turn(self) -> None:
         """The caller's turn is over and understood, as far as it ever will be."""
-        turn, self._turn = self._turn, CallerTurn()
+        turn = self._next_caller_turn()
         self._cancel(Timer.WORDS)
         if turn.text or turn.digits:
             self._mumbles = self._prompts = 0

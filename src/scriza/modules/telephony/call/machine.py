@@ -114,7 +114,7 @@ class Call(Listening):
         resumed = journal.conversation if journal else None
         self._conversation = resumed or plan.conversation
         if resumed and journal and journal.unanswered:
-            self._answer_turn(CallerTurn([journal.unanswered], over_at=self._now, words_at=self._now), again=True)
+            self._answer_turn(CallerTurn(journal.unanswered, over_at=self._now, words_at=self._now), again=True)
         else:
             self._say(plan.lines.resumed if resumed else plan.lines.opening)
         lines = plan.lines

@@ -13,8 +13,8 @@ from scriza.ports.telephony import TurnLatency
 class CallerTurn:
     """The caller's turn, while it is being spoken."""
 
-    segments: list[str] = field(default_factory=list)
-    """Finals of its stretches of speech."""
+    text: str = ""
+    """What the last final understood of all of it."""
     partial: str = ""
     confidence: float = 1.0
     speech_ms: int = 0
@@ -30,14 +30,9 @@ class CallerTurn:
     digits: str = ""
 
     @property
-    def text(self) -> str:
-        """The finals so far."""
-        return " ".join(self.segments)
-
-    @property
     def evidence(self) -> str:
-        """Finals and the partial."""
-        return f"{self.text} {self.partial}".strip()
+        """What seems to have been said by now."""
+        return self.partial or self.text
 
     def pause(self, *, understood: bool, inner_pauses_ms: Sequence[int]) -> Pause:
         """This turn as the endpointing policy sees it."""

@@ -18,20 +18,38 @@ _log = structlog.get_logger()
 
 
 class Recogniser:
-    """Blocks of the caller's speech in, `Words` told."""
+    """Blocks of the caller's speech in, `Words` told.
+
+    A pause is transcribed before it is clear whether it ends the turn. If the caller goes on, the turn is sent again
+    from its beginning: words are understood from what stands before and after them, not from fragments.
+    """
 
     def __init__(self, asr: Asr, opening: Start, tell: Tell, principal: Principal) -> None:
         self._asr, self._opening, self._tell, self._principal = asr, opening, tell, principal
         self._blocks: asyncio.Queue[Audio | Finalize | Stop] = asyncio.Queue(_BOUND)
+        self._turn = bytearray()
+        """All that was heard of the caller's turn."""
+        self._asked = False
+        """The turn so far has been asked for; what comes now is sent behind all of it."""
         self.dropped = 0
         """Blocks that found no place."""
 
     def hear(self, audio: bytes) -> None:
         """A block of mu-law speech, 100 ms or more."""
+        if self._asked:
+            self._asked = False
+            self._put(Audio(bytes(self._turn)))
+        self._turn += audio
         self._put(Audio(audio))
 
+    def new_turn(self) -> None:
+        """What was heard is dealt with."""
+        self._turn.clear()
+        self._asked = False
+
     def finalize(self) -> None:
-        """Ask for the words of all that was heard since the last time."""
+        """Ask for the words of the turn so far."""
+        self._asked = bool(self._turn)
         if not self._put(Finalize()):
             self._tell(on.RecogniserFailed())
 

@@ -31,7 +31,7 @@ from scriza.modules.telephony.live.recogniser import Recogniser
 from scriza.modules.telephony.live.spare_lines import SpareLines
 from scriza.modules.telephony.live.thinker import Thinker
 from scriza.modules.telephony.media import Dtmf, Mark, Media, MediaSocket, Sequencer, SocketClosed, Stop, decode
-from scriza.modules.telephony.turns.barge_in import BargeInOptions
+from scriza.modules.telephony.turns.barge_in import BACKCHANNELS, BargeInOptions
 from scriza.modules.telephony.turns.endpointing import Endpointer
 from scriza.modules.telephony.turns.limits import Limits
 from scriza.modules.telephony.vad import Vad
@@ -203,6 +203,9 @@ class Session:
                 self._tasks.create_task(self._begin())
             case do.Transcribe():
                 self._transcribe()
+            case do.NewTurn():
+                if self._recogniser:
+                    self._recogniser.new_turn()
             case do.Think():
                 self._thinker.think(command.thought, command.reply)
             case do.CancelThinking():
@@ -279,7 +282,9 @@ class Session:
             self.tell(on.PlanFailed())
             return
         self._mouth.voice = plan.voice
-        opening = AsrStart(call_id=self._journal.call_id, language=plan.language, phrases=plan.phrases)
+        opening = AsrStart(
+            call_id=self._journal.call_id, language=plan.language, phrases=[*plan.phrases, *BACKCHANNELS]
+        )
         self._recogniser = Recogniser(self._doors.asr, opening, self.tell, self._principal)
         self._background.append(self._tasks.create_task(self._recogniser.run()))
         self.tell(on.Planned(plan))

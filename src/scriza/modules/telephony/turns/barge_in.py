@@ -14,6 +14,8 @@ _BACKCHANNELS = frozenset(
     "i see got it go on hello hi".split()
 )
 _ANSWERS = frozenset("yes yeah yep no nope okay ok sure right alright".split())
+BACKCHANNELS = ("mm hm", "uh huh", "okay", "yeah", "right", "i see", "yes", "sure")
+"""The usual ones, for a recogniser that has to know beforehand what may be said."""
 _WORD = re.compile(r"[a-z']+")
 
 
@@ -45,7 +47,7 @@ class Evidence(msgspec.Struct, frozen=True):
 class BargeInOptions(msgspec.Struct, frozen=True):
     """When speech without words counts as an interruption."""
 
-    speech_ms: int = 700
+    speech_ms: int = 800
     """Speech as long as this, and loud enough, interrupts even before a word is understood."""
     overdue_ms: int = 900
     """From the hold until it must be decided."""
