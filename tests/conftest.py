@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+pytest_plugins = ["tests.no_skips"]
+
 if TYPE_CHECKING:  # the driver takes a second to import, which tests without a database need not wait for
     from scriza_adapters.mongo.store import MongoStore, StoreOptions
 
