@@ -20,17 +20,17 @@ def listening_socket() -> socket.socket:
 
 
 @asynccontextmanager
-async def serving(app: Any, **options: Any) -> AsyncIterator[str]:
+async def serving(app: Any, sock: socket.socket | None = None, **options: Any) -> AsyncIterator[str]:
     """Serve an ASGI `app`; yields its base URL, such as ``http://127.0.0.1:40123``.
 
-    `options` are uvicorn's. Leaving waits until open requests are over, for at most two seconds.
+    `sock` is a bound socket of the test's own; `options` are uvicorn's. Leaving waits until open requests are over, for at most two seconds.
     """
     settings: dict[str, Any] = {"log_level": "warning", "access_log": False, "timeout_graceful_shutdown": 2}
     config = uvicorn.Config(app, ws_per_message_deflate=False, **(settings | options))
     config.load()
     server = uvicorn.Server(config)
     server.lifespan = config.lifespan_class(config)
-    sock = listening_socket()
+    sock = sock or listening_socket()
     try:
         await server.startup(sockets=[sock])
         if server.should_exit:
