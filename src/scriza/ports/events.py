@@ -9,10 +9,18 @@ Handler = Callable[[Event], Awaitable[None]]
 
 
 class Publisher(Protocol):
-    """Tells facts that belong to no transaction of the teller's."""
+    """Tells facts that belong to no transaction, and waits until they are kept."""
 
     async def publish(self, *events: Event) -> None:
         """Keep the events durably for delivery. The same id again is fine and delivered once more at most."""
+        ...
+
+
+class Teller(Protocol):
+    """Tells facts in the background, for those who may wait for nobody: the audio path does not wait for the store."""
+
+    def tell(self, *events: Event) -> None:
+        """Have the events kept soon, in this order. Never waits; what finds no place is counted in the log as lost."""
         ...
 
 

@@ -1,10 +1,12 @@
-"""What was used, as the modules that use it tell it: the data of the `usage.*` events.
+"""What was used, as the modules that use it tell it: the data of the `usage.*` events."""
 
-Each event's key is the request id under which the work was done (`kernel.principal.current().request_id`), so that a
-repeated request is counted once.
-"""
+from datetime import datetime
 
 import msgspec
+
+from scriza.kernel.events import Event, Topic, event
+from scriza.kernel.ids import new_id
+from scriza.kernel.principal import RequestContext
 
 
 class LlmUsed(msgspec.Struct, frozen=True):
@@ -35,3 +37,25 @@ class AsrUsed(msgspec.Struct, frozen=True):
     call_id: str
     engine: str
     audio_ms: int
+
+
+_TOPICS = {LlmUsed: Topic.USAGE_LLM, TtsUsed: Topic.USAGE_TTS, AsrUsed: Topic.USAGE_ASR}
+
+
+def usage_event(used: LlmUsed | TtsUsed | AsrUsed, asked: RequestContext, time: datetime, *, part: str = "") -> Event:
+    """The event that tells of what was used for the request `asked`, at `time`.
+
+    Its id derives from the request's id, so that a repeated request is counted once. A request that may use the same
+    thing several times names the `part` of it. Work for no request at all is counted each time.
+    """
+    topic = _TOPICS[type(used)]
+    request_id = asked.request_id or new_id("req")
+    return event(
+        topic,
+        used,
+        source=topic.value.removeprefix("usage."),
+        subject=used.call_id or request_id,
+        key=f"{request_id}/{part}" if part else request_id,
+        time=time,
+        workspace=asked.principal.workspace,
+    )
