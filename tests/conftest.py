@@ -35,7 +35,7 @@ def store_options(mongo_url: str, tmp_path: Path) -> "StoreOptions":
     from scriza_adapters.mongo.bus import BusTimes
     from scriza_adapters.mongo.store import StoreOptions
 
-    quick = BusTimes(lease=2, poll=0.05, first_pause=0.02, longest_pause=0.1, roll_call=0.2)
+    quick = BusTimes(lease=2, gather=0.005, poll=0.05, first_pause=0.02, longest_pause=0.1, roll_call=0.2)
     return StoreOptions(data_dir=tmp_path, url=mongo_url, database=f"test_{uuid.uuid4().hex}", bus=quick)
 
 

@@ -21,7 +21,7 @@ from scriza.ports.telephony import CallMetrics
 from scriza_adapters.mongo.bus import BusTimes
 from scriza_adapters.mongo.store import MongoStore, StoreOptions, Unit, open_store
 
-QUICK = BusTimes(lease=1, poll=0.05, first_pause=0.02, longest_pause=0.1, roll_call=0.2)
+QUICK = BusTimes(lease=1, gather=0.005, poll=0.05, first_pause=0.02, longest_pause=0.1, roll_call=0.2)
 USAGE = frozenset({Topic.USAGE_LLM})
 START = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 

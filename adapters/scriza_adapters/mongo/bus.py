@@ -48,8 +48,10 @@ class BusTimes(msgspec.Struct, frozen=True):
 
     lease: float = 10.0
     """A holder that does not renew for so long is taken to be dead."""
+    gather: float = 0.1
+    """What is told within so short a time is delivered together, which costs the store a fraction."""
     poll: float = 1.0
-    """How soon events of other processes are seen; those of this process are seen at once."""
+    """How soon events of other processes are seen; those of this process after `gather`."""
     handler: float = 30.0
     """A handler that takes longer has failed."""
     first_pause: float = 0.2
@@ -235,6 +237,7 @@ class _Consumer:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(self._times.poll):
                         await self._woken.wait()
+                        await asyncio.sleep(self._times.gather)
             lease.cancel()
 
     async def release(self) -> None:

@@ -41,6 +41,7 @@ from scriza.ports.telephony import CallMetrics, CallRecord, TurnRecord
 Unit = UnitOfWork[Session]
 
 _COLLISIONS = 5
+_REMEMBERED = 10_000
 
 
 class MongoCallLog:
@@ -49,6 +50,7 @@ class MongoCallLog:
     def __init__(self, store: Store[Session], clock: WallClock = utc_now) -> None:
         self._store = store
         self._clock = clock
+        self._workspaces: dict[str, str] = {}
 
     async def open(self, call: NewCall, *events: Event) -> bool:
         """See CallLog."""
@@ -118,9 +120,9 @@ class MongoCallLog:
         """See CallLog."""
         lines = {line_id(entry): entry for entry in reversed(entries)}
         for _ in range(_COLLISIONS):
-            in_order = list(reversed(lines.values()))
+            work = partial(self._append, lines=list(reversed(lines.values())), events=events)
             try:
-                await self._store.run(partial(_append, lines=in_order, events=events))
+                await self._store.run(work)
             except AlreadyThere:
                 with self._store.errors():
                     for known in await existing_lines(list(lines)):
@@ -128,6 +130,29 @@ class MongoCallLog:
             else:
                 return
         raise Conflict("others keep journalling the same lines")
+
+    async def _append(self, unit: Unit, *, lines: Sequence[Entry], events: Sequence[Event]) -> None:
+        if lines:
+            call_id = lines[0].call_id
+            await insert_lines(lines, await self._workspace(call_id), unit.session)
+            tokens, latest = sum(entry.tokens for entry in lines), max(entry.at for entry in lines)
+            changes = _followed(lines)
+            update = {"$set": changes, "$inc": {"tokens_used": tokens}, "$max": {"changed_at": latest}}
+            if not await update_call({"call_id": call_id, "closed_by": ""}, update, unit.session):
+                changes["turns"] = stored_turns(fold(await read_lines(call_id, unit.session)))
+                await update_call({"call_id": call_id}, update, unit.session)
+        await unit.publish(*events)
+
+    async def _workspace(self, call_id: str) -> str:
+        """The call's workspace, which never changes; remembered, since a live call is asked for it with every turn."""
+        if call_id not in self._workspaces:
+            call = await read_call(call_id)
+            if call is None:
+                raise NotFound("there is no such call")
+            if len(self._workspaces) >= _REMEMBERED:
+                self._workspaces.clear()
+            self._workspaces[call_id] = call.workspace
+        return self._workspaces[call_id]
 
     async def end(self, ending: Ending, *events: Event) -> bool:
         """See CallLog."""
@@ -208,21 +233,6 @@ class MongoCallLog:
         """Whether the call's last change was this method's own, in a transaction whose end it did not learn."""
         with self._store.errors():
             return await Call.find_one({"call_id": call_id, "touched_by": mark}) is not None
-
-
-async def _append(unit: Unit, *, lines: Sequence[Entry], events: Sequence[Event]) -> None:
-    if lines:
-        call = await read_call(lines[0].call_id, unit.session)
-        if call is None:
-            raise NotFound("there is no such call")
-        await insert_lines(lines, call.workspace, unit.session)
-        changes = _followed(lines)
-        if call.closed_by:
-            changes["turns"] = stored_turns(fold(await read_lines(call.call_id, unit.session)))
-        tokens, latest = sum(entry.tokens for entry in lines), max(entry.at for entry in lines)
-        update = {"$set": changes, "$inc": {"tokens_used": tokens}, "$max": {"changed_at": latest}}
-        await update_call({"call_id": call.call_id}, update, unit.session)
-    await unit.publish(*events)
 
 
 def _followed(lines: Sequence[Entry]) -> dict[str, object]:
