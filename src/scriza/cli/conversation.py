@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Iterator
 
-from scriza.kernel.errors import NotFound, ScrizaError
+from scriza.kernel.errors import NotFound, ScrizaError, Unavailable
 from scriza.ports.telephony import CallRecord, Telephony, TurnLatency, TurnRecord
 from scriza.simulator.report import CallOutcome, Happening
 
@@ -67,7 +67,7 @@ class Conversation:
             return
         try:
             turns = (await self._calls.call(self._call_sid)).turns
-        except NotFound:
+        except (NotFound, Unavailable):  # not yet, or not now: a server may come back
             return
         now = time.monotonic() - self._began
         for index, turn in enumerate(turns):
