@@ -70,7 +70,7 @@ $(VENV)/.uv:
 	@touch $@
 
 $(VENV)/.installed: requirements.lock pyproject.toml | $(VENV)/.uv
-	@echo "Installing Scriza"
+	@echo "Installing Scriza (some 600 MB of packages, the first time)"
 	@$(UV) --require-hashes -r requirements.lock
 	@$(UV) --no-deps -e .
 	@touch $@

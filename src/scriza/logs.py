@@ -5,7 +5,8 @@ Every line carries `request_id` and `call_id` of the request that is being serve
 
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Literal, TextIO
 
 import msgspec
@@ -61,6 +62,18 @@ def configure(form: Format = "auto", level: str = "info", stream: TextIO | None 
     for name in _QUIET_LIBRARIES:
         logging.getLogger(name).setLevel(max(threshold, logging.WARNING))
     logging.captureWarnings(capture=True)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Only what is at least a warning is logged inside."""
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(max(level, logging.WARNING))
+    try:
+        yield
+    finally:
+        root.setLevel(level)
 
 
 def _json(event: EventDict, **_: object) -> str:

@@ -87,3 +87,11 @@ def test_for_people_a_line_is_not_json(lines: io.StringIO) -> None:
     structlog.get_logger("f").info("store.started", port=27017)
     assert "store.started" in stream.getvalue()
     assert not stream.getvalue().startswith("{")
+
+
+def test_in_quiet_only_warnings_are_heard(lines: io.StringIO) -> None:
+    with logs.quiet():
+        structlog.get_logger("g").info("call.opened")
+        structlog.get_logger("g").warning("call.lost")
+    structlog.get_logger("g").info("call.closed")
+    assert [line["event"] for line in read(lines)] == ["call.lost", "call.closed"]

@@ -14,7 +14,7 @@ from http import HTTPStatus
 
 import uvicorn
 
-from scriza import __version__
+from scriza import __version__, data_dir, logs
 from scriza.settings import BadSettings, Settings, load
 
 _KEEP_ALIVE_SECONDS = 130
@@ -34,8 +34,6 @@ def run(told: argparse.Namespace) -> int:
 
     # What takes long to import comes after the first line.
     import uvloop
-
-    from scriza import data_dir, logs
 
     data_dir.prepare(settings.data_dir)
     logs.configure(settings.log, settings.log_level)
@@ -158,14 +156,20 @@ async def _tell(settings: Settings, listener: socket.socket, *, sample_call: boo
         await asyncio.sleep(_POLL_SECONDS)
     print(f"Ready: {settings.public_url} (stop with Ctrl-C)", flush=True)
     if sample_call:
-        caller = await asyncio.create_subprocess_exec(sys.executable, "-m", "scriza", "call", "--to", f"http://{here}")
-        try:
-            await caller.wait()
-        finally:
-            if caller.returncode is None:
-                caller.terminate()
-                await caller.wait()
+        with logs.quiet():
+            await _sample_call(f"http://{here}")
         print(_WHAT_NEXT.format(url=settings.public_url), flush=True)
+
+
+async def _sample_call(url: str) -> None:
+    """From a process of its own, as callers are."""
+    caller = await asyncio.create_subprocess_exec(sys.executable, "-m", "scriza", "call", "--to", url)
+    try:
+        await caller.wait()
+    finally:
+        if caller.returncode is None:
+            caller.terminate()
+            await caller.wait()
 
 
 def _is_ready(address: str) -> bool:
