@@ -17,6 +17,8 @@ UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 CHECK_PYTHON = import sys; v = "%d.%d.%d" % sys.version_info[:3]; \
 	sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13) and \
 	"Scriza needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is " + v + ". Choose another: make PYTHON=python3.12")
+# The server that the load is put on is started by the benchmark itself.
+BENCHMARKS = $(filter-out benchmarks/load_server.py, $(sort $(wildcard benchmarks/*.py)))
 EXPORT := $(BIN)/uv export --quiet --frozen --no-emit-project --no-header --no-annotate
 
 .DEFAULT_GOAL := run
@@ -43,7 +45,7 @@ lint: $(VENV)/.installed-dev
 	@! grep -nE '://|@ file|^-' requirements.lock requirements-dev.lock || { echo "a lock names a URL, a path or an index: run 'make lock'"; exit 1; }
 
 bench: $(VENV)/.installed-dev
-	@for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python $$script || exit; done
+	@for script in $(BENCHMARKS); do echo "== $$script"; $(BIN)/python $$script || exit; done
 
 docs: $(VENV)/.installed-dev
 	$(BIN)/scriza config --markdown > docs/settings.md
