@@ -1,0 +1,40 @@
+"""What the module asks of an engine that recognises speech."""
+
+from collections.abc import Sequence
+from typing import Literal, Protocol
+
+from scriza.audio.mulaw import Samples
+from scriza.ports.asr import Transcript
+
+Purpose = Literal["partial", "final", "recording"]
+"""A `partial` is soon thrown away, for a `final` somebody waits on the phone, a `recording` may take time."""
+
+
+class Engine(Protocol):
+    """Recognises speech. `name` is in events and logs."""
+
+    name: str
+
+    places: int
+    """How many live recognitions make sense at the same time; one recording may run beside them."""
+
+    partials: bool
+    """Whether a growing utterance is worth being recognised again and again."""
+
+    async def recognise(
+        self, samples: Samples, sample_rate: int, *, language: str, phrases: Sequence[str], purpose: Purpose
+    ) -> Transcript:
+        """Words of at most 30 s of audio, times in seconds since its start; an empty text when nobody speaks.
+
+        `language` is BCP-47 or empty, `phrases` are likely. Raises UpstreamFailed, Unavailable, DeadlineExceeded, and
+        BadInput for a language that the engine cannot hear. Cancelling stops the work, or lets it end unheard.
+        """
+        ...
+
+    async def prepare(self, language: str, phrases: Sequence[str]) -> None:
+        """Do now what would make the first recognition with these late. Raises as `recognise`."""
+        ...
+
+    async def warm_up(self) -> None:
+        """Load what is needed. Raises ScrizaError when the engine cannot work."""
+        ...

@@ -1,0 +1,102 @@
+"""The engine as one request sees it: in its turn, in time, with the request's language and phrases, and counted."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import NamedTuple
+
+import msgspec
+
+from scriza.audio.mulaw import Samples
+from scriza.kernel.clock import WallClock
+from scriza.kernel.errors import DeadlineExceeded
+from scriza.kernel.principal import current
+from scriza.modules.asr.engine import Engine, Purpose
+from scriza.modules.asr.places import Places
+from scriza.modules.asr.sound import is_silent
+from scriza.ports.asr import Transcript
+from scriza.ports.events import Teller
+from scriza.ports.usage import AsrUsed, usage_event
+
+NOTHING = Transcript("", 0.0, [])
+
+_DEADLINES_S: dict[Purpose, float] = {"partial": 10.0, "final": 20.0, "recording": 60.0}
+"""Seconds for a piece of audio, the wait for a place included."""
+
+
+class Asked(NamedTuple):
+    """What is the same for all audio of one request; `call_id` may be empty."""
+
+    call_id: str
+    sample_rate: int
+    language: str
+    phrases: Sequence[str]
+
+
+class Recognition:
+    """One request's. Made where the request's context is in force."""
+
+    def __init__(self, engine: Engine, places: Places, teller: Teller, clock: WallClock, asked: Asked) -> None:
+        self._engine, self._places, self._teller, self._clock, self._asked = engine, places, teller, clock, asked
+        self._context = current()
+        self._pieces = 0
+
+    @property
+    def partials(self) -> bool:
+        """Whether a partial is worth its work, and would be in nobody's way now."""
+        return self._engine.partials and self._places.spare
+
+    async def prepare(self) -> None:
+        """Have the engine ready for these phrases. Raises as `Engine.recognise`."""
+        async with _deadline("final"), self._places.one():
+            await self._engine.prepare(self._asked.language, self._asked.phrases)
+
+    async def words(self, samples: Samples, purpose: Purpose) -> Transcript:
+        """Words of at most 30 s of audio. Raises as `Engine.recognise`, Unavailable when too many are waiting.
+
+        What is no `partial` is told as used, also when whoever asked goes away meanwhile: the work was ordered.
+        """
+        asked = self._asked
+        if is_silent(samples, asked.sample_rate):
+            return NOTHING
+        async with _deadline(purpose), self._places.one():
+            if purpose != "partial":
+                self._tell_used(len(samples) * 1000 // asked.sample_rate)
+            return await self._engine.recognise(
+                samples, asked.sample_rate, language=asked.language, phrases=asked.phrases, purpose=purpose
+            )
+
+    def _tell_used(self, audio_ms: int) -> None:
+        self._pieces += 1
+        used = AsrUsed(self._asked.call_id, self._engine.name, audio_ms)
+        self._teller.tell(usage_event(used, self._context, self._clock(), part=str(self._pieces)))
+
+
+def later(heard: Transcript, seconds: float) -> Transcript:
+    """The same words, so much later."""
+    words = [
+        msgspec.structs.replace(word, start=round(word.start + seconds, 3), end=round(word.end + seconds, 3))
+        for word in heard.words
+    ]
+    return Transcript(heard.text, heard.confidence, words)
+
+
+def joined(pieces: Sequence[Transcript]) -> Transcript:
+    """Pieces that follow each other as one, as confident as the least certain of those in which words are."""
+    spoken = [piece for piece in pieces if piece.text]
+    if not spoken:
+        return NOTHING
+    return Transcript(
+        " ".join(piece.text for piece in spoken),
+        min(piece.confidence for piece in spoken),
+        [word for piece in spoken for word in piece.words],
+    )
+
+
+@asynccontextmanager
+async def _deadline(purpose: Purpose) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(_DEADLINES_S[purpose]):
+            yield
+    except TimeoutError:
+        raise DeadlineExceeded("the recogniser took too long") from None

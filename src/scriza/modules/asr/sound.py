@@ -1,0 +1,95 @@
+"""What callers of the module send, as samples; what is not audio is refused."""
+
+import numpy as np
+
+from scriza.audio import mulaw
+from scriza.audio.levels import dbfs
+from scriza.audio.mulaw import Samples
+from scriza.audio.wav import decode_wav
+from scriza.kernel.errors import BadInput, TooLarge
+from scriza.ports.asr import Encoding, Transcribe
+
+LONGEST_RECORDING_S = 600
+SLOWEST, FASTEST = 8000, 48000
+"""Hz."""
+
+_QUIET_DBFS = -60.0
+_FRAME_S = 0.1
+_SHORTEST_S = 0.06
+"""No word is shorter."""
+
+_SIGNATURES: dict[bytes, str] = {
+    b"\x89PNG": "a PNG image",
+    b"\xff\xd8\xff": "a JPEG image",
+    b"GIF8": "a GIF image",
+    b"PK\x03\x04": "a ZIP archive",
+    b"\x1f\x8b": "gzipped data",
+    b"%PDF": "a PDF document",
+    b"ID3": "an MP3 file",
+    b"\xff\xfb\x90": "an MP3 file",
+    b"OggS": "an Ogg file",
+    b"fLaC": "a FLAC file",
+    b"\x1aE\xdf\xa3": "a WebM file",
+    b"\x7fELF": "a program",
+}
+_WAVE = (b"RIFF", b"WAVE")
+_TEXT = frozenset(b"\t\n\r" + bytes(range(32, 127)))
+_LOOKED_AT = 4096
+
+
+def recording(request: Transcribe) -> tuple[Samples, int]:
+    """Samples and sample rate (Hz) of a recording. Raises BadInput for what is not audio, TooLarge past ten minutes."""
+    audio, rate = request.audio, request.sample_rate
+    if audio[:4] == _WAVE[0] and audio[8:12] == _WAVE[1]:
+        samples, rate = decode_wav(audio)
+    else:
+        refuse_other_files(audio)
+        check_length(len(audio) / sample_size(request.encoding) / rate, LONGEST_RECORDING_S)
+        samples = decoded(audio, request.encoding)
+    check_rate(rate)
+    check_length(len(samples) / rate, LONGEST_RECORDING_S)
+    return samples, rate
+
+
+def decoded(audio: bytes, encoding: Encoding) -> Samples:
+    """Samples of headerless audio. Raises BadInput when the last sample is cut in half."""
+    if len(audio) % sample_size(encoding):
+        raise BadInput("16-bit audio has an even number of bytes")
+    return mulaw.decode(audio) if encoding == "mulaw" else np.frombuffer(audio, np.dtype("<i2")).astype(np.int16)
+
+
+def sample_size(encoding: Encoding) -> int:
+    """Bytes of one sample. Raises BadInput for an encoding that there is not."""
+    if encoding not in ("mulaw", "pcm16"):
+        raise BadInput("encoding is mulaw or pcm16")
+    return 1 if encoding == "mulaw" else 2
+
+
+def check_rate(sample_rate: int) -> None:
+    """Raises BadInput for a sample rate that is not taken."""
+    if not SLOWEST <= sample_rate <= FASTEST:
+        raise BadInput(f"sample_rate is {SLOWEST} to {FASTEST} Hz")
+
+
+def check_length(seconds: float, longest: float) -> None:
+    """Raises TooLarge for more than `longest` seconds."""
+    if seconds > longest:
+        raise TooLarge(f"{seconds:.0f} s of audio; at most {longest:.0f} s are taken at a time")
+
+
+def refuse_other_files(audio: bytes) -> None:
+    """Raises BadInput for the beginnings of well-known files, and for text; any other bytes can be audio."""
+    for signature, name in _SIGNATURES.items():
+        if audio.startswith(signature):
+            raise BadInput(f"this is {name}; send mu-law, 16-bit PCM or a WAV file")
+    beginning = audio[:_LOOKED_AT]
+    if len(beginning) > 1 and _TEXT.issuperset(beginning):
+        raise BadInput("this is text; send mu-law, 16-bit PCM or a WAV file")
+
+
+def is_silent(samples: Samples, sample_rate: int) -> bool:
+    """Whether nobody can have said anything: too short, or 100 ms of it are never louder than -60 dBFS."""
+    if len(samples) < _SHORTEST_S * sample_rate:
+        return True
+    size = int(_FRAME_S * sample_rate)
+    return all(dbfs(samples[start : start + size]) < _QUIET_DBFS for start in range(0, len(samples), size))
