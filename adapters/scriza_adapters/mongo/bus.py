@@ -135,6 +135,8 @@ class MongoEventBus:
                 await self._call_roll()
             except ScrizaError as error:
                 log.warning("events.roll_failed", reason=error.detail)
+            except Exception:
+                log.exception("events.roll_broke")
 
     async def _call_roll(self) -> None:
         """Learn the consumers of all processes, and stop keeping events for those that nobody has had for a week."""

@@ -51,6 +51,7 @@ class Mongod(msgspec.Struct, frozen=True):
             *(self.program, "--dbpath", str(directory), "--bind_ip", "127.0.0.1", "--port", str(port)),
             *("--replSet", _SET_NAME, "--nounixsocket", "--wiredTigerCacheSizeGB", "0.25", "--slowms", "60000"),
             *("--setParameter", "diagnosticDataCollectionEnabled=false", "--quiet"),
+            *("--setParameter", "transactionLifetimeLimitSeconds=10"),
         ]
 
     def url(self, port: int) -> str:

@@ -34,7 +34,6 @@ _OPERATION_MS = 5000
 """Deadline of a single operation, finding the server included."""
 _UNIT_SECONDS = 10.0
 """Deadline of a unit of work with all its repetitions: long enough for a dead embedded server to be back."""
-_GREET_SECONDS = 10.0
 _INDEX_SECONDS = 300.0
 _ILLEGAL_OPERATION = 20
 _NOT_LET_IN = frozenset({13, 18})
@@ -46,13 +45,15 @@ _LONGEST_PAUSE = 0.25
 class StoreOptions(msgspec.Struct, frozen=True):
     """Where the store is: at `url` (a replica set), or embedded in `data_dir` when that is empty.
 
-    `database` is the name of the database; empty takes the one that the URL names, or ``scriza``.
+    `database` is the name of the database; empty takes the one that the URL names, or ``scriza``. `answer_within` says
+    for how many seconds the server may be silent when the store is opened.
     """
 
     data_dir: Path
     url: str = ""
     database: str = ""
     bus: BusTimes = BusTimes()
+    answer_within: float = 10.0
 
 
 class Unit:
@@ -185,7 +186,7 @@ async def open_store(options: StoreOptions, documents: Sequence[type[Document]])
         stack.push_async_callback(client.close)
         database = client[options.database or client.get_default_database("scriza").name]
         with translated(), pymongo.timeout(_INDEX_SECONDS):
-            await _greet(client, database)
+            await _greet(client, database, options.answer_within)
             if left_over:
                 await client.admin.command("killAllSessions", [])
             store = MongoStore(client, database, options.bus, embedded=not options.url)
@@ -205,10 +206,10 @@ def _client(url: str) -> Client:
         ) from error
 
 
-async def _greet(client: Client, database: AsyncDatabase[Row]) -> None:
+async def _greet(client: Client, database: AsyncDatabase[Row], patience: float) -> None:
     """Find out, with a sentence for each case, whether there is a server that lets us in and has transactions."""
     try:
-        with pymongo.timeout(_GREET_SECONDS):
+        with pymongo.timeout(patience):
             async with client.start_session() as session, await session.start_transaction():
                 await database[OUTBOX].find_one({"_id": None}, session=session)
     except OperationFailure as error:
