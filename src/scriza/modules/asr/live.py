@@ -61,16 +61,18 @@ class Live:
                     case Audio(payload):
                         self._keep(payload)
                         while self._seconds > LONGEST_S:
-                            guessing = await _dropped(guessing)
+                            await _drop(guessing)
+                            guessing = None
                             await self._settle()
                     case Finalize():
-                        guessing = await _dropped(guessing)
+                        await _drop(guessing)
+                        guessing = None
                         yield await self._final()
                     case Stop() | None:
                         return
         finally:
-            await _dropped(guessing)
-            await _dropped(reading)
+            await _drop(guessing)
+            await _drop(reading)
 
     @property
     def _seconds(self) -> float:
@@ -141,7 +143,7 @@ async def _next(blocks: AsyncIterator[Block]) -> Block | None:
     return await anext(blocks, None)
 
 
-async def _dropped(task: "asyncio.Task[Partial | None] | asyncio.Task[Block | None] | None") -> None:
+async def _drop(task: "asyncio.Task[Partial | None] | asyncio.Task[Block | None] | None") -> None:
     if task is not None:
         task.cancel()
         await asyncio.wait([task])
