@@ -19,6 +19,8 @@ from scriza.settings import BadSettings, Settings, load
 
 _KEEP_ALIVE_SECONDS = 130
 """Longer than our own clients keep an idle connection, so that none is closed under a request."""
+_PING_SECONDS = 10
+"""A socket whose other side answers no ping for so long is broken off, and what waits on it with it."""
 _SOCKET_MESSAGE_BYTES = 64 * 1024
 _POLL_SECONDS = 0.1
 
@@ -95,6 +97,8 @@ def _config(app: object, settings: Settings, **more: object) -> uvicorn.Config:
         ws="websockets-sansio",
         ws_max_size=_SOCKET_MESSAGE_BYTES,
         ws_per_message_deflate=False,
+        ws_ping_interval=_PING_SECONDS,
+        ws_ping_timeout=_PING_SECONDS,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=settings.drain_seconds,
         log_config=None,

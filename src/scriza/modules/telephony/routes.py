@@ -3,7 +3,6 @@
 They check their callers themselves, by signature and token. Media frames pass the framework as raw ASGI messages.
 """
 
-import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -21,8 +20,6 @@ from scriza.modules.telephony.streams import StreamDoor
 from scriza.modules.telephony.webhooks import Webhook, Webhooks
 
 _MOST_BYTES = 64 * 1024
-_SEND_SECONDS = 5.0
-"""A peer that takes nothing for so long is gone: Twilio reads as fast as we speak."""
 _TWIML = "text/xml; charset=utf-8"
 
 _log = structlog.get_logger()
@@ -77,7 +74,10 @@ def stream_routes(door: Callable[[], StreamDoor]) -> list[WebsocketRouteHandler]
 
 
 class AsgiMediaSocket:
-    """A `MediaSocket` over an accepted ASGI websocket."""
+    """A `MediaSocket` over an accepted ASGI websocket.
+
+    A peer that neither reads nor answers is noticed by the server's keep-alive pings, which break a send that waits.
+    """
 
     def __init__(self, socket: _WebSocket) -> None:
         self._receive = socket.receive
@@ -102,9 +102,8 @@ class AsgiMediaSocket:
     async def send(self, text: str) -> None:
         """See `MediaSocket`."""
         try:
-            async with asyncio.timeout(_SEND_SECONDS):
-                await self._send({"type": "websocket.send", "bytes": None, "text": text})
-        except (OSError, RuntimeError, WebSocketDisconnect) as error:  # a timeout is an OSError
+            await self._send({"type": "websocket.send", "bytes": None, "text": text})
+        except (OSError, RuntimeError, WebSocketDisconnect) as error:
             # What servers raise on a socket that is gone differs: a disconnect, or a complaint about the state.
             raise SocketClosed from error
 
