@@ -35,8 +35,10 @@ from scriza.ports.telephony import Telephony
 from scriza.ports.tts import Tts
 from scriza.settings import MODULES, Settings
 from scriza.wire import connect, disconnect
+from scriza_adapters.background_teller import BackgroundTeller
 from scriza_adapters.espeak.engine import espeak_worker
 from scriza_adapters.mongo.store import MongoStore, open_store
+from scriza_adapters.sphinx.engine import sphinx_worker
 
 _log = structlog.get_logger()
 
@@ -85,25 +87,28 @@ class Container(containers.DeclarativeContainer):
     vad: providers.Dependency[VadFactory] = providers.Dependency()
 
     token = secrets.provided.service_token
-    publisher = store.provided.outbox
+    teller = providers.Singleton(BackgroundTeller, store.provided.outbox)
     espeak = providers.Singleton(espeak_worker)
     elevenlabs = providers.Singleton(factories.elevenlabs, settings)
     objects = providers.Singleton(factories.objects, settings, secrets, data_dir)
 
-    llm_here = providers.Singleton(factories.llm, settings, publisher)
+    llm_here = providers.Singleton(factories.llm, settings, teller)
     llm: providers.Selector[Llm] = providers.Selector(
         providers.Callable(place, settings, "llm"),
         local=llm_here,
         remote=providers.Singleton(connect, Llm, settings.provided.llm_url, token=token),
     )
-    tts_here = providers.Singleton(factories.tts, elevenlabs, espeak, objects, publisher)
+    tts_here = providers.Singleton(factories.tts, elevenlabs, espeak, objects, teller)
     tts: providers.Selector[Tts] = providers.Selector(
         providers.Callable(place, settings, "tts"),
         local=tts_here,
         remote=providers.Singleton(connect, Tts, settings.provided.tts_url, token=token),
     )
+    sphinx = providers.Singleton(sphinx_worker)
+    asr_here = providers.Singleton(factories.asr, settings, sphinx, teller)
     asr: providers.Selector[Asr] = providers.Selector(
         providers.Callable(place, settings, "asr"),
+        local=asr_here,
         remote=providers.Singleton(connect, Asr, settings.provided.asr_url, token=token),
     )
     agent: providers.Selector[Agent] = providers.Selector(
@@ -160,6 +165,7 @@ async def running(container: Container) -> AsyncIterator[None]:
     async with AsyncExitStack() as stack:
         options = factories.store_options(settings, container.data_dir())
         container.store.override(await stack.enter_async_context(open_store(options, DOCUMENTS)))
+        await stack.enter_async_context(container.teller())
         for module in needed(settings):
             if place(settings, module) == "remote":
                 stack.push_async_callback(disconnect, container.providers[module]())
@@ -193,6 +199,15 @@ async def _tts_running(container: Container) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
+async def _asr_running(container: Container) -> AsyncIterator[None]:
+    try:
+        await container.asr_here().start()
+        yield
+    finally:
+        await container.sphinx().close()
+
+
+@asynccontextmanager
 async def _telephony_running(container: Container) -> AsyncIterator[None]:
     container.vad.override(providers.Object(await asyncio.to_thread(factories.vad, container.settings())))
     container.webhooks()
@@ -218,5 +233,6 @@ async def _close_lost_calls(calls: MongoCallLog) -> None:
 _OPENERS: dict[str, Callable[[Container], AbstractAsyncContextManager[None]]] = {
     "llm": _llm_running,
     "tts": _tts_running,
+    "asr": _asr_running,
     "telephony": _telephony_running,
 }

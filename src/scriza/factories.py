@@ -9,6 +9,7 @@ from scriza.data_dir import Secrets
 from scriza.kernel.errors import Unavailable
 from scriza.modules.agent.playbook import sample_playbook
 from scriza.modules.agent.service import AgentService
+from scriza.modules.asr.service import AsrService
 from scriza.modules.llm.service import LlmService
 from scriza.modules.telephony.live.session import SessionOptions
 from scriza.modules.telephony.signatures import SignatureGate, SigningKeys, socket_url
@@ -19,7 +20,7 @@ from scriza.modules.telephony.turns.limits import Limits
 from scriza.modules.telephony.twiml import Twiml
 from scriza.modules.telephony.vad import EnergyVad, VadFactory
 from scriza.modules.tts.service import TtsService
-from scriza.ports.events import Publisher
+from scriza.ports.events import Teller
 from scriza.ports.llm import Llm
 from scriza.ports.objects import Objects
 from scriza.settings import SIMULATED_ACCOUNT, SIMULATED_CARRIER_URL, BadSettings, Settings
@@ -30,6 +31,7 @@ from scriza_adapters.mongo.store import StoreOptions
 from scriza_adapters.objects_directory import DirectoryObjects
 from scriza_adapters.openai_llm import OpenAiEngine
 from scriza_adapters.silero_vad import SileroModel
+from scriza_adapters.sphinx.engine import PocketsphinxEngine
 from scriza_adapters.twilio_carrier import TwilioCarrier
 
 if TYPE_CHECKING:
@@ -55,14 +57,14 @@ def objects(settings: Settings, secrets: Secrets, data_dir: Path) -> "DirectoryO
     return DirectoryObjects(data_dir / "objects", url=settings.public_url, key=secrets.objects_key)
 
 
-def llm(settings: Settings, publisher: Publisher) -> LlmService:
+def llm(settings: Settings, teller: Teller) -> LlmService:
     """By the key, unless an engine is named."""
     key = settings.openai_api_key.get_secret_value()
     if settings.llm_engine == "openai" and not key:
         raise BadSettings("SCRIZA_LLM_ENGINE=openai needs OPENAI_API_KEY")
     wanted = key and settings.llm_engine != "playbook"
     return LlmService(
-        publisher,
+        teller,
         engine=OpenAiEngine(key, base_url=settings.openai_base_url) if wanted else None,
         critical=settings.openai_model_critical,
         cheap=settings.openai_model_cheap,
@@ -85,10 +87,21 @@ def elevenlabs(settings: Settings) -> ElevenLabsEngine | None:
     )
 
 
-def tts(vendor: ElevenLabsEngine | None, espeak: Worker, objects: Objects, publisher: Publisher) -> TtsService:
+def tts(vendor: ElevenLabsEngine | None, espeak: Worker, objects: Objects, teller: Teller) -> TtsService:
     """The vendor's voice first; our own always stands behind it."""
     own = EspeakEngine(espeak)
-    return TtsService([vendor, own] if vendor else [own], objects, publisher)
+    return TtsService([vendor, own] if vendor else [own], objects, teller)
+
+
+def asr(settings: Settings, sphinx: Worker, teller: Teller) -> AsrService:
+    """By the model on disk, unless an engine is named; real callers are not left to the one for demos by chance."""
+    if settings.asr_engine == "auto" and settings.twilio_account_sid:
+        raise BadSettings(
+            "no recogniser for real callers is on this machine: run `scriza models fetch base.en`, "
+            "or name the one for demos, SCRIZA_ASR_ENGINE=pocketsphinx"
+        )
+    _log.warning("asr.for_demos_only", engine="pocketsphinx", knows="the playbook's phrases, in English")
+    return AsrService(PocketsphinxEngine(sphinx), teller)
 
 
 def agent(settings: Settings, llm: Llm) -> AgentService:
