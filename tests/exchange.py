@@ -32,6 +32,7 @@ from tests.serving import listening_socket, serving
 PUBLIC_URL = "https://pbx.example"
 TWILIO_TOKEN = "twilio-token-of-the-test"
 SERVICE_TOKEN = "service-token-of-the-test"
+PLAIN = Options()
 
 
 class KnowingAsr:
@@ -99,7 +100,13 @@ class Exchange:
 
 @asynccontextmanager
 async def exchange(
-    folder: Path, mongo_url: str, database: str, *, asr: Asr | None = None, carrier: Options = Options(), **settings: Any
+    folder: Path,
+    mongo_url: str,
+    database: str,
+    *,
+    asr: Asr | None = None,
+    carrier: Options = PLAIN,
+    **settings: Any,
 ) -> AsyncIterator[Exchange]:
     """Scriza with its data in `folder` and a database of its own; `asr` takes the recogniser's place."""
     sock = listening_socket()

@@ -1,9 +1,8 @@
-"""A call that ends without a word between caller and agent: every terminal status closes its record, by real webhooks."""
+"""Calls that end without a word between caller and agent: every terminal status closes their record."""
 
 import asyncio
 import uuid
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import msgspec
 import pytest
