@@ -1,7 +1,7 @@
 """Telephony's documents, and how they are read and written: the only file of the module that knows the driver."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 import msgspec
@@ -21,6 +21,9 @@ AlreadyThere = DuplicateKeyError
 """Raised by an insert of what is there already. In a transaction it is the transaction's end."""
 Closer = Literal["", "session", "carrier", "recovery"]
 """Who closed a call: its own session knows how it ended, the others only that it did."""
+
+
+_SPANS = tuple(timedelta(days=days) for days in (1, 8, 64, 512))
 
 
 class Call(Document):
@@ -143,15 +146,27 @@ async def read_call(call_id: str, session: Session | None = None) -> Call | None
     return await Call.find_one({"call_id": call_id}, session=session)
 
 
-async def read_page(workspace: str, limit: int, after: Place | None) -> list[Call]:
-    """The workspace's calls, newest first, beginning after a place."""
-    wanted: dict[str, object] = {"workspace": workspace}
-    if after is not None:
-        older = {"started_at": {"$lt": after.started_at}}
-        same_moment = {"started_at": after.started_at, "call_id": {"$lt": after.call_id}}
-        wanted["$or"] = [older, same_moment]
+async def read_page(workspace: str, limit: int, after: Place | None, now: datetime) -> list[Call]:
+    """The workspace's calls, newest first, beginning after a place.
+
+    The embedded server reads all that a query matches before it sorts and cuts, so a page is looked for in the last
+    day, then in ever longer spans.
+    """
     newest_first = [("started_at", SortDirection.DESCENDING), ("call_id", SortDirection.DESCENDING)]
-    return await Call.find(wanted).sort(newest_first).limit(limit).to_list()
+    latest = after.started_at if after else now
+    found: list[Call] = []
+    for span in (*_SPANS, None):
+        wanted: dict[str, object] = {"workspace": workspace}
+        if span is not None:
+            wanted["started_at"] = {"$gte": latest - span}
+        if after is not None:
+            older = {"started_at": {"$lt": after.started_at}}
+            same_moment = {"started_at": after.started_at, "call_id": {"$lt": after.call_id}}
+            wanted["$or"] = [older, same_moment]
+        found = await Call.find(wanted).sort(newest_first).limit(limit).to_list()
+        if len(found) == limit:
+            break
+    return found
 
 
 async def update_call(which: Mapping[str, object], update: Mapping[str, object], session: Session) -> bool:

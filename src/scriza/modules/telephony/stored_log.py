@@ -220,7 +220,7 @@ class MongoCallLog:
     async def page(self, workspace: str, limit: int, after: Place | None) -> list[CallRecord]:
         """See CallReader."""
         with self._store.errors():
-            calls = await read_page(workspace, limit, after)
+            calls = await read_page(workspace, limit, after, self._clock())
         return [record(call, []) for call in calls]
 
     async def idle(self, since: datetime, limit: int) -> list[IdleCall]:
