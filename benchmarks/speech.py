@@ -26,10 +26,10 @@ OBJECT_BYTES = 20_000
 
 
 class Nobody:
-    """A publisher to whom nothing matters."""
+    """A teller to whom nobody listens."""
 
-    async def publish(self, *events: Event) -> None:
-        """Nobody listens."""
+    def tell(self, *events: Event) -> None:
+        """Nothing is kept."""
 
 
 def row(name: str, values: Sequence[float], unit: str) -> dict[str, object]:

@@ -9,7 +9,6 @@ import msgspec
 import pytest
 
 from scriza.kernel.errors import BadInput, NotFound, ScrizaError, TooLarge, UpstreamFailed
-from scriza.kernel.events import Event
 from scriza.modules.agent.playbook import sample_playbook
 from scriza.modules.agent.service import AgentService
 from scriza.modules.llm.service import LlmService
@@ -29,18 +28,12 @@ from scriza.ports.agent import (
 from scriza.ports.llm import ToolPiece
 from tests.contract.doors import Doors
 from tests.standins.llm_engine import Says, ScriptedEngine
+from tests.standins.teller import Told
 
 SALES = "+14155550123"
 PLAYBOOK = sample_playbook()
 
 Part = Clause | HangUp | TransferTo | SendSms | SetOutcome | ReplyDone
-
-
-class Silent:
-    """A publisher that nobody listens to."""
-
-    async def publish(self, *events: Event) -> None:
-        """Tell nobody."""
 
 
 class Answer(NamedTuple):
@@ -58,7 +51,7 @@ class Answer(NamedTuple):
 
 @asynccontextmanager
 async def opened(doors: Doors, engine: ScriptedEngine | None = None, transfer_to: str = "") -> AsyncIterator[Agent]:
-    llm = LlmService(Silent(), engine=engine, critical="critical-1", cheap="cheap-1")
+    llm = LlmService(Told(), engine=engine, critical="critical-1", cheap="cheap-1")
     async with doors(Agent, AgentService(llm, [PLAYBOOK], transfer_to=transfer_to)) as agent:
         yield agent
     await llm.close()

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from scriza.kernel.errors import BadInput, DeadlineExceeded, ScrizaError, TooLarge, Unavailable, UpstreamFailed
-from scriza.kernel.events import Event, Topic
+from scriza.kernel.events import Topic
 from scriza.kernel.principal import Principal, acting
 from scriza.kernel.remarks import remarks
 from scriza.modules.llm.completer import Patience
@@ -34,6 +34,7 @@ from scriza.ports.llm import (
 from scriza.ports.usage import LlmUsed
 from tests.contract.doors import Doors
 from tests.standins.llm_engine import Says, ScriptedEngine
+from tests.standins.teller import Told
 
 ANSWER = TurnReply("It is nineteen dollars.", Usage(40, 5, 45), "cheap-1", cached=False)
 SCRIPT = [ScriptLine("price.1", "It costs nineteen dollars a month."), ScriptLine("price.2", "Nineteen dollars.")]
@@ -42,15 +43,7 @@ END_CALL = Tool("end_call", "Ends the call.")
 Part = TextPiece | ToolPiece | UsagePiece | TurnDone
 
 
-class Told:
-    """A publisher that remembers."""
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-
-    async def publish(self, *events: Event) -> None:
-        self.events += events
-
+class ToldUsage(Told):
     @property
     def used(self) -> list[LlmUsed]:
         return [msgspec.json.decode(event.data, type=LlmUsed) for event in self.events]
@@ -59,7 +52,7 @@ class Told:
 class Rig(NamedTuple):
     llm: Llm
     engine: ScriptedEngine
-    told: Told
+    told: ToldUsage
     service: LlmService
 
 
@@ -71,7 +64,7 @@ async def rig(doors: Doors) -> AsyncIterator[Rig]:
 
 @asynccontextmanager
 async def opened(doors: Doors, engine: ScriptedEngine | None, ttl_s: float = 60) -> AsyncIterator[Rig]:
-    told = Told()
+    told = ToldUsage()
     service = LlmService(
         told,
         engine=engine,

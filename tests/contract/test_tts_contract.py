@@ -19,8 +19,8 @@ from scriza.ports.tts import Speak, SpokenAudio, SpokenDone, SpokenWord, SpokenW
 from scriza.wire import connect, disconnect, serve
 from scriza_adapters.objects_directory import DirectoryObjects
 from tests.serving import serving
-from tests.standins.publisher import Told
 from tests.standins.speech_engine import WORD_MS, ToneEngine
+from tests.standins.teller import Told
 from tests.waiting import eventually
 
 TEXT = "one two three four five six seven"

@@ -9,14 +9,14 @@ import httpx
 import pytest
 
 from scriza.gateway.access import Bearer, ServiceAccess, behind
-from scriza.gateway.application import application
-from scriza.kernel.events import Event
+from scriza.gateway.edge import edge_around
 from scriza.modules.llm.service import LlmService
 from scriza.ports.llm import Llm
 from scriza.wire import serve
 from scriza_adapters.openai_llm import OpenAiEngine
 from tests.serving import serving
 from tests.standins.openai import Behaviour, OpenAiStandIn
+from tests.standins.teller import Told
 
 TOKEN = "a-service-token"
 
@@ -33,13 +33,6 @@ TURN = {
 }
 
 
-class Silent:
-    """A publisher that nobody listens to."""
-
-    async def publish(self, *events: Event) -> None:
-        """Tell nobody."""
-
-
 @pytest.fixture
 async def server() -> AsyncIterator[OpenAiStandIn]:
     async with OpenAiStandIn(Behaviour("No problem. When suits you better?", usage=(123, 45))) as running:
@@ -49,7 +42,7 @@ async def server() -> AsyncIterator[OpenAiStandIn]:
 @pytest.fixture
 async def client(server: OpenAiStandIn) -> AsyncIterator[httpx.AsyncClient]:
     engine = OpenAiEngine("sk-key", base_url=server.url)
-    service = LlmService(Silent(), engine=engine, critical="gpt-4o", cheap="gpt-4o-mini", cache_ttl_s=60)
+    service = LlmService(Told(), engine=engine, critical="gpt-4o", cheap="gpt-4o-mini", cache_ttl_s=60)
     await service.warm_up()
     async with _client_of(service) as client:
         yield client
@@ -58,13 +51,13 @@ async def client(server: OpenAiStandIn) -> AsyncIterator[httpx.AsyncClient]:
 @pytest.fixture
 async def keyless() -> AsyncIterator[httpx.AsyncClient]:
     """Without a model."""
-    async with _client_of(LlmService(Silent())) as client:
+    async with _client_of(LlmService(Told())) as client:
         yield client
 
 
 @asynccontextmanager
 async def _client_of(service: LlmService) -> AsyncIterator[httpx.AsyncClient]:
-    app = application([behind(Bearer(), serve(Llm, service))], [ServiceAccess(TOKEN)])
+    app = edge_around([behind(Bearer(), serve(Llm, service))], [ServiceAccess(TOKEN)])
     headers = {"authorization": f"Bearer {TOKEN}"}
     async with serving(app) as url, httpx.AsyncClient(base_url=url, headers=headers) as client:
         yield client

@@ -11,7 +11,7 @@ from scriza.ports.tts import Speak, SpokenAudio, SpokenDone, SpokenWords
 from scriza_adapters.espeak import voices
 from scriza_adapters.espeak.engine import EspeakEngine, espeak_worker
 from scriza_adapters.objects_directory import DirectoryObjects
-from tests.standins.publisher import Told
+from tests.standins.teller import Told
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),

@@ -1,4 +1,4 @@
-"""Patience, the cache's age and the telling of usage, on a clock that jumps."""
+"""Patience and the cache's age, on a clock that jumps."""
 
 import asyncio
 
@@ -6,35 +6,20 @@ import msgspec
 import pytest
 
 from scriza.kernel.errors import BadInput, DeadlineExceeded, UpstreamFailed
-from scriza.kernel.events import Event
 from scriza.modules.llm.cache import Answer, TurnCache
 from scriza.modules.llm.completer import Patience
 from scriza.modules.llm.service import LlmService
 from scriza.ports.llm import Message, ScriptLine, ToolPiece, Turn, Usage
 from tests.standins.llm_engine import Says, ScriptedEngine
+from tests.standins.teller import Told
 from tests.virtual_time import run_virtual
 
 TURN = Turn([Message("user", "how much is it")])
 WITH_SCRIPT = msgspec.structs.replace(TURN, script=[ScriptLine("price", "Nineteen dollars.")])
 
 
-class Store:
-    """A publisher that is down for its first calls."""
-
-    def __init__(self, down: int = 0) -> None:
-        self.down = down
-        self.calls = 0
-        self.events: list[Event] = []
-
-    async def publish(self, *events: Event) -> None:
-        self.calls += 1
-        if self.calls <= self.down:
-            raise ConnectionError
-        self.events += events
-
-
-def service(engine: ScriptedEngine, store: Store | None = None, **options: object) -> LlmService:
-    return LlmService(store or Store(), engine=engine, critical="critical-1", cheap="cheap-1", **options)
+def service(engine: ScriptedEngine, **options: object) -> LlmService:
+    return LlmService(Told(), engine=engine, critical="critical-1", cheap="cheap-1", **options)
 
 
 def now() -> float:
@@ -109,29 +94,6 @@ def test_an_answer_is_kept_for_its_time_to_live_and_no_longer() -> None:
     run_virtual(scenario())
 
 
-def test_usage_is_told_when_the_store_is_back() -> None:
-    async def scenario() -> None:
-        store = Store(down=2)
-        llm = service(ScriptedEngine(), store, cache_ttl_s=0)
-        await asyncio.gather(llm.turn(TURN), llm.turn(TURN))
-        assert now() == 0, "no reply waits for the store"
-        await llm.close()
-        assert len(store.events) == 2
-        assert store.calls == 3
-
-    run_virtual(scenario())
-
-
-def test_closing_ends_even_when_the_store_stays_down() -> None:
-    async def scenario() -> None:
-        llm = service(ScriptedEngine(), Store(down=99))
-        await llm.turn(TURN)
-        await llm.close()
-        assert now() <= 5
-
-    run_virtual(scenario())
-
-
 def test_a_failed_warm_up_stops_nothing() -> None:
     async def scenario() -> None:
         engine = ScriptedEngine()
@@ -157,7 +119,7 @@ def test_text_that_is_not_unicode_is_refused() -> None:
 
 def test_an_engine_without_model_names_is_not_taken() -> None:
     with pytest.raises(ValueError, match="critical"):
-        LlmService(Store(), engine=ScriptedEngine())
+        LlmService(Told(), engine=ScriptedEngine())
 
 
 def answer(text: str) -> Answer:

@@ -18,8 +18,8 @@ from scriza.ports.objects import StoredObject
 from scriza.ports.tts import Speak, SpokenAudio, SpokenDone
 from scriza.ports.usage import TtsUsed
 from scriza_adapters.objects_directory import DirectoryObjects
-from tests.standins.publisher import Told
 from tests.standins.speech_engine import ToneEngine
+from tests.standins.teller import Told
 from tests.virtual_time import run_virtual
 from tests.waiting import eventually
 
@@ -306,16 +306,3 @@ async def test_what_failed_before_the_first_audio_was_not_used(service: Make, to
     await speech.speak(CLIP)
     await speech.close()
     assert [each.engine for each in used(told)] == ["spare"]
-
-
-def test_usage_that_cannot_be_kept_is_told_again() -> None:
-    told = Told(failing=3)
-
-    async def counted() -> None:
-        speech = TtsService([ToneEngine()], Nowhere(NotFound), told)
-        await speech.speak(CLIP)
-        assert told.events == []
-        await speech.close()
-
-    run_virtual(counted())
-    assert len(told.events) == 1

@@ -15,14 +15,13 @@ from scriza.modules.llm.cache import Answer, TurnCache, cache_key
 from scriza.modules.llm.completer import Completer, Patience
 from scriza.modules.llm.engine import Engine
 from scriza.modules.llm.limits import check
-from scriza.modules.llm.metering import Meter
 from scriza.modules.llm.playbook_engine import PLAYBOOK
 from scriza.modules.llm.prompt import with_system
 from scriza.modules.llm.shared_stream import SharedStream
 from scriza.modules.llm.tokens import estimated_usage
-from scriza.ports.events import Publisher
+from scriza.ports.events import Teller
 from scriza.ports.llm import Model, Models, TextPiece, ToolCall, ToolPiece, Turn, TurnDone, TurnReply, Usage, UsagePiece
-from scriza.ports.usage import LlmUsed
+from scriza.ports.usage import LlmUsed, usage_event
 
 logger = structlog.get_logger()
 
@@ -33,13 +32,13 @@ class LlmService:
     """Answers turns by `engine`, and from their script when there is none or it fails before its first token.
 
     `critical` and `cheap` are the names of the engine's models that the policy chooses from. Answers are kept for
-    `cache_ttl_s` seconds (0: never), `cache_size` of them at most. Usage is told through `publisher`, under the id of
-    the request that asked. It must be closed.
+    `cache_ttl_s` seconds (0: never), `cache_size` of them at most. Usage is told to `teller`, under the id of the
+    request that asked. It must be closed.
     """
 
     def __init__(
         self,
-        publisher: Publisher,
+        teller: Teller,
         *,
         engine: Engine | None = None,
         critical: str = "",
@@ -57,7 +56,8 @@ class LlmService:
         self._completer = Completer(engine, patience or Patience())
         self._cache = TurnCache(cache_ttl_s, cache_size)
         self._flights: dict[str, SharedStream[Part]] = {}
-        self._meter = Meter(publisher, clock)
+        self._teller = teller
+        self._clock = clock
 
     async def warm_up(self) -> None:
         """Make the first turn as quick as the next; a model that cannot be reached now is a warning in the log."""
@@ -69,10 +69,9 @@ class LlmService:
             logger.warning("llm.warm_up_failed", engine=self._engine.name, reason=error.slug, detail=error.detail)
 
     async def close(self) -> None:
-        """End what is under way, have its usage told, and let go of the model's connections."""
+        """End what is under way, tell its usage, and let go of the model's connections."""
         for flight in list(self._flights.values()):
             await flight.close(Unavailable("the process is stopping"))
-        await self._meter.close()
         if self._engine is not None:
             await self._engine.close()
 
@@ -207,7 +206,7 @@ class LlmService:
             cached=cached,
             estimated=estimated,
         )
-        self._meter.tell(used, asked)
+        self._teller.tell(usage_event(used, asked, self._clock()))
 
 
 def _usage(prompt: Turn, completion: str, told: UsagePiece | None) -> tuple[Usage, bool]:

@@ -17,12 +17,11 @@ from scriza.modules.tts.cache import ClipCache, clip_key
 from scriza.modules.tts.clip import FORMS, Clip, Form, Made, cut, joined
 from scriza.modules.tts.engine import Engine
 from scriza.modules.tts.flight import Flight, Flights
-from scriza.modules.tts.metering import Meter
 from scriza.modules.tts.text import speakable
-from scriza.ports.events import Publisher
+from scriza.ports.events import Teller
 from scriza.ports.objects import Objects
 from scriza.ports.tts import Speak, Spoken, SpokenAudio, SpokenDone, SpokenWords
-from scriza.ports.usage import TtsUsed
+from scriza.ports.usage import TtsUsed, usage_event
 
 _log = structlog.get_logger()
 
@@ -43,7 +42,7 @@ class TtsService:
     """Implements `ports.tts.Tts` by `engines`, in the order of preference."""
 
     def __init__(
-        self, engines: Sequence[Engine], objects: Objects, publisher: Publisher, *, clock: WallClock = utc_now
+        self, engines: Sequence[Engine], objects: Objects, teller: Teller, *, clock: WallClock = utc_now
     ) -> None:
         if not engines:
             raise ValueError("speech needs an engine")
@@ -51,7 +50,8 @@ class TtsService:
         self._objects = objects
         self._cache = ClipCache(objects)
         self._flights = Flights()
-        self._meter = Meter(publisher, clock)
+        self._teller = teller
+        self._clock = clock
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="tts-encode")
         self._rests_until: dict[str, float] = {}
 
@@ -60,9 +60,8 @@ class TtsService:
         await asyncio.gather(*(self._warm_up(engine) for engine in self._engines))
 
     async def close(self) -> None:
-        """Give up what is being made, and tell what was used."""
+        """Give up what is being made, and tell that it was used."""
         await self._flights.close()
-        await self._meter.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def speak(self, request: Speak) -> Spoken:
@@ -99,7 +98,7 @@ class TtsService:
             key = clip_key(form, current().principal.workspace, engine.name, engine.sound(asked), text)
             used = TtsUsed(request.call_id, engine.name, asked.voice_id, len(request.text), cached=True)
             if clip := await self._cache.find(key):
-                self._meter.count(used, key)
+                self._tell(used, key)
                 yield _Whole(key, clip, hit=True)
                 return
             if self._rests(engine):
@@ -123,7 +122,7 @@ class TtsService:
                 finally:
                     # Also when whoever asked went away: the engine's work was ordered.
                     if counts:
-                        self._meter.count(msgspec.structs.replace(used, cached=not own), key)
+                        self._tell(msgspec.structs.replace(used, cached=not own), key)
             if begun:
                 break
             if not isinstance(failure, BadInput | NotFound | TooLarge):
@@ -159,6 +158,10 @@ class TtsService:
                 await self._cache.keep(key, clip, form.content_type)
 
         return fly
+
+    def _tell(self, used: TtsUsed, clip: str) -> None:
+        """A request may have several clips: another engine's, where one broke down."""
+        self._teller.tell(usage_event(used, current(), self._clock(), part=clip))
 
     async def _delivered(self, request: Speak, whole: _Whole) -> Spoken:
         clip = whole.clip
