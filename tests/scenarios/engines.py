@@ -20,7 +20,6 @@ from scriza.ports.llm import Usage
 from scriza.ports.tts import Speak, Spoken, SpokenAudio, SpokenDone, SpokenWord, SpokenWords
 from tests.unit.call_rig import plan, word_times
 
-
 EVERY_CODE = bytes(range(256)) * 3 + bytes(32)
 """100 ms of mu-law in which each code occurs."""
 

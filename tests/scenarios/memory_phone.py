@@ -28,6 +28,7 @@ class MemoryPhone:
         self.plays_until = 0.0
         self._marks: dict[str, asyncio.TimerHandle] = {}
         self.closed = False
+        self.closed_at = 0.0
         self.played: list[tuple[float, float]] = []
         """When audio played: start and end, in seconds since the phone was picked up."""
         self.clears = 0
@@ -115,8 +116,9 @@ class MemoryPhone:
                     handle.cancel()
                     self._echo(name)
 
-    async def close(self) -> None:
+    async def close(self, code: int = 1000) -> None:
         self.closed = True
+        self.closed_at = self.elapsed
         self._wake.set()
 
     def _frame(self) -> str:

@@ -5,9 +5,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
+from scriza.kernel.errors import Unavailable
 from scriza.kernel.events import Topic
 from scriza.modules.telephony.call.machine import Call
 from scriza.modules.telephony.call.replay import read, replay
@@ -412,6 +414,37 @@ class TestTrouble:
             LINES.repair,
             "It is ten dollars. Anything else?",
         ]
+
+    def test_a_store_that_is_away_when_the_call_ends_gets_everything_later(self) -> None:
+        world = World(asr=LineAsr("what does it cost", "goodbye"))
+        append, end = world.log.append, world.log.end
+
+        async def away_for_a_minute(*anything: object) -> None:
+            if asyncio.get_running_loop().time() < 60:
+                raise Unavailable("scripted")
+
+        async def append_later(*entries: Any) -> None:
+            await away_for_a_minute()
+            await append(*entries)
+
+        async def end_later(*ending: Any) -> bool:
+            await away_for_a_minute()
+            return await end(*ending)
+
+        world.log.append, world.log.end = append_later, end_later  # type: ignore[method-assign]
+
+        async def caller(phone: MemoryPhone) -> None:
+            phones.append(phone)
+            await phone.heard_all()
+            await phone.say(1000)
+            await phone.heard_all()
+            await phone.say(800)
+
+        phones: list[MemoryPhone] = []
+        record = call(world, caller)
+        assert [turn.user for turn in record.turns] == ["", "what does it cost", "goodbye"]
+        assert record.ended_reason == "agent-goodbye"
+        assert phones[0].closed_at < 25, "nobody was kept on the line for it"
 
     def test_garbage_on_the_socket_is_refused_and_the_call_goes_on(self) -> None:
         world = World(asr=LineAsr("what does it cost"))

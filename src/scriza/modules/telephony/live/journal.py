@@ -1,7 +1,8 @@
 """Writes the journal behind the call: the audio path never waits for the store."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 import structlog
 
@@ -10,6 +11,7 @@ from scriza.kernel.events import Event
 from scriza.modules.telephony.call_log import CallLog, Entry
 
 _BOUND = 200
+_PATIENCE_S = 5.0
 _AGAIN_S = (0.05, 0.2, 1.0)
 _log = structlog.get_logger()
 
@@ -32,20 +34,23 @@ class JournalWriter:
         """Write until cancelled."""
         while True:
             entries, events = await self._steps.get()
-            await self._write(entries, events)
+            await persistently(partial(self._log.append, entries, events), "journal")
             self._steps.task_done()
 
     async def flushed(self) -> None:
         """Return when everything appended so far is kept."""
         await self._steps.join()
 
-    async def _write(self, entries: Sequence[Entry], events: Sequence[Event]) -> None:
-        failures = 0
-        while True:
-            try:
-                async with asyncio.timeout(5):
-                    return await self._log.append(entries, events)
-            except (ScrizaError, TimeoutError) as error:
-                _log.warning("telephony.journal_waits", error=type(error).__name__, failures=failures)
-            await asyncio.sleep(_AGAIN_S[min(failures, len(_AGAIN_S) - 1)])
-            failures += 1
+
+async def persistently(keep: Callable[[], Awaitable[object]], what: str) -> None:
+    """Do what the store has to do until it has done it; the caller sets the deadline. Everything kept is idempotent."""
+    failures = 0
+    while True:
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                await keep()
+                return
+        except (ScrizaError, TimeoutError) as error:
+            _log.warning("telephony.store_waited_for", what=what, error=type(error).__name__, failures=failures)
+        await asyncio.sleep(_AGAIN_S[min(failures, len(_AGAIN_S) - 1)])
+        failures += 1

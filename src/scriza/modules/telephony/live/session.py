@@ -24,7 +24,7 @@ from scriza.modules.telephony.call.machine import Call
 from scriza.modules.telephony.call.replay import Recording
 from scriza.modules.telephony.call_log import CallLog, Ending, Entry, JournaledCall, Once
 from scriza.modules.telephony.live.ear import Ear
-from scriza.modules.telephony.live.journal import JournalWriter
+from scriza.modules.telephony.live.journal import JournalWriter, persistently
 from scriza.modules.telephony.live.mouth import Mouth
 from scriza.modules.telephony.live.player import Pacing, Player
 from scriza.modules.telephony.live.recogniser import Recogniser
@@ -52,6 +52,8 @@ _log = structlog.get_logger()
 
 _MOST_REFUSED = 50
 """Malformed messages after which a stream is given up."""
+_KEEPING_SECONDS = 300.0
+"""How long a call that is over is tried to be kept while the store is away."""
 _RECORDING_PART = 256 * 1024
 """Bytes of event log after which a part of it is kept: some ten minutes of talk."""
 _PARTS_A_STREAM = 1000
@@ -355,26 +357,36 @@ class Session:
             _log.warning("telephony.text_not_sent", error=type(error).__name__)
 
     async def _conclude(self) -> None:
-        """Keep everything, then close the stream: the carrier asks next what to do, and must find it there."""
+        """Keep everything, then close the stream: the carrier asks next what to do, and must find it there.
+
+        A store that is away holds the stream open only for so long; what is to be kept is tried on behind it.
+        """
         for timer in list(self._timers):
             self._cancel_timer(timer)
-        try:
-            async with asyncio.timeout(self._options.ending_deadline / 1000):
-                if self._errands:
-                    await asyncio.wait(self._errands)
-                await self._writer.flushed()
-                await self._keep_recording()
-                if self._ending:
-                    await self._end(self._ending)
-        except (ScrizaError, TimeoutError) as error:
-            _log.error("telephony.ending_not_kept", error=type(error).__name__)
+        keeping = self._tasks.create_task(self._keep_all())
+        kept, _ = await asyncio.wait({keeping}, timeout=self._options.ending_deadline / 1000)
+        if not kept:
+            _log.warning("telephony.ending_waits_for_store")
         await self._socket.close()
+        if not kept:
+            kept, _ = await asyncio.wait({keeping}, timeout=_KEEPING_SECONDS)
+        if not kept:
+            _log.error("telephony.ending_not_kept")
+            keeping.cancel()
+
+    async def _keep_all(self) -> None:
+        if self._errands:
+            await asyncio.wait(self._errands)
+        await self._writer.flushed()
+        await self._keep_recording()
+        if ending := self._ending:
+            await persistently(lambda: self._end(ending), "ending")
 
     async def _keep_recording(self) -> None:
         """Keep the event log's next part; parts of one stream follow those of the streams before it."""
-        part = self._journal.attached * _PARTS_A_STREAM + self._parts
+        part, lines = self._journal.attached * _PARTS_A_STREAM + self._parts, self._recording.take()
         self._parts += 1
-        await self._doors.log.keep_event_log(self._journal.call_id, part, self._recording.take())
+        await persistently(lambda: self._doors.log.keep_event_log(self._journal.call_id, part, lines), "recording")
 
     async def _end(self, ending: do.End) -> None:
         now = self._doors.clock()
