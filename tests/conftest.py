@@ -45,9 +45,12 @@ def store_options(mongo_url: str, tmp_path: Path) -> "StoreOptions":
 @pytest.fixture
 async def store(store_options: "StoreOptions") -> AsyncIterator["MongoStore"]:
     """Open, with telephony's documents; dropped at the end."""
+    import pymongo
+
     from scriza.modules.telephony.documents import DOCUMENTS
     from scriza_adapters.mongo.store import open_store
 
     async with open_store(store_options, DOCUMENTS) as store:
         yield store
-        await store.database.client.drop_database(store.database)
+        with pymongo.timeout(60):
+            await store.database.client.drop_database(store.database)
