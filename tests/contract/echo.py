@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Protocol
 
 import msgspec
 
-from scriza.kernel.errors import Conflict, NotFound, RateLimited, ScrizaError, TooLarge
+from scriza.kernel.errors import BadInput, Conflict, NotFound, RateLimited, ScrizaError, TooLarge
 from scriza.kernel.operation import operation
 from scriza.kernel.principal import current
 from scriza.kernel.remarks import note_header
@@ -81,6 +81,8 @@ class Flush(msgspec.Struct, tag="flush"):
 
 class Bye(msgspec.Struct, tag="bye"):
     """Ends the talk."""
+
+    word: str = ""
 
 
 class Heard(msgspec.Struct, tag="heard"):
@@ -167,6 +169,7 @@ class Parrot:
     async def say(self, request: Say) -> Said:
         try:
             self.calls += 1
+            _check(request.text)
             await self._feel(request.mood)
             note_header("x-scriza-cache", "hit" if self.calls > 1 else "miss")
             return Said(request.text * request.times)
@@ -183,11 +186,13 @@ class Parrot:
         return Measured(len(request.audio), request.rate, request.words)
 
     async def find(self, query: Find) -> Found:
+        _check(query.after or "")
         return Found(query)
 
     async def part(self, name: str, part: str) -> Said:
         if not name.strip("."):
             raise NotFound("no such name")
+        _check(name)
         return Said(f"{name}|{part}")
 
     async def forget(self, name: str) -> None:
@@ -218,6 +223,7 @@ class Parrot:
     async def talk(self, opening: Hello, blocks: AsyncIterator[Piece | Flush | Bye]) -> AsyncIterator[Heard]:
         size = 0
         try:
+            _check(opening.name)
             await self._feel(opening.mood)
             async for block in blocks:
                 self.taken.append(block)
@@ -231,7 +237,8 @@ class Parrot:
                     case Flush():
                         yield Heard(opening.name, size)
                         size = 0
-                    case Bye():
+                    case Bye(word=word):
+                        _check(word)
                         return
             yield Heard("the end", size)
         finally:
@@ -248,6 +255,13 @@ class Parrot:
                 raise ZeroDivisionError("a secret")
             case "wait":
                 await asyncio.Event().wait()
+
+
+def _check(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise BadInput("a text is not valid Unicode") from None
 
 
 def described(error: ScrizaError) -> tuple[type[ScrizaError], str, int | None]:

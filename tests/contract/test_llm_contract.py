@@ -345,6 +345,7 @@ async def test_after_the_first_token_a_failure_ends_the_reply_and_the_script_is_
         (Turn([]), BadInput),
         (turn(""), BadInput),
         (turn(" \n\t"), BadInput),
+        (turn("\ud800"), BadInput),
         (turn(messages=[Message("system", "")]), BadInput),
         (turn(messages=[msgspec.structs.replace(Message("user", "hi"), role="wizard")]), BadInput),
         (turn(messages=[Message("tool", "done")]), BadInput),

@@ -1,13 +1,13 @@
 """What a caller of any port can rely on, whether the port is an object in this process or a client over HTTP."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from typing import TypeVar, cast
 
 import pytest
 
-from scriza.kernel.errors import Conflict, NotFound, RateLimited, ScrizaError, TooLarge
+from scriza.kernel.errors import BadInput, Conflict, NotFound, RateLimited, ScrizaError, TooLarge
 from scriza.kernel.principal import Principal, acting
 from scriza.kernel.remarks import remarks
 from tests.contract.doors import Doors
@@ -123,6 +123,22 @@ async def test_an_error_is_the_same_on_both_sides(
         with pytest.raises(ScrizaError) as duplex:
             await anext(echo.talk(Hello(mood=mood), these()))
     assert [described(raised.value) for raised in (unary, stream, duplex)] == [expected] * 3
+
+
+async def test_half_a_character_is_bad_input(doors: Doors) -> None:
+    half = "\ud83d"
+    async with doors(Echo, Parrot()) as echo:
+        asked: list[Callable[[], Awaitable[object]]] = [
+            lambda: echo.say(Say(half)),
+            lambda: echo.say_again(Say(half)),
+            lambda: echo.find(Find(after=half)),
+            lambda: echo.part(half, "b"),
+            lambda: take(echo.talk(Hello(half), these_and_silence()), []),
+            lambda: take(echo.talk(Hello(), these_and_silence(Bye(half))), []),
+        ]
+        for ask in asked:
+            with pytest.raises(BadInput, match="Unicode"):
+                await ask()
 
 
 async def test_a_stream_gives_its_items_and_ends(doors: Doors) -> None:

@@ -267,6 +267,14 @@ async def test_a_wrong_token_is_the_same_error_for_every_kind(kind: str) -> None
         await disconnect(echo)
 
 
+@pytest.mark.parametrize("call_id", ["CAé", "CA1\r\nx-scriza-principal: e30=", "CA1 ", "x" * 1000])
+async def test_a_call_id_that_no_header_can_carry_stays_here(call_id: str) -> None:
+    async with Doors(remote=True)(Echo, Parrot()) as echo:
+        with acting(Principal("acme", "ada"), request_id="req_1", call_id=call_id):
+            assert await echo.context() == Said("acme ada req_1 ")
+            assert await all_of(echo.talk(Hello("Ada"), hello())) == [Heard("Ada", 0), Heard("the end", 0)]
+
+
 async def test_a_client_can_be_served_again_and_hands_everything_on() -> None:
     parrot = Parrot()
     far, near = Doors(remote=True), Doors(remote=True)

@@ -5,6 +5,8 @@ fields; as a socket message the tag stands in the field ``type``. Two tags are t
 with problem details, and ``end`` says on a socket that the sender has no more blocks (a socket has no half close).
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import UnionType
 from typing import Any, Generic, Protocol, TypeVar, Union, get_args
 
@@ -35,6 +37,15 @@ def decode(decoder: Decoder[T], data: bytes | str, what: str) -> T:
         raise BadInput(f"{what}: nested too deeply") from None
     except ValueError as error:
         raise BadInput(f"{what}: {error}") from None
+
+
+@contextmanager
+def sendable() -> Iterator[None]:
+    """Raises BadInput for a text with half a surrogate pair, which no message can carry."""
+    try:
+        yield
+    except UnicodeEncodeError:
+        raise BadInput("a text is not valid Unicode") from None
 
 
 class End(msgspec.Struct, tag="end"):
@@ -122,10 +133,11 @@ class Blocks(Generic[T]):
         self._carrier = carriers[0] if carriers else None
 
     def encode(self, block: msgspec.Struct) -> bytes | str:
-        """Bytes for a binary message, text for a text message."""
+        """Bytes for a binary message, text for a text message. Raises BadInput."""
         if self._carrier is not None and type(block) is self._carrier:
             return bytes(getattr(block, self._binary))
-        return encode(block).decode()
+        with sendable():
+            return encode(block).decode()
 
     def decode(self, message: bytes | str) -> T:
         """Raises BadInput."""

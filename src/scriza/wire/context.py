@@ -24,13 +24,13 @@ _PRINCIPALS = msgspec.json.Decoder(Principal)
 
 
 def carrying() -> dict[str, str]:
-    """The headers that hand the current context on."""
+    """The headers that hand the current context on; an id that the other side would not take is left out."""
     context = current()
     headers = {PRINCIPAL: _written(context.principal)}
-    if context.request_id:
-        headers[REQUEST_ID] = context.request_id
-    if context.call_id:
-        headers[CALL_ID] = context.call_id
+    if request_id := sane_id(context.request_id):
+        headers[REQUEST_ID] = request_id
+    if call_id := sane_id(context.call_id):
+        headers[CALL_ID] = call_id
     return headers
 
 

@@ -15,7 +15,7 @@ from scriza.kernel.errors import NotFound, Unavailable, UpstreamFailed
 from scriza.kernel.operation import Operation
 from scriza.kernel.remarks import note_header
 from scriza.wire import problems
-from scriza.wire.codec import encode
+from scriza.wire.codec import encode, sendable
 from scriza.wire.context import carrying
 
 KEEPALIVE_SECONDS = 120.0
@@ -129,10 +129,11 @@ class Line:
         headers = self.headers()
         content = b""
         request = next((values[name] for name in operation.arguments if name not in operation.parameters), None)
-        if request is not None and operation.verb != "GET":
-            content = encode(request)
-            headers["content-type"] = "application/json"
-        url = self._addresses.get(operation.name) or self._address(operation, values, request)
+        with sendable():
+            if request is not None and operation.verb != "GET":
+                content = encode(request)
+                headers["content-type"] = "application/json"
+            url = self._addresses.get(operation.name) or self._address(operation, values, request)
         return httpx.Request(operation.verb, url, headers=headers, content=content)
 
     def _address(self, operation: Operation, values: dict[str, Any], request: msgspec.Struct | None) -> httpx.URL:

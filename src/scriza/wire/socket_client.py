@@ -11,7 +11,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from scriza.kernel.errors import BadInput, ScrizaError, TooLarge, UpstreamFailed
 from scriza.kernel.operation import Operation
 from scriza.wire import problems
-from scriza.wire.codec import Blocks, End, Failure, encode
+from scriza.wire.codec import Blocks, End, Failure
 from scriza.wire.line import Line
 from scriza.wire.together import deadline
 
@@ -77,10 +77,10 @@ class _Sender:
 
     async def send(self, opening: msgspec.Struct, blocks: AsyncIterator[msgspec.Struct]) -> None:
         try:
-            await self._socket.send(encode(opening).decode())
+            await self._socket.send(self._codec.encode(opening))
             async for block in blocks:
                 await self._socket.send(self._codec.encode(block))
-            await self._socket.send(encode(End()).decode())
+            await self._socket.send(self._codec.encode(End()))
         except ConnectionClosed:
             return
         except Exception as error:
