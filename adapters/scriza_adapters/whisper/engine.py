@@ -21,7 +21,6 @@ from scriza_adapters.whisper.models import missing_files
 
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel
-    from faster_whisper.transcribe import Segment
 
 _log = structlog.get_logger()
 
@@ -37,18 +36,17 @@ Purpose = Literal["partial", "final", "recording"]
 class WhisperEngine:
     """Recognises with the model in the directory `model`, `places` utterances at a time and a recording beside them.
 
-    `device` is CTranslate2's: ``auto``, ``cpu`` or ``cuda``. With `word_times`, recordings get the times of every word
-    from the model's attention, at a tenth more work; everything else gets them spread over the segment by length.
+    `device` is CTranslate2's: ``auto``, ``cpu`` or ``cuda``. Words get their times from their segment's, by length; the
+    tokens that tell where a segment begins and ends are spent on recordings only.
     """
 
     name = "faster-whisper"
     partials = True
 
-    def __init__(self, model: Path, *, places: int = 1, device: str = "auto", word_times: bool = True) -> None:
+    def __init__(self, model: Path, *, places: int = 1, device: str = "auto") -> None:
         self.places = places
         self._directory = model
         self._device = device
-        self._word_times = word_times
         self._threads = ThreadPoolExecutor(places + 1, thread_name_prefix="whisper")
         self._loading: asyncio.Task[WhisperModel] | None = None
 
@@ -130,11 +128,10 @@ class WhisperEngine:
             segments, _ = model.transcribe(
                 sound,
                 language=language,
-                beam_size=1 if purpose == "partial" else 5,
+                beam_size=5 if purpose == "final" else 1,
                 temperature=0.0,
                 condition_on_previous_text=False,
-                without_timestamps=purpose == "partial",
-                word_timestamps=self._word_times and purpose == "recording",
+                without_timestamps=purpose != "recording",
                 hotwords=hint or None,
                 max_new_tokens=min(_MOST_TOKENS, _TOKENS_ANYWAY + int(_TOKENS_PER_S * seconds)),
                 vad_filter=False,
@@ -143,7 +140,8 @@ class WhisperEngine:
                 if stop.is_set():
                     break
                 if believable(segment, hint):
-                    heard.append((_words(segment, seconds), math.exp(min(0.0, segment.avg_logprob))))
+                    sure = math.exp(min(0.0, segment.avg_logprob))
+                    heard.append((spread(segment.text, segment.start, min(segment.end, seconds), sure), sure))
         except (RuntimeError, ValueError) as error:
             raise UpstreamFailed(f"faster-whisper failed: {type(error).__name__}") from error
         return _transcript(heard)
@@ -157,16 +155,6 @@ def _transcript(heard: list[tuple[list[HeardWord], float]]) -> Transcript:
     counted = sum(len(segment) for segment, _ in heard)
     confidence = sum(sure * len(segment) for segment, sure in heard) / counted
     return Transcript(" ".join(word.word for word in words), round(confidence, 3), words)
-
-
-def _words(segment: "Segment", seconds: float) -> list[HeardWord]:
-    if segment.words:
-        return [
-            HeardWord(word.word.strip(), round(word.start, 3), round(word.end, 3), round(word.probability, 3))
-            for word in segment.words
-            if word.word.strip()
-        ]
-    return spread(segment.text, segment.start, min(segment.end, seconds), math.exp(min(0.0, segment.avg_logprob)))
 
 
 def spread(text: str, start: float, end: float, confidence: float) -> list[HeardWord]:

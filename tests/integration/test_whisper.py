@@ -1,0 +1,114 @@
+"""The faster-whisper engine with the real `WhisperModel`, on a model that always hears the same sentence."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from scriza.audio.mulaw import Samples
+from scriza.kernel.errors import BadInput, Unavailable
+from scriza_adapters.whisper.engine import Purpose, WhisperEngine
+from tests.standins.canned_whisper import SENTENCE, build_canned_whisper
+
+NOISE: Samples = np.random.default_rng(1).normal(0, 1000, 16_000).astype(np.int16)
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_canned_whisper(tmp_path_factory.mktemp("whisper") / "canned")
+
+
+@pytest.fixture
+async def engine(model: Path) -> AsyncIterator[WhisperEngine]:
+    engine = WhisperEngine(model)
+    yield engine
+    await engine.close()
+
+
+@pytest.mark.parametrize("purpose", ["partial", "final", "recording"])
+async def test_the_model_is_heard_with_times_and_confidence(engine: WhisperEngine, purpose: Purpose) -> None:
+    heard = await engine.recognise(NOISE, 8000, language="en-US", phrases=["Paper Kite"], purpose=purpose)
+    assert heard.text == SENTENCE
+    assert [word.word for word in heard.words] == SENTENCE.split()
+    assert heard.words[0].start == 0
+    assert heard.words[-1].end <= 2.001
+    assert 0 < heard.confidence <= 1
+
+
+async def test_any_rate_is_taken(engine: WhisperEngine) -> None:
+    heard = await engine.recognise(np.repeat(NOISE, 6), 48_000, language="", phrases=[], purpose="final")
+    assert heard.text == SENTENCE
+    assert heard.words[-1].end <= 2.001
+
+
+async def test_a_text_too_long_for_its_time_is_cut(tmp_path: Path) -> None:
+    sentence = " ".join(f"word{number}" for number in range(60))
+    engine = WhisperEngine(build_canned_whisper(tmp_path / "long", sentence))
+    heard = await engine.recognise(NOISE, 8000, language="", phrases=[], purpose="partial")
+    assert 0 < len(heard.words) < 40
+    assert sentence.startswith(heard.text)
+    await engine.close()
+
+
+async def test_one_model_serves_many_at_a_time(model: Path) -> None:
+    engine = WhisperEngine(model, places=2)
+    heard = await asyncio.gather(
+        *(engine.recognise(NOISE, 8000, language="", phrases=[], purpose="final") for _ in range(6))
+    )
+    assert {transcript.text for transcript in heard} == {SENTENCE}
+    await engine.close()
+
+
+async def test_a_cancelled_recognition_does_not_keep_the_next_one_waiting(engine: WhisperEngine) -> None:
+    await engine.warm_up()
+    asked = [
+        asyncio.create_task(engine.recognise(NOISE, 8000, language="", phrases=[], purpose="final")) for _ in range(20)
+    ]
+    await asyncio.sleep(0)
+    for task in asked:
+        task.cancel()
+    await asyncio.wait(asked)
+    async with asyncio.timeout(10):
+        heard = await engine.recognise(NOISE, 8000, language="", phrases=[], purpose="final")
+    assert heard.text == SENTENCE
+
+
+async def test_a_language_that_the_model_does_not_know_is_refused(engine: WhisperEngine) -> None:
+    with pytest.raises(BadInput, match="English only"):
+        await engine.prepare("hi-IN", [])
+    with pytest.raises(BadInput, match="English only"):
+        await engine.recognise(NOISE, 8000, language="de", phrases=[], purpose="final")
+    await engine.prepare("en_IN", ["Paper Kite"])
+
+
+async def test_a_directory_without_a_model_says_what_it_lacks(tmp_path: Path) -> None:
+    engine = WhisperEngine(tmp_path)
+    with pytest.raises(Unavailable, match=r"model\.bin"):
+        await engine.warm_up()
+    await engine.close()
+
+
+async def test_a_model_without_its_tokenizer_is_refused_and_never_completed_from_the_hub(
+    model: Path, tmp_path: Path
+) -> None:
+    directory = shutil.copytree(model, tmp_path / "model")
+    (directory / "tokenizer.json").unlink()
+    engine = WhisperEngine(directory)
+    with pytest.raises(Unavailable, match=r"tokenizer\.json"):
+        await engine.warm_up()
+    await engine.close()
+
+
+async def test_a_broken_model_is_unavailable_and_works_once_it_is_mended(model: Path, tmp_path: Path) -> None:
+    directory = shutil.copytree(model, tmp_path / "model")
+    (directory / "model.bin").write_bytes(b"not a model")
+    engine = WhisperEngine(directory)
+    with pytest.raises(Unavailable, match="cannot be loaded"):
+        await engine.warm_up()
+    shutil.copy(model / "model.bin", directory / "model.bin")
+    heard = await engine.recognise(NOISE, 8000, language="", phrases=[], purpose="final")
+    assert heard.text == SENTENCE
+    await engine.close()
