@@ -9,7 +9,7 @@ import msgspec
 
 from scriza.audio.mulaw import Samples
 from scriza.kernel.clock import WallClock
-from scriza.kernel.errors import DeadlineExceeded
+from scriza.kernel.errors import DeadlineExceeded, ScrizaError, UpstreamFailed
 from scriza.kernel.principal import current
 from scriza.modules.asr.engine import Engine, Purpose
 from scriza.modules.asr.places import Places
@@ -62,9 +62,14 @@ class Recognition:
         async with _deadline(purpose), self._places.one():
             if purpose != "partial":
                 self._tell_used(len(samples) * 1000 // asked.sample_rate)
-            return await self._engine.recognise(
-                samples, asked.sample_rate, language=asked.language, phrases=asked.phrases, purpose=purpose
-            )
+            try:
+                return await self._engine.recognise(
+                    samples, asked.sample_rate, language=asked.language, phrases=asked.phrases, purpose=purpose
+                )
+            except ScrizaError:
+                raise
+            except Exception as error:  # its text may hold what was said
+                raise UpstreamFailed(f"{self._engine.name} failed: {type(error).__name__}") from error
 
     def _tell_used(self, audio_ms: int) -> None:
         self._pieces += 1
