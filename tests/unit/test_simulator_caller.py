@@ -82,6 +82,11 @@ async def test_a_wait_after_speaking_is_for_the_agents_next_words() -> None:
     assert played.run(6000).did == [(1500, "ab"), (4500, "c")]
 
 
+async def test_a_wait_after_pressing_keys_is_for_the_agents_next_words() -> None:
+    played = await scene("wait: 500, digits: '1', wait: 500, say: c", (0, 1000), (3000, 4000))
+    assert played.run(6000).did == [(1500, "1"), (4500, "c")]
+
+
 async def test_a_wait_has_a_limit() -> None:
     played = await scene("wait: {silence_ms: 500, limit_ms: 800}, hang_up")
     assert played.run(2000).did == [(800, "in vain: the agent to finish"), (800, "hangs up")]

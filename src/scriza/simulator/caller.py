@@ -81,6 +81,7 @@ class Caller:
                 case Digits():
                     for digit in line.digits:
                         self._hands.presses(digit)
+                        self._listened_from = self._at
                         yield from self._pass(line.gap_ms)
                 case Noise():
                     self._noise = white_noise(self._scenario.level_dbfs - line.snr_db)
