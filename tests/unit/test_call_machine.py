@@ -435,6 +435,30 @@ class TestKeys:
         rig.tell(on.Digit("#"))
         assert rig.replies[-1].digits == "1"
 
+    def test_what_was_said_and_pressed_together_is_one_turn_with_both(self) -> None:
+        rig = Rig().after_opening()
+        rig.tell(on.Digit("1"))
+        rig.turn("tomorrow works")
+        assert (rig.replies[-1].utterance, rig.replies[-1].digits) == ("tomorrow works", "1")
+        assert rig.transcript[-1] == (1, "user", "tomorrow works pressed 1")
+
+    def test_a_key_that_comes_after_thinking_has_begun_is_not_lost(self) -> None:
+        rig = Rig().after_opening()
+        rig.say("tomorrow works")
+        assert rig.replies[-1].speculative
+        rig.tell(on.Digit("1"))
+        rig.pass_ms(2_000)
+        assert (rig.replies[-1].digits, rig.replies[-1].speculative) == ("1", False)
+
+    def test_keys_that_were_answered_with_words_are_over_without_a_trace(self) -> None:
+        rig = Rig().after_opening()
+        rig.tell(on.Digit("1"))
+        thought = rig.turn("tomorrow works")
+        rig.answer(thought, "Good.")
+        asked = len(rig.replies)
+        rig.pass_ms(2_000)
+        assert len(rig.replies) == asked
+
     def test_a_key_interrupts(self) -> None:
         rig = Rig().begin()
         rig.hear(rig.played[0], until_ms=400)

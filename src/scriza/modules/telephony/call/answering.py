@@ -23,7 +23,7 @@ class Answering(Core):
         self._caller_has_spoken = True
         number = self._next_turn - 1 if again else self._next_turn
         self._next_turn = self.metrics.turns = number + 1
-        said = turn.text or "pressed " + " ".join(turn.digits)
+        said = f"{turn.text} pressed {' '.join(turn.digits)}".strip() if turn.digits else turn.text
         stage = self._conversation.stage if self._conversation else ""
         if not again:
             self._out.append(do.Journal(number, "user", said, stage, turn.confidence))
@@ -31,7 +31,7 @@ class Answering(Core):
         timing = Timing(turn.ended_at or self._now, turn.over_at, turn.words_at)
         self._answer = Answer(number, self._asked(turn) or said, stage, timing)
         speculated = self._thought
-        if self.states.mind is Mind.SPECULATING and speculated and speculated.utterance == self._asked(turn):
+        if self.states.mind is Mind.SPECULATING and speculated and self._is_about(speculated, turn):
             self._signal(Signal.COMMIT)
             for clip, text in speculated.clips:
                 self._play(clip, text)
@@ -46,9 +46,12 @@ class Answering(Core):
     def _asked(self, turn: CallerTurn) -> str:
         return f"{self._unheard} {turn.text}".strip()
 
+    def _is_about(self, thought: Thought, turn: CallerTurn) -> bool:
+        return (thought.utterance, thought.digits) == (self._asked(turn), turn.digits)
+
     def _think(self, turn: CallerTurn, signal: Signal) -> None:
         assert self._conversation is not None, "there is a plan before there are words"
-        self._thought = Thought(self._next_thought, self._asked(turn))
+        self._thought = Thought(self._next_thought, self._asked(turn), turn.digits)
         self._next_thought += 1
         reply = Reply(
             call_id=self._call_id,

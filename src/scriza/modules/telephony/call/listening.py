@@ -129,8 +129,8 @@ class Listening(Answering):
 
     def _digits_over(self) -> None:
         self._cancel(Timer.DIGITS)
-        self._turn.ended_at = self._turn.over_at = self._turn.words_at = self._now
         if self._turn.digits and self.states.caller is Caller.SILENT and not self._owed:
+            self._turn.ended_at = self._turn.over_at = self._turn.words_at = self._now
             self._take_turn()
 
     # ---- whose turn is it? ------------------------------------------------------------------------------------

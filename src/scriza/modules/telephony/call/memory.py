@@ -65,6 +65,7 @@ class Thought:
     number: int
     utterance: str
     """All that was asked, with what an earlier, unheard answer left open."""
+    digits: str = ""
     clips: list[tuple[int, str]] = field(default_factory=list)
     """Clauses as clips, while speculating; none of them is played yet."""
     acts: list[HangUp | TransferTo | SendSms | SetOutcome] = field(default_factory=list)
