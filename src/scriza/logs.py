@@ -97,7 +97,12 @@ def _clean(value: object) -> object:
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, Mapping):
-        return {str(key): _clean(item) for key, item in value.items()}
+        return {_text(key): _clean(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_clean(item) for item in value]
-    return redact(value if isinstance(value, str) else str(value))
+    return _text(value)
+
+
+def _text(value: object) -> str:
+    """Without phone numbers, and such as any encoder takes: a line that cannot be encoded would be lost."""
+    return redact(str(value)).encode(errors="backslashreplace").decode()

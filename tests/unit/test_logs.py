@@ -58,20 +58,41 @@ def test_lines_carry_the_request_and_the_call_they_belong_to(lines: io.StringIO)
     assert "call_id" not in outside
 
 
-@pytest.mark.parametrize("value", ["+14155550123", ["to +14155550123"], {"to": ("+14155550123",)}, _Caller()])
+@pytest.mark.parametrize(
+    "value",
+    ["+14155550123", ["to +14155550123"], {"to": ("+14155550123",)}, {"+14155550123": 1}, b"+14155550123", _Caller()],
+)
 def test_phone_numbers_are_masked_wherever_they_stand(lines: io.StringIO, value: object) -> None:
     structlog.get_logger("c").info("call to +14155550123", value=value)
     assert "4155550123" not in lines.getvalue()
     assert "•23" in lines.getvalue()
 
 
-def test_phone_numbers_in_a_traceback_are_masked(lines: io.StringIO) -> None:
+@pytest.mark.parametrize("form", ["json", "pretty"])
+@pytest.mark.parametrize("logger", [structlog.get_logger("d"), logging.getLogger("library")])
+def test_a_traceback_shows_neither_phone_numbers_nor_local_variables(
+    lines: io.StringIO, form: logs.Format, logger: logging.Logger
+) -> None:
+    logs.configure(form, "info", lines)
+
+    def fail() -> None:
+        spoken = " ".join(["what", "was", "said"])
+        raise ValueError("no route to +14155550123" if spoken else "")
+
     try:
-        raise ValueError("no route to +14155550123")
+        fail()
     except ValueError:
-        structlog.get_logger("d").exception("call.failed")
+        logger.exception("call.failed")
+    assert "ValueError: no route to +1••••••••23" in lines.getvalue()
+    assert "in fail" in lines.getvalue()
+    assert "what was said" not in lines.getvalue()
+
+
+@pytest.mark.parametrize("value", ["half a character: \ud83d", 2**70, float("nan"), {("a", 1): [None]}])
+def test_no_value_keeps_a_line_from_being_written(lines: io.StringIO, value: object) -> None:
+    structlog.get_logger("h").info("call.opened", value=value)
     (line,) = read(lines)
-    assert "ValueError: no route to +1••••••••23" in str(line["exception"])
+    assert "value" in line
 
 
 def test_what_is_below_the_level_is_left_out_and_chatty_libraries_speak_up_only_to_warn(lines: io.StringIO) -> None:
