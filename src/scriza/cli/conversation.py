@@ -12,7 +12,6 @@ _TOLD = {
     "status": "phone",
     "caller": "caller >",
     "digit": "caller >",
-    "clear": "phone",
     "message": "text",
     "violation": "REFUSED",
 }

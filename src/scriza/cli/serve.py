@@ -6,6 +6,7 @@ import contextlib
 import errno
 import http.client
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -146,10 +147,10 @@ async def _serve_by_several(settings: Settings, listener: socket.socket, *, samp
 
 _WHAT_NEXT = """
 Scriza goes on serving at {url} (its API: {url}/schema). What next:
-  scriza call barge-in         another simulated call; `scriza call --list` names them all
-  scriza models fetch base.en  a real recogniser, for callers who speak freely
-  OPENAI_API_KEY=...           a real language model; ELEVENLABS_API_KEY=... a better voice
-  docs/settings.md             everything that can be set
+  {scriza} call barge-in         places another simulated call; `call --list` names them all
+  {scriza} models fetch base.en  brings a real recogniser, for callers who speak freely
+  export OPENAI_API_KEY=...      brings a real language model, ELEVENLABS_API_KEY=... a better voice
+  docs/settings.md               has everything that can be set
 Stop with Ctrl-C."""
 
 
@@ -162,7 +163,8 @@ async def _tell(settings: Settings, listener: socket.socket, *, sample_call: boo
     if sample_call:
         with logs.quiet():
             await _sample_call(f"http://{here}")
-        print(_WHAT_NEXT.format(url=settings.public_url), flush=True)
+        command = "scriza" if shutil.which("scriza") else os.path.relpath(sys.argv[0])
+        print(_WHAT_NEXT.format(url=settings.public_url, scriza=command), flush=True)
 
 
 async def _sample_call(url: str) -> None:
