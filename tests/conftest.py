@@ -35,7 +35,7 @@ def mongo_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def store_options(mongo_url: str, tmp_path: Path) -> "StoreOptions":
     """A database of the test's own, for the test and for processes that it starts; the bus waits for nobody."""
-    from scriza_adapters.mongo.bus import BusTimes
+    from scriza_adapters.mongo.relay import BusTimes
     from scriza_adapters.mongo.store import StoreOptions
 
     quick = BusTimes(lease=2, gather=0.005, poll=0.05, first_pause=0.02, longest_pause=0.1, roll_call=0.2)

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -232,6 +233,16 @@ def test_a_relative_directory_with_a_long_name_will_do(tmp_path: Path, monkeypat
     assert server.alive()
     server.detach()
     assert not server.alive()
+
+
+def test_a_server_whose_directory_was_removed_is_ended_with_its_process(make: Make, tmp_path: Path) -> None:
+    server = make()
+    server.attach()
+    pid = told(tmp_path).pid
+    shutil.rmtree(tmp_path / "data")
+    server.detach()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
 
 
 async def test_a_server_that_dies_is_started_again_by_the_process_that_watches_it(make: Make, tmp_path: Path) -> None:

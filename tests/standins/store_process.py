@@ -18,7 +18,7 @@ from scriza.modules.telephony.call_log import Ending
 from scriza.modules.telephony.documents import DOCUMENTS
 from scriza.modules.telephony.stored_log import MongoCallLog
 from scriza.ports.telephony import CallMetrics
-from scriza_adapters.mongo.bus import BusTimes
+from scriza_adapters.mongo.relay import BusTimes
 from scriza_adapters.mongo.store import MongoStore, StoreOptions, Unit, open_store
 
 QUICK = BusTimes(lease=1, gather=0.005, poll=0.05, first_pause=0.02, longest_pause=0.1, roll_call=0.2)

@@ -18,7 +18,7 @@ from scriza.modules.telephony.call_log import NewCall
 from scriza.modules.telephony.documents import DOCUMENTS
 from scriza.modules.telephony.stored_log import MongoCallLog
 from scriza_adapters.mongo.embedded import ServerFile
-from scriza_adapters.mongo.store import MongoStore, StoreOptions, open_store
+from scriza_adapters.mongo.store import MongoStore, StoreOptions, Unit, open_store
 from tests.standins.store_process import QUICK, START, USAGE, told
 from tests.waiting import eventually
 
@@ -103,6 +103,21 @@ async def test_the_server_of_a_killed_process_is_found_again_with_all_that_was_k
             await things.update_one({"_id": "changed"}, {"$set": {"free": True}})
         assert await things.find().to_list() == [{"_id": "kept"}, {"_id": "changed", "by": "nobody", "free": True}]
     assert not lives(before.pid)
+
+
+async def test_what_a_killed_process_was_changing_can_soon_be_changed_by_the_others(tmp_path: Path) -> None:
+    async with open_store(StoreOptions(data_dir=tmp_path), DOCUMENTS) as store:
+        async with running("holds_a_transaction", tmp_path) as killed:
+            await killed.until_it_says("in the middle")
+            await killed.kill()
+
+        async def change(unit: Unit) -> None:
+            mine = {"$set": {"by": "a living one"}}
+            await store.database["things"].update_one({"_id": "changed"}, mine, session=unit.session)
+
+        async with asyncio.timeout(6):
+            await store.run(change)
+        assert await store.database["things"].find_one({"_id": "changed"}) == {"_id": "changed", "by": "a living one"}
 
 
 async def test_a_server_that_is_killed_comes_back_and_has_lost_nothing_it_acknowledged(tmp_path: Path) -> None:

@@ -116,6 +116,11 @@ class EmbeddedServer:
                     self._stop()
         except Unavailable as error:
             log.warning("store.left_running", reason=error.detail)
+        except OSError as error:  # the directory is gone, so nobody else can find the server
+            log.warning("store.directory_lost", reason=error.strerror)
+            if self._child is not None:
+                self._child.kill()
+                self._child.wait()
         finally:
             os.close(self._users)
             self._users = None

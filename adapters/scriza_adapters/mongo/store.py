@@ -18,12 +18,13 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import ConfigurationError, ConnectionFailure, DuplicateKeyError, OperationFailure, PyMongoError
 
-from scriza.kernel.errors import Conflict, Unavailable
+from scriza.kernel.errors import Conflict, ScrizaError, Unavailable
 from scriza.kernel.events import Event
-from scriza_adapters.mongo.bus import BUS_COLLECTIONS, INBOX, BusTimes, MongoEventBus, inbox_row
+from scriza_adapters.mongo.bus import BUS_COLLECTIONS, MongoEventBus
 from scriza_adapters.mongo.embedded import EmbeddedServer
 from scriza_adapters.mongo.errors import TRANSIENT, UNKNOWN_COMMIT, translated
 from scriza_adapters.mongo.outbox import OUTBOX, OUTBOX_INDEXES, Client, Outbox, Row, Rows
+from scriza_adapters.mongo.relay import INBOX, BusTimes, inbox_row
 from scriza_adapters.mongo.supervision import running
 
 log = structlog.get_logger()
@@ -124,7 +125,8 @@ class MongoStore:
                     raise
                 if isinstance(error, Conflict) and not freed and loop.time() - began > _TOO_LONG_A_CONFLICT:
                     freed = True
-                    await self._end_transactions()
+                    with contextlib.suppress(ScrizaError):
+                        await self._end_transactions()
             await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - spreads repetitions, keeps no secret
             pause = min(pause * 2, _LONGEST_PAUSE)
 
