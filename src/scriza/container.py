@@ -17,6 +17,7 @@ from scriza import factories
 from scriza.data_dir import Secrets
 from scriza.kernel.clock import utc_now
 from scriza.kernel.errors import ScrizaError
+from scriza.modules.asr.service import AsrService
 from scriza.modules.telephony.documents import DOCUMENTS
 from scriza.modules.telephony.live.session import Doors
 from scriza.modules.telephony.live.spare_lines import SpareLines
@@ -38,7 +39,6 @@ from scriza.wire import connect, disconnect
 from scriza_adapters.background_teller import BackgroundTeller
 from scriza_adapters.espeak.engine import espeak_worker
 from scriza_adapters.mongo.store import MongoStore, open_store
-from scriza_adapters.sphinx.engine import sphinx_worker
 
 _log = structlog.get_logger()
 
@@ -104,8 +104,8 @@ class Container(containers.DeclarativeContainer):
         local=tts_here,
         remote=providers.Singleton(connect, Tts, settings.provided.tts_url, token=token),
     )
-    sphinx = providers.Singleton(sphinx_worker)
-    asr_here = providers.Singleton(factories.asr, settings, sphinx, teller)
+    recogniser = providers.Singleton(factories.recogniser, settings, data_dir)
+    asr_here = providers.Singleton(AsrService, recogniser, teller)
     asr: providers.Selector[Asr] = providers.Selector(
         providers.Callable(place, settings, "asr"),
         local=asr_here,
@@ -200,11 +200,12 @@ async def _tts_running(container: Container) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _asr_running(container: Container) -> AsyncIterator[None]:
+    asr = container.asr_here()
     try:
-        await container.asr_here().start()
+        await asr.start()
         yield
     finally:
-        await container.sphinx().close()
+        await asr.close()
 
 
 @asynccontextmanager

@@ -9,7 +9,7 @@ from scriza.data_dir import Secrets
 from scriza.kernel.errors import Unavailable
 from scriza.modules.agent.playbook import sample_playbook
 from scriza.modules.agent.service import AgentService
-from scriza.modules.asr.service import AsrService
+from scriza.modules.asr.engine import Engine as Recogniser
 from scriza.modules.llm.service import LlmService
 from scriza.modules.telephony.live.session import SessionOptions
 from scriza.modules.telephony.signatures import SignatureGate, SigningKeys, socket_url
@@ -33,6 +33,8 @@ from scriza_adapters.openai_llm import OpenAiEngine
 from scriza_adapters.silero_vad import SileroModel
 from scriza_adapters.sphinx.engine import PocketsphinxEngine
 from scriza_adapters.twilio_carrier import TwilioCarrier
+from scriza_adapters.whisper.engine import WhisperEngine
+from scriza_adapters.whisper.models import REPOSITORIES, find_model
 
 if TYPE_CHECKING:
     from scriza_adapters.objects_s3 import S3Objects
@@ -93,15 +95,28 @@ def tts(vendor: ElevenLabsEngine | None, espeak: Worker, objects: Objects, telle
     return TtsService([vendor, own] if vendor else [own], objects, teller)
 
 
-def asr(settings: Settings, sphinx: Worker, teller: Teller) -> AsrService:
+def model_dir(settings: Settings, data_dir: Path) -> Path:
+    """Where `scriza models fetch` puts models, and where they are looked for by name."""
+    return Path(settings.asr_model_dir).expanduser() if settings.asr_model_dir else data_dir / "models"
+
+
+def recogniser(settings: Settings, data_dir: Path) -> Recogniser:
     """By the model on disk, unless an engine is named; real callers are not left to the one for demos by chance."""
+    name, places = settings.asr_model, settings.asr_workers
+    model = find_model(name, model_dir(settings, data_dir))
+    if model is not None and settings.asr_engine != "pocketsphinx":
+        return WhisperEngine(model, places=places)
+    cure = f"`scriza models fetch {name}` brings it" if name in REPOSITORIES else "set SCRIZA_ASR_MODEL to another one"
+    missing = f"the model {name} is not on this machine: {cure}"
+    if settings.asr_engine == "faster-whisper":
+        raise BadSettings(f"SCRIZA_ASR_ENGINE=faster-whisper: {missing}")
     if settings.asr_engine == "auto" and settings.twilio_account_sid:
         raise BadSettings(
-            "no recogniser for real callers is on this machine: run `scriza models fetch base.en`, "
-            "or name the one for demos, SCRIZA_ASR_ENGINE=pocketsphinx"
+            f"there is no recogniser for real callers, {missing}; or have the one for demos, which knows the "
+            "playbook's phrases only, by SCRIZA_ASR_ENGINE=pocketsphinx"
         )
     _log.warning("asr.for_demos_only", engine="pocketsphinx", knows="the playbook's phrases, in English")
-    return AsrService(PocketsphinxEngine(sphinx), teller)
+    return PocketsphinxEngine(places)
 
 
 def agent(settings: Settings, llm: Llm) -> AgentService:

@@ -143,7 +143,8 @@ class Speech(BaseModel):
         description="`auto` takes faster-whisper when its model is on disk, else pocketsphinx, which is for demos.",
     )
     asr_model: str = Field("base.en", description="A faster-whisper model: its name, or a directory.")
-    asr_workers: int = Field(1, ge=1, le=64, description="Recognitions that run at the same time.")
+    asr_model_dir: str = Field("", description="Where models are kept; empty is `models` in the data directory.")
+    asr_workers: int = Field(1, ge=1, le=64, description="Recognitions of live calls that run at the same time.")
     tts_engine: Literal["auto", "elevenlabs", "espeak"] = Field(
         "auto", description="`auto` goes by the key; with ElevenLabs, espeak speaks when that fails."
     )

@@ -78,6 +78,13 @@ async def test_one_variable_puts_a_client_behind_the_port(tmp_path: Path) -> Non
     [
         ("llm_here", {"llm_engine": "openai"}, "SCRIZA_LLM_ENGINE=openai needs OPENAI_API_KEY"),
         ("elevenlabs", {"tts_engine": "elevenlabs"}, "SCRIZA_TTS_ENGINE=elevenlabs needs ELEVENLABS_API_KEY"),
+        ("recogniser", {"asr_engine": "faster-whisper"}, "the model base.en is not on this machine: `scriza models fe"),
+        (
+            "recogniser",
+            {"asr_engine": "faster-whisper", "asr_model": "/none"},
+            "the model /none is not on this machine",
+        ),
+        ("recogniser", {"twilio_account_sid": "AC1"}, "SCRIZA_ASR_ENGINE=pocketsphinx"),
         ("carrier", {"twilio_account_sid": "AC1"}, "TWILIO_ACCOUNT_SID needs TWILIO_AUTH_TOKEN"),
         ("gate", {"twilio_shared_keys": "SK1"}, "TWILIO_SHARED_KEYS: write ID=SECRET"),
         ("objects", {"objects_url": "s3:bucket"}, "SCRIZA_OBJECTS_URL: objects are at s3://"),

@@ -10,7 +10,7 @@ from scriza.audio.mulaw import Samples
 from scriza.kernel.errors import BadInput
 from scriza_adapters.espeak.engine import EspeakVoice, espeak_worker
 from scriza_adapters.espeak.voices import installed
-from scriza_adapters.sphinx.engine import PocketsphinxEngine, sphinx_worker
+from scriza_adapters.sphinx.engine import PocketsphinxEngine
 
 PHRASES = [
     "how much does it cost per month", "that is too expensive", "i am not interested", "who are you",
@@ -33,9 +33,9 @@ async def voice() -> AsyncIterator[EspeakVoice]:
 
 @pytest.fixture
 async def engine() -> AsyncIterator[PocketsphinxEngine]:
-    worker = sphinx_worker()
-    yield PocketsphinxEngine(worker)
-    await worker.close()
+    engine = PocketsphinxEngine()
+    yield engine
+    await engine.close()
 
 
 def over_the_line(samples: Samples) -> Samples:

@@ -71,6 +71,9 @@ class BlockEngine:
     async def warm_up(self) -> None:
         pass
 
+    async def close(self) -> None:
+        pass
+
 
 def spoken(*words: int, sample_rate: int = 8000) -> Samples:
     """The words with those numbers, each 100 ms long and followed by as much silence; 0 is silence alone."""

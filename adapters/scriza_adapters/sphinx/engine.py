@@ -1,7 +1,8 @@
 """Scriza's side of pocketsphinx: the engine behind the `asr` module when no other is on this machine."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Literal
 
 import structlog
@@ -20,30 +21,29 @@ _MODEL_RATE = 16_000
 _PREPARE_S = 10.0
 _DEADLINES_S = {"partial": 5.0, "final": 10.0, "recording": 30.0}
 """For one piece of audio, those of others that wait before it included."""
-
-
-def sphinx_worker() -> Worker:
-    """The process that holds pocketsphinx."""
-    return Worker("scriza_adapters.sphinx.child:entry", name="pocketsphinx", waiting=128)
+_GRACE_S = 2.0
+"""Longer than a phrase takes: a recognition that nobody waits for any more ends, and its process lives."""
 
 
 class PocketsphinxEngine:
     """Recognises the phrases it is given, in English; with none, any English badly.
 
-    `worker` is closed by whoever made it. Recognising changing hypotheses is not worth its cost here: there are no
-    partials.
+    `places` processes listen to live calls, one more to recordings, which take long without phrases; each is started
+    when it is first needed. Recognising changing hypotheses is not worth its cost here: there are no partials.
     """
 
     name = "pocketsphinx"
-    places = 1
     partials = False
 
-    def __init__(self, worker: Worker) -> None:
-        self._worker = worker
+    def __init__(self, places: int = 1) -> None:
+        self.places = places
+        self._calls = {_worker(f"pocketsphinx {number}"): 0 for number in range(1, places + 1)}
+        """The processes, and how much each has to do."""
+        self._recordings = _worker("pocketsphinx for recordings")
 
     async def warm_up(self) -> None:
-        """Start the process. Raises Unavailable when it does not start."""
-        await self._worker.start()
+        """Start the processes for calls. Raises Unavailable when they do not start."""
+        await asyncio.gather(*(worker.start() for worker in self._calls))
 
     async def prepare(self, language: str, phrases: Sequence[str]) -> None:
         """Build the recogniser of these phrases. Raises BadInput for a language other than English."""
@@ -52,7 +52,8 @@ class PocketsphinxEngine:
         if unspeakable:
             _log.warning("sphinx.phrases_left_out", phrases=unspeakable, reason="not to be said in English")
         if phrases:
-            await self._worker.call(Prepare(list(phrases)), Ready, deadline=_PREPARE_S)
+            request = Prepare(list(phrases))
+            await asyncio.gather(*(worker.call(request, Ready, deadline=_PREPARE_S) for worker in self._calls))
 
     async def recognise(
         self,
@@ -69,7 +70,28 @@ class PocketsphinxEngine:
             samples = await asyncio.to_thread(resample, samples, sample_rate, _MODEL_RATE)
             sample_rate = _MODEL_RATE
         request = Recognise(samples.astype("<i2").tobytes(), sample_rate, list(phrases))
-        return await self._worker.call(request, Transcript, deadline=_DEADLINES_S[purpose])
+        deadline = _DEADLINES_S[purpose]
+        if purpose == "recording":
+            return await self._recordings.call(request, Transcript, deadline=deadline)
+        with self._least_busy() as worker:
+            return await worker.call(request, Transcript, deadline=deadline)
+
+    async def close(self) -> None:
+        """End the processes."""
+        await asyncio.gather(*(worker.close() for worker in (*self._calls, self._recordings)))
+
+    @contextmanager
+    def _least_busy(self) -> Iterator[Worker]:
+        worker = min(self._calls, key=self._calls.__getitem__)
+        self._calls[worker] += 1
+        try:
+            yield worker
+        finally:
+            self._calls[worker] -= 1
+
+
+def _worker(name: str) -> Worker:
+    return Worker("scriza_adapters.sphinx.child:entry", name=name, waiting=128, grace=_GRACE_S)
 
 
 def _check(language: str) -> None:

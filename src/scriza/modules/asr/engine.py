@@ -38,3 +38,7 @@ class Engine(Protocol):
     async def warm_up(self) -> None:
         """Load what is needed. Raises ScrizaError when the engine cannot work."""
         ...
+
+    async def close(self) -> None:
+        """Give back what was loaded; nothing is asked any more."""
+        ...

@@ -36,6 +36,10 @@ class AsrService:
         """Load the engine. Raises ScrizaError when it cannot work."""
         await self._engine.warm_up()
 
+    async def close(self) -> None:
+        """Close the engine."""
+        await self._engine.close()
+
     async def transcribe(self, request: Transcribe) -> Transcript:
         """Words of a whole recording, recognised piece by piece."""
         _check_phrases(request.phrases)
