@@ -14,7 +14,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from scriza.gateway.access import OwnCheck, behind
-from scriza.gateway.application import application
+from scriza.gateway.edge import edge_around
 from scriza.modules.telephony.call_log import JournaledCall, NewCall
 from scriza.modules.telephony.media import Media, MediaSocket, SocketClosed, Start, Stop, decode, media_encoder
 from scriza.modules.telephony.routes import stream_routes, webhook_routes
@@ -103,7 +103,7 @@ async def site() -> AsyncIterator[Site]:
     webhooks = Webhooks(log, once, gate, tokens, twiml, accepts=exchange.accepts, on_status=exchange.carrier_says)
     door = StreamDoor(log, gate, tokens, exchange)
     routes = [*webhook_routes(lambda: webhooks), *stream_routes(lambda: door)]
-    app = application([behind(OwnCheck("Twilio's signature"), *routes)], [])
+    app = edge_around([behind(OwnCheck("Twilio's signature"), *routes)], [])
     async with serving(app, ws_max_size=64 * 1024) as url, httpx.AsyncClient(base_url=url) as client:
         yield Site(client, log, tokens, exchange)
 
