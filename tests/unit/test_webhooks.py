@@ -411,6 +411,22 @@ async def test_the_end_of_a_call_that_we_ended_is_not_told_again(office: Office)
     assert office.told(Topic.CALL_COMPLETED) == []
 
 
+class Slow(MemoryCallLog):
+    async def report(self, report: StatusReport, *events: Event) -> bool:
+        await asyncio.sleep(9)
+        return await super().report(report, *events)
+
+
+def test_a_status_is_waited_for_as_long_as_twilio_does_since_it_is_told_once_only() -> None:
+    async def call() -> None:
+        office = Office(log=Slow())
+        await office.voice()
+        await office.status("completed", 1)
+        assert (await office.found()).ended_reason == "completed"
+
+    run_virtual(call())
+
+
 async def test_a_status_change_tells_the_stage_of_the_conversation(office: Office) -> None:
     await office.voice()
     conversation = Conversation(playbook="p", stage="pricing")

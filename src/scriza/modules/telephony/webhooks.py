@@ -32,6 +32,8 @@ MOST_STREAMS = 5
 
 _ANSWER_SECONDS = 5.0
 """Twilio waits 15 s for an answer, the caller in silence."""
+_REPORT_SECONDS = 12.0
+"""Nobody waits for the answer to a status report, and Twilio repeats one only where the URL asks for that."""
 _E164 = re.compile(r"\+[1-9]\d{1,14}")
 _WITHHELD = frozenset({"+266696687", "+7378742833", "+2562533", "+8656696", "+86282452253"})
 """Numbers that spell ANONYMOUS, RESTRICTED, BLOCKED, UNKNOWN and UNAVAILABLE on a phone's keys."""
@@ -112,7 +114,7 @@ class Webhooks:
                 duration_seconds=_number(form, "CallDuration"),
             )
             try:
-                async with asyncio.timeout(_ANSWER_SECONDS):
+                async with asyncio.timeout(_REPORT_SECONDS):
                     await self._on_status(call_id, report.status)
                     applied = await self._report(form, report)
             except TimeoutError as error:
