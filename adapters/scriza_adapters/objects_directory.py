@@ -7,7 +7,8 @@ import hashlib
 import hmac
 import os
 import tempfile
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -26,6 +27,8 @@ _PRUNE_DEADLINE_S = 300.0
 _TEMPORARY = "~"
 """How the name of a file begins that is being written. No key has it, so what a crash leaves is never read."""
 _ABANDONED_S = 3600
+_AGE_S = 600
+"""Files are told apart by so many seconds in finding which are too old."""
 
 
 class DirectoryObjects:
@@ -131,26 +134,62 @@ def _write(path: Path, root: Path, content: bytes) -> None:
 
 
 def _prune(directory: Path, most_bytes: int, before: float) -> int:
-    found: list[tuple[float, int, str]] = []
+    """Two walks, of which the first finds out how old is too old.
+
+    To sort all files at once would hold the interpreter's lock, and with it every live call, for tenths of a second.
+    """
+    sizes: Counter[int] = Counter()
+    for path, status in _files(directory):
+        if not _is_temporary(path):
+            sizes[_age(status)] += status.st_size
+        elif status.st_mtime < before:
+            _forget(path)
+    excess = sizes.total() - most_bytes
+    edge = 0
+    for edge in sorted(sizes):
+        if excess <= sizes[edge]:
+            break
+        excess -= sizes[edge]
+    if excess <= 0:
+        return 0
+    forgotten = 0
+    at_the_edge: list[tuple[float, int, str]] = []
+    for path, status in _files(directory):
+        if _is_temporary(path) or _age(status) > edge:
+            continue
+        if _age(status) == edge:
+            at_the_edge.append((status.st_mtime, status.st_size, path))
+        else:
+            _forget(path)
+            forgotten += 1
+    for _, size, path in sorted(at_the_edge):
+        if excess <= 0:
+            break
+        _forget(path)
+        excess -= size
+        forgotten += 1
+    return forgotten
+
+
+def _files(directory: Path) -> Iterator[tuple[str, os.stat_result]]:
     for folder, _, names in os.walk(directory):
         for name in names:
             path = os.path.join(folder, name)
             with contextlib.suppress(FileNotFoundError):  # somebody else was quicker
-                status = os.stat(path)
-                if not name.startswith(_TEMPORARY):
-                    found.append((status.st_mtime, status.st_size, path))
-                elif status.st_mtime < before:
-                    os.unlink(path)
-    excess = sum(size for _, size, _ in found) - most_bytes
-    forgotten = 0
-    for _, size, path in sorted(found):
-        if excess <= 0:
-            break
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(path)
-        excess -= size
-        forgotten += 1
-    return forgotten
+                yield path, os.stat(path)
+
+
+def _age(status: os.stat_result) -> int:
+    return int(status.st_mtime // _AGE_S)
+
+
+def _is_temporary(path: str) -> bool:
+    return os.path.basename(path).startswith(_TEMPORARY)
+
+
+def _forget(path: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
 
 
 def _make_directory(directory: Path, root: Path) -> None:
