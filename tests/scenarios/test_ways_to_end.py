@@ -23,6 +23,8 @@ from tests.exchange import PUBLIC_URL, Exchange, KnowingAsr, caller, exchange
 from tests.waiting import eventually
 
 TIMES_EACH = 3
+A_MOMENT = 0.15
+"""Between two calls: so few transactions a second every machine can do."""
 OF_A_CALL = (Session, Call, Player, Recogniser, AsgiMediaSocket, WebSocketsSansIOProtocol)
 """What a live call is made of."""
 IMPATIENT = {"first_words_ms": 1500, "silence_ms": 1200, "digits_ms": 300}
@@ -50,15 +52,15 @@ async def ended_by_rest(office: Exchange, number: str) -> CallOutcome:
     return await office.twilio.outcome(call_id)
 
 
-LOSES_THE_LINE = ("interrupt_after: 150", "drop_socket")
+LOSES_THE_LINE = ("pause: 500", "interrupt_after: 150", "drop_socket")
 WAYS: dict[str, tuple[Place, str]] = {
     "the caller hangs up": (incoming("interrupt_after: 300", "hang_up"), "caller-hung-up"),
     "the caller says goodbye": (incoming("wait", "say: thank you goodbye", "wait"), "agent-goodbye"),
     "the caller never says a word": (incoming(), "intro-timeout"),
     "the caller falls silent": (incoming("wait", "digits: '1'", "wait"), "silence"),
     "the line is lost for good": (incoming(*LOSES_THE_LINE, "hang_up"), "completed"),
-    "the line is lost and found": (incoming(*LOSES_THE_LINE, "pause: 4000", "wait", "hang_up"), "caller-hung-up"),
-    "the line is lost again and again": (incoming(*LOSES_THE_LINE * 12), "completed"),
+    "the line is lost and found": (incoming(*LOSES_THE_LINE, "pause: 500", "wait", "hang_up"), "caller-hung-up"),
+    "the line is lost again and again": (incoming(*LOSES_THE_LINE * 6), "completed"),
     "the carrier is asked to end it": (ended_by_rest, "caller-hung-up"),
 }
 """Each way with the reason that the record gives."""
@@ -97,11 +99,11 @@ async def day(tmp_path_factory: pytest.TempPathFactory, mongo_url: str) -> Async
         await eventually(lambda: not office.live)
         before = Residue.now()
         numbers = (f"+1415555{number:04}" for number in itertools.count())
+        running: dict[str, list[asyncio.Task[CallOutcome]]] = {way: [] for way in WAYS}
         async with asyncio.TaskGroup() as tasks:
-            running = {
-                way: [tasks.create_task(place(office, next(numbers))) for _ in range(TIMES_EACH)]
-                for way, (place, _) in WAYS.items()
-            }
+            for way, (place, _) in list(WAYS.items()) * TIMES_EACH:
+                running[way].append(tasks.create_task(place(office, next(numbers))))
+                await asyncio.sleep(A_MOMENT)
         yield Day(office, {way: [task.result() for task in of_way] for way, of_way in running.items()}, before)
 
 
