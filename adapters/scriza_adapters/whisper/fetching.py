@@ -52,8 +52,9 @@ def entry(settings: bytes) -> Handler:
 
 
 def _advice(error: Exception) -> str:
+    reason = type(error.__cause__ or error).__name__
     return (
-        f"the hub cannot be reached or does not have it ({type(error).__name__}); with a network, try again, "
+        f"the hub cannot be reached or does not have it ({reason}); with a network, try again, "
         "or copy the model's directory from another machine"
     )
 

@@ -63,13 +63,14 @@ class Recognition:
             if purpose != "partial":
                 self._tell_used(len(samples) * 1000 // asked.sample_rate)
             try:
-                return await self._engine.recognise(
+                heard = await self._engine.recognise(
                     samples, asked.sample_rate, language=asked.language, phrases=asked.phrases, purpose=purpose
                 )
             except ScrizaError:
                 raise
             except Exception as error:  # its text may hold what was said
                 raise UpstreamFailed(f"{self._engine.name} failed: {type(error).__name__}") from error
+        return _within(heard, len(samples) / asked.sample_rate)
 
     def _tell_used(self, audio_ms: int) -> None:
         self._pieces += 1
@@ -83,6 +84,16 @@ def later(heard: Transcript, seconds: float) -> Transcript:
         msgspec.structs.replace(word, start=round(word.start + seconds, 3), end=round(word.end + seconds, 3))
         for word in heard.words
     ]
+    return Transcript(heard.text, heard.confidence, words)
+
+
+def _within(heard: Transcript, seconds: float) -> Transcript:
+    """The same words, none of them before the audio or behind it: engines pad what they listen to."""
+
+    def inside(time: float) -> float:
+        return round(min(max(time, 0.0), seconds), 3)
+
+    words = [msgspec.structs.replace(word, start=inside(word.start), end=inside(word.end)) for word in heard.words]
     return Transcript(heard.text, heard.confidence, words)
 
 
