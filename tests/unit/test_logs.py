@@ -41,7 +41,7 @@ def test_an_event_is_one_line_of_json(lines: io.StringIO) -> None:
 
 
 def test_the_standard_library_logs_the_same_way(lines: io.StringIO) -> None:
-    logging.getLogger("uvicorn.error").warning("Unsupported %s", "upgrade", extra={"peer": "+14155550123"})
+    logging.getLogger("a.library").warning("Unsupported %s", "upgrade", extra={"peer": "+14155550123"})
     (line,) = read(lines)
     assert (line["event"], line["level"]) == ("Unsupported upgrade", "warning")
     assert line["peer"] == "+1••••••••23"

@@ -163,8 +163,12 @@ async def _tell(settings: Settings, listener: socket.socket, *, sample_call: boo
     if sample_call:
         with logs.quiet():
             await _sample_call(f"http://{here}")
-        command = "scriza" if shutil.which("scriza") else os.path.relpath(sys.argv[0])
-        print(_WHAT_NEXT.format(url=settings.public_url, scriza=command), flush=True)
+        print(_WHAT_NEXT.format(url=settings.public_url, scriza=_command()), flush=True)
+
+
+def _command() -> str:
+    """How this program can be called from here."""
+    return "scriza" if shutil.which("scriza") else os.path.relpath(sys.argv[0])
 
 
 async def _sample_call(url: str) -> None:
