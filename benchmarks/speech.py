@@ -62,7 +62,7 @@ async def main() -> None:
         objects = DirectoryObjects(Path(directory), url="http://127.0.0.1", key="key")
         speech = TtsService([EspeakEngine(worker)], objects, Nobody())
         began = time.perf_counter()
-        await speech.start()
+        await speech.warm_up()
         rows.append(row("espeak worker: cold start", [(time.perf_counter() - began) * 1000], "ms"))
         text = "Well, plan number {} starts at forty nine dollars a month, and you can cancel it at any time."
         made = [await first_and_whole(speech, text.format(number)) for number in range(CLIPS)]

@@ -5,9 +5,10 @@ and closed is opened by `running`, in the application's lifespan. One container 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -29,6 +30,7 @@ from scriza.modules.telephony.streams import StreamDoor
 from scriza.modules.telephony.tokens import StreamTokens
 from scriza.modules.telephony.vad import VadFactory
 from scriza.modules.telephony.webhooks import Webhooks
+from scriza.modules.tts.cache import CLIPS
 from scriza.ports.agent import Agent
 from scriza.ports.asr import Asr
 from scriza.ports.llm import Llm
@@ -39,6 +41,7 @@ from scriza.wire import connect, disconnect
 from scriza_adapters.background_teller import BackgroundTeller
 from scriza_adapters.espeak.engine import espeak_worker
 from scriza_adapters.mongo.store import MongoStore, open_store
+from scriza_adapters.objects_directory import DirectoryObjects
 
 _log = structlog.get_logger()
 
@@ -48,6 +51,7 @@ _LOST_AFTER = timedelta(minutes=10)
 _LOOK_FOR_LOST_SECONDS = 60
 """A call to which nothing has happened for so long has lost its session, and nobody reconnected it."""
 _SPARE_LINE_DEADLINE_MS = 10_000
+_PRUNE_SECONDS = 3600
 
 
 def served(settings: Settings) -> list[str]:
@@ -178,24 +182,31 @@ async def running(container: Container) -> AsyncIterator[None]:
 async def _llm_running(container: Container) -> AsyncIterator[None]:
     llm = container.llm_here()
     try:
-        await llm.warm_up()
-        yield
+        async with _beside(llm.warm_up):
+            yield
     finally:
         await llm.close()
 
 
 @asynccontextmanager
 async def _tts_running(container: Container) -> AsyncIterator[None]:
-    tts = container.tts_here()
+    tts, objects = container.tts_here(), container.objects()
+    most_bytes = container.settings().tts_cache_mb * 1_000_000
+
+    async def prune() -> None:
+        if isinstance(objects, DirectoryObjects):  # a bucket has rules of its own
+            forgotten = await objects.prune(CLIPS, most_bytes)
+            _log.info("clips.pruned", forgotten=forgotten, most_bytes=most_bytes)
+
     try:
-        await tts.start()
-        yield
+        async with _beside(tts.warm_up), _beside(partial(_regularly, prune, _PRUNE_SECONDS, "clips.not_pruned")):
+            yield
     finally:
         await tts.close()
         if vendor := container.elevenlabs():
             await vendor.close()
         await container.espeak().close()
-        await container.objects().close()
+        await objects.close()
 
 
 @asynccontextmanager
@@ -213,22 +224,43 @@ async def _telephony_running(container: Container) -> AsyncIterator[None]:
     container.vad.override(providers.Object(await asyncio.to_thread(factories.vad, container.settings())))
     container.webhooks()
     container.stream_door()
-    closing = asyncio.create_task(_close_lost_calls(container.call_log()), name="lost-calls")
+    calls = container.call_log()
+    close_lost = partial(recover, calls, calls, idle_for=_LOST_AFTER)
     try:
-        yield
+        async with _beside(partial(_regularly, close_lost, _LOOK_FOR_LOST_SECONDS, "calls.not_recovered")):
+            yield
     finally:
-        closing.cancel()
-        await asyncio.wait([closing])
         await container.carrier().close()
 
 
-async def _close_lost_calls(calls: MongoCallLog) -> None:
+@asynccontextmanager
+async def _beside(work: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    """`work` is under way inside; nothing waits for it, and what is not done at the end is cancelled."""
+
+    async def shell() -> None:
+        try:
+            await work()
+        except Exception:
+            _log.exception("background.broke")
+
+    task = asyncio.create_task(shell())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def _regularly(work: Callable[[], Awaitable[object]], seconds: float, failed: str) -> None:
+    """Do `work` now and ever again. A failure is logged as the event `failed`; the next time may be better."""
     while True:
         try:
-            await recover(calls, calls, idle_for=_LOST_AFTER)
+            await work()
         except ScrizaError as error:
-            _log.warning("calls.not_recovered", reason=error.detail)
-        await asyncio.sleep(_LOOK_FOR_LOST_SECONDS)
+            _log.warning(failed, reason=error.detail)
+        except Exception:
+            _log.exception(failed)
+        await asyncio.sleep(seconds)
 
 
 _OPENERS: dict[str, Callable[[Container], AbstractAsyncContextManager[None]]] = {

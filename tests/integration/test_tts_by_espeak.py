@@ -24,7 +24,7 @@ async def speech(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TtsS
     worker = espeak_worker()
     objects = DirectoryObjects(Path(tmp_path_factory.mktemp("objects")), url="http://here", key="secret")
     service = TtsService([EspeakEngine(worker)], objects, Told())
-    await service.start()
+    await service.warm_up()
     try:
         yield service
     finally:

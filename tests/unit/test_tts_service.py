@@ -257,7 +257,7 @@ async def test_all_engines_are_warmed_up_and_one_that_cannot_work_is_no_harm(ser
             raise Unavailable("not installed")
 
     warm = ToneEngine()
-    await service(Cold(), warm).start()
+    await service(Cold(), warm).warm_up()
     assert warm.warm
 
 

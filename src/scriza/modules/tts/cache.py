@@ -18,6 +18,9 @@ from scriza.ports.tts import SpokenWord
 
 _log = structlog.get_logger()
 
+CLIPS = "tts-cache"
+"""The folder of all clips."""
+
 _VERSION = 1
 """Counts up when clips of an older one must not be served."""
 _LOOK_UP_S = 0.25
@@ -36,7 +39,7 @@ class _Card(msgspec.Struct):
 def clip_key(form: Form, *parts: str) -> str:
     """The key of a clip's audio: content-addressed by all that decides how it sounds."""
     digest = hashlib.sha256(msgspec.json.encode([_VERSION, form, *parts])).hexdigest()
-    return f"tts-cache/{digest[:2]}/{digest[2:]}.{form.extension}"
+    return f"{CLIPS}/{digest[:2]}/{digest[2:]}.{form.extension}"
 
 
 class ClipCache:

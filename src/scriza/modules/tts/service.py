@@ -55,8 +55,8 @@ class TtsService:
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="tts-encode")
         self._rests_until: dict[str, float] = {}
 
-    async def start(self) -> None:
-        """Warm the engines up. One that cannot work is logged; the others speak."""
+    async def warm_up(self) -> None:
+        """Make the first clip as quick as the next. An engine that cannot work is logged; the others speak."""
         await asyncio.gather(*(self._warm_up(engine) for engine in self._engines))
 
     async def close(self) -> None:
