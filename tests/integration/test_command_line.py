@@ -106,3 +106,44 @@ def test_a_bad_setting_is_told_in_a_sentence_by_every_command(tmp_path: Path, co
 def test_a_module_that_does_not_exist_is_told_with_those_that_do(tmp_path: Path) -> None:
     told = scriza("serve", "--modules", "asr,brain", cwd=tmp_path)
     assert "there is no module brain; there are telephony, agent, asr, tts, llm" in refused(told)
+
+
+def test_models_are_named_with_how_to_get_those_that_are_not_here(tmp_path: Path) -> None:
+    mine = tmp_path / "data" / "models" / "tiny.en"
+    mine.mkdir(parents=True)
+    for name in ("model.bin", "config.json", "tokenizer.json"):
+        (mine / name).write_text("")
+    told = scriza("models", "list", cwd=tmp_path)
+    assert told.returncode == 0
+    assert f"tiny.en            {mine}\n" in told.stdout
+    assert "base.en            not here: scriza models fetch base.en\n" in told.stdout
+
+
+def test_a_model_that_does_not_exist_is_told_with_those_that_do(tmp_path: Path) -> None:
+    assert "there is no model 'huge'; there are tiny.en" in refused(scriza("models", "fetch", "huge", cwd=tmp_path))
+
+
+def test_a_call_to_nobody_is_told_with_what_to_do(tmp_path: Path) -> None:
+    told = scriza("call", "--to", "http://127.0.0.1:9", cwd=tmp_path)
+    assert "nothing answers at http://127.0.0.1:9: start it with `scriza serve`" in refused(told)
+
+
+def test_a_scenario_that_does_not_exist_is_told_with_those_that_do(tmp_path: Path) -> None:
+    assert "no scenario chat: neither a file nor one of the shipped barge-in" in refused(
+        scriza("call", "chat", cwd=tmp_path)
+    )
+
+
+def test_the_doctor_says_what_is_missing_for_real_calls(tmp_path: Path) -> None:
+    told = scriza("doctor", cwd=tmp_path, TWILIO_ACCOUNT_SID="AC1", TWILIO_AUTH_TOKEN="secret-token")
+    assert told.returncode == 1
+    findings = {line[6:18].strip(): line[:5].strip() for line in told.stdout.splitlines()}
+    assert findings["store"] == findings["Twilio"] == "ok"
+    assert findings["public URL"] == findings["listening"] == "bad"
+    assert "secret-token" not in told.stdout
+
+
+def test_the_doctor_is_content_with_a_first_run(tmp_path: Path) -> None:
+    told = scriza("doctor", cwd=tmp_path)
+    assert told.returncode == 0, told.stdout
+    assert "Traceback" not in told.stderr

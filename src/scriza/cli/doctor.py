@@ -19,6 +19,7 @@ from scriza.kernel.errors import ScrizaError
 from scriza.settings import MODULES, Settings, load, unknown_variables
 from scriza_adapters.espeak.engine import EspeakEngine, espeak_worker
 from scriza_adapters.mongo.store import open_store
+from scriza_adapters.whisper.models import find_model
 
 Verdict = Literal["ok", "note", "bad"]
 
@@ -57,6 +58,7 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
     yield finding
     if folder is not None:
         yield await _store(settings, folder)
+        yield _asr(settings, folder)
     yield _port(settings)
     yield _public_url(settings)
     yield _twilio(settings)
@@ -125,6 +127,21 @@ def _llm(settings: Settings) -> Finding:
         models = f"{settings.openai_model_critical}, {settings.openai_model_cheap}"
         return Finding("ok", "thinking", f"{models} at {settings.openai_base_url or 'OpenAI'}")
     return Finding("note", "thinking", "answers come from the playbook; OPENAI_API_KEY brings a language model")
+
+
+def _asr(settings: Settings, folder: Path) -> Finding:
+    if place(settings, "asr") == "remote":
+        return Finding("ok", "listening", "in another process")
+    models = factories.model_dir(settings, folder)
+    model = find_model(settings.asr_model, models)
+    if model is not None and settings.asr_engine != "pocketsphinx":
+        return Finding("ok", "listening", f"faster-whisper with {model}")
+    try:
+        factories.recogniser(settings, folder)
+    except ScrizaError as error:
+        return Finding("bad", "listening", str(error))
+    text = f"pocketsphinx, for demos; `scriza models fetch {settings.asr_model}` brings a real recogniser"
+    return Finding("note", "listening", text)
 
 
 async def _tts(settings: Settings) -> Finding:

@@ -1,51 +1,55 @@
-"""``scriza models``: recognisers on this machine, and how one gets here."""
+"""``scriza models``: the recognisers' models on this machine, and how one gets there."""
 
 import argparse
 import asyncio
 import sys
-from collections.abc import Callable
+import time
+from pathlib import Path
 
-from scriza import data_dir
-from scriza.factories import model_dir
+from scriza import data_dir, factories, logs
 from scriza.settings import load
 from scriza_adapters.whisper.models import REPOSITORIES, fetch_model, installed_models
 
-_BAR = 30
-_MEGABYTE = 1_000_000
+_SAY_EVERY_SECONDS = 2.0
+"""Where nobody sees a line being rewritten."""
 
 
 def run(told: argparse.Namespace) -> int:
-    """Fetch a model, or list those that are here."""
+    """Name the models on disk, or bring one."""
     settings = load()
-    directory = model_dir(settings, data_dir.prepare(settings.data_dir))
+    logs.configure(settings.log, "warning")
+    folder = factories.model_dir(settings, data_dir.prepare(settings.data_dir))
     if told.act == "fetch":
-        fetched = asyncio.run(fetch_model(told.name, directory, _progress()))
-        print(f"{told.name} is in {fetched}")
-        if told.name != settings.asr_model:
-            print(f"SCRIZA_ASR_MODEL={told.name} makes it the one that listens")
-        return 0
-    for name in installed_models(directory):
-        print(name)
-    missing = [name for name in REPOSITORIES if name not in installed_models(directory)]
-    print(f"to be had by `scriza models fetch NAME`: {', '.join(missing)}", file=sys.stderr)
+        return _fetch(told.name, folder)
+    installed = installed_models(folder)
+    for name in installed:
+        print(f"{name:<18} {folder / name}")
+    for name in REPOSITORIES:
+        if name not in installed:
+            print(f"{name:<18} not here: scriza models fetch {name}")
     return 0
 
 
-def _progress() -> Callable[[int, int], None]:
-    """A bar that grows on a terminal, a line for every tenth elsewhere."""
-    terminal = sys.stderr.isatty()
-    told = -1
+def _fetch(name: str, folder: Path) -> int:
+    print(f"Fetching {name} into {folder}", flush=True)
+    place = asyncio.run(fetch_model(name, folder, Progress()))
+    print(f"\n{place} is ready: a Scriza that is started now listens with it (SCRIZA_ASR_MODEL={name}).")
+    return 0
 
-    def progress(done: int, total: int) -> None:
-        nonlocal told
-        share = done / total if total else 0.0
-        amount = f"{done / _MEGABYTE:.0f} of {total / _MEGABYTE:.0f} MB"
-        if terminal:
-            filled = int(share * _BAR)
-            end = "\n" if done == total else ""
-            print(f"\r[{'#' * filled}{' ' * (_BAR - filled)}] {amount}", end=end, file=sys.stderr, flush=True)
-        elif int(share * 10) > told:
-            told = int(share * 10)
-            print(amount, file=sys.stderr, flush=True)
 
-    return progress
+class Progress:
+    """Shows how far a download is: on a terminal in one line, elsewhere in a line every two seconds."""
+
+    def __init__(self) -> None:
+        self._terminal = sys.stdout.isatty()
+        self._next = 0.0
+
+    def __call__(self, done: int, total: int) -> None:
+        """`done` of `total` bytes are here."""
+        now = time.monotonic()
+        if now < self._next and done < total:
+            return
+        self._next = now + (0.1 if self._terminal else _SAY_EVERY_SECONDS)
+        share = f" ({done * 100 // total} %)" if total else ""
+        text = f"{done / 1e6:.0f} of {total / 1e6:.0f} MB{share}"
+        print(f"\r{text}" if self._terminal else text, end="" if self._terminal else "\n", flush=True)
