@@ -145,13 +145,12 @@ async def _serve_by_several(settings: Settings, listener: socket.socket, *, samp
         telling.cancel()
 
 
-_WHAT_NEXT = """
-Scriza goes on serving at {url} (its API: {url}/schema). What next:
-  {scriza} call barge-in         places another simulated call; `call --list` names them all
-  {scriza} models fetch base.en  brings a real recogniser, for callers who speak freely
-  export OPENAI_API_KEY=...      brings a real language model, ELEVENLABS_API_KEY=... a better voice
-  docs/settings.md               has everything that can be set
-Stop with Ctrl-C."""
+_WHAT_NEXT = (
+    ("{scriza} call barge-in", "another simulated call; `call --list` names them all"),
+    ("{scriza} models fetch base.en", "a real recogniser, for callers who speak freely"),
+    ("export OPENAI_API_KEY=...", "a real language model; ELEVENLABS_API_KEY=... is a better voice"),
+    ("docs/settings.md", "everything that can be set"),
+)
 
 
 async def _tell(settings: Settings, listener: socket.socket, *, sample_call: bool) -> None:
@@ -163,7 +162,10 @@ async def _tell(settings: Settings, listener: socket.socket, *, sample_call: boo
     if sample_call:
         with logs.quiet():
             await _sample_call(f"http://{here}")
-        print(_WHAT_NEXT.format(url=settings.public_url, scriza=_command()), flush=True)
+        print(f"\nScriza goes on serving at {settings.public_url} (its API: /schema). What next:")
+        for what, brings in _WHAT_NEXT:
+            print(f"  {what.format(scriza=_command()):<38} {brings}")
+        print("Stop with Ctrl-C.", flush=True)
 
 
 def _command() -> str:
