@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import structlog
 
+from scriza.audio.mulaw import BYTES_PER_MS
 from scriza.kernel.errors import ScrizaError
 from scriza.kernel.principal import Principal, acting
 from scriza.modules.telephony.call import events as on
@@ -13,6 +14,8 @@ from scriza.ports.asr import Asr, Audio, Final, Finalize, Start, Stop
 
 _BOUND = 400
 """Blocks that may wait for a slow recogniser: 40 s of speech."""
+_LONGEST_BLOCK = 4000 * BYTES_PER_MS
+"""A server of sockets takes no message of any length."""
 _AGAIN_S = (0.1, 0.5, 2.0)
 _log = structlog.get_logger()
 
@@ -38,7 +41,8 @@ class Recogniser:
         """A block of mu-law speech, 100 ms or more."""
         if self._asked:
             self._asked = False
-            self._put(Audio(bytes(self._turn)))
+            for start in range(0, len(self._turn), _LONGEST_BLOCK):
+                self._put(Audio(bytes(self._turn[start : start + _LONGEST_BLOCK])))
         self._turn += audio
         self._put(Audio(audio))
 
