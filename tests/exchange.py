@@ -4,7 +4,6 @@ Everything is real but what a test puts in its place: the webhooks and sockets, 
 store. `Exchange` runs the application in the test's own event loop, so that a test can look into it.
 """
 
-import asyncio
 import itertools
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -14,7 +13,6 @@ from typing import Any
 import httpx
 import msgspec
 from dependency_injector import providers
-from pymongo.asynchronous.database import AsyncDatabase
 
 from scriza.app import application, container_of
 from scriza.container import Container
@@ -23,10 +21,10 @@ from scriza.ports.asr import Asr, Audio, Final, Finalize, Partial, Start, Stop, 
 from scriza.ports.telephony import CallRecord
 from scriza.settings import load
 from scriza.simulator.options import Options
-from scriza.simulator.scenario import Scenario, parse
+from scriza.simulator.scenario import Scenario
 from scriza.simulator.simulator import Simulator
 from scriza_adapters.espeak.engine import EspeakVoice, espeak_worker
-from scriza_adapters.mongo.outbox import OUTBOX, telling
+from tests.phone_line import complete_record, events_about
 from tests.serving import listening_socket, serving
 
 PUBLIC_URL = "https://pbx.example"
@@ -142,27 +140,3 @@ async def exchange(
     finally:
         await voice.close()
         sock.close()
-
-
-async def complete_record(api: httpx.AsyncClient, call_id: str, seconds: float = 10) -> CallRecord:
-    """Ask the API for the record until the call has ended in it. Raises TimeoutError."""
-    async with asyncio.timeout(seconds):
-        while True:
-            answer = await api.get(f"/api/v1/calls/{call_id}")
-            if answer.status_code == 200:
-                record = msgspec.json.decode(answer.content, type=CallRecord)
-                if record.ended_reason and record.duration_seconds is not None:
-                    return record
-            await asyncio.sleep(0.1)
-
-
-async def events_about(database: AsyncDatabase[dict[str, Any]], call_id: str) -> list[Event]:
-    """What the outbox keeps of one call."""
-    rows = await database[OUTBOX].find().sort("order", 1).to_list()
-    return [event for row in rows for event in telling(row).events if event.subject == call_id]
-
-
-def caller(*lines: str, **fields: Any) -> Scenario:
-    """A scenario from its lines as they stand in YAML; `fields` are the scenario's others."""
-    listed = "".join(f"\n  - {line}" for line in lines) or " []"
-    return msgspec.structs.replace(parse(f"name: test\nlines:{listed}"), **fields)

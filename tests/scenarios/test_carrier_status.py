@@ -12,7 +12,8 @@ from scriza.kernel.events import Topic
 from scriza.ports.telephony import CallCompleted
 from scriza.simulator.options import Options
 from scriza.simulator.scenario import Answer, Scenario
-from tests.exchange import PUBLIC_URL, Exchange, KnowingAsr, caller, exchange
+from tests.exchange import PUBLIC_URL, Exchange, KnowingAsr, exchange
+from tests.phone_line import caller
 from tests.waiting import eventually
 
 BACKWARDS = Options(

@@ -5,9 +5,7 @@ The calls of one form are placed at the same time, once for all tests of this fi
 
 import asyncio
 import io
-import random
 import re
-import socket
 import wave
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -18,7 +16,6 @@ import httpx
 import msgspec
 import numpy as np
 import pytest
-from pymongo import AsyncMongoClient
 
 from scriza.audio.levels import dbfs
 from scriza.kernel.events import Event, Topic
@@ -27,10 +24,7 @@ from scriza.ports.tts import Spoken
 from scriza.simulator.options import Options
 from scriza.simulator.report import CallOutcome, Utterance
 from scriza.simulator.scenario import load, shipped
-from scriza.simulator.simulator import Simulator
-from scriza_adapters.espeak.engine import EspeakVoice, espeak_worker
-from scriza_adapters.mongo.embedded import EmbeddedServer
-from tests.exchange import complete_record, events_about
+from tests.phone_line import free_port, phone_line
 from tests.running_scriza import RunningScriza, running_scriza
 
 pytestmark = [pytest.mark.xdist_group("shipped scenarios"), pytest.mark.timeout(180)]
@@ -88,41 +82,14 @@ class Evening:
     """How long the server's own voice takes for each text that the caller is said to have heard."""
 
 
-def free_port() -> int:
-    """Below those that systems give to outgoing connections."""
-    for port in random.sample(range(30_000, 32_000), 100):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    raise RuntimeError("no free port")
-
-
 async def play_all(server: RunningScriza, rest_port: int) -> tuple[dict[str, Played], dict[str, int]]:
-    url, twilio_token = server.url, (server.folder / "data/secrets/twilio-auth-token").read_text()
-    voice = espeak_worker()
-    simulator = Simulator(
-        url, auth_token=twilio_token, voice=EspeakVoice(voice).samples, rest_port=rest_port, options=Options()
-    )
-    headers = {"Authorization": f"Bearer {server.token}"}
     numbers = (f"+1415555{number:04}" for number in count(7000))
-    try:
-        async with simulator, httpx.AsyncClient(base_url=url, headers=headers, trust_env=False) as api:
-            scenarios = [msgspec.structs.replace(load(name), caller=next(numbers)) for name in shipped()]
-            outcomes = await asyncio.gather(*(simulator.call(scenario) for scenario in scenarios))
-            records = [await complete_record(api, outcome.call_sid) for outcome in outcomes]
-            lengths = {turn.agent: await length_ms(api, turn.agent) for record in records for turn in record.turns}
-            store = EmbeddedServer(server.folder / "data")
-            client: AsyncMongoClient[dict[str, object]] = AsyncMongoClient(store.attach().url, tz_aware=True)
-            try:
-                told = [await events_about(client["scriza"], outcome.call_sid) for outcome in outcomes]
-            finally:
-                await client.close()
-                store.detach()
-    finally:
-        await voice.close()
+    scenarios = [msgspec.structs.replace(load(name), caller=next(numbers)) for name in shipped()]
+    async with phone_line(server, rest_port=rest_port) as line:
+        outcomes = await asyncio.gather(*(line.twilio.call(scenario) for scenario in scenarios))
+        records = [await line.record(outcome.call_sid) for outcome in outcomes]
+        lengths = {turn.agent: await length_ms(line.api, turn.agent) for record in records for turn in record.turns}
+        told = await line.told(*(outcome.call_sid for outcome in outcomes))
     parts = zip(outcomes, records, told, (scenario.caller for scenario in scenarios), strict=True)
     return {part[0].scenario: Played(*part) for part in parts}, lengths
 

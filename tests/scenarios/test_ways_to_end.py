@@ -19,7 +19,8 @@ from scriza.modules.telephony.live.recogniser import Recogniser
 from scriza.modules.telephony.live.session import Session
 from scriza.modules.telephony.routes import AsgiMediaSocket
 from scriza.simulator.report import CallOutcome
-from tests.exchange import PUBLIC_URL, Exchange, KnowingAsr, caller, exchange
+from tests.exchange import PUBLIC_URL, Exchange, KnowingAsr, exchange
+from tests.phone_line import caller
 from tests.waiting import eventually
 
 TIMES_EACH = 3
