@@ -19,7 +19,7 @@ from scriza.settings import Settings, load
 from scriza.wire import serve
 from scriza_adapters.objects_directory import DirectoryObjects
 
-_PORTS: dict[str, type] = {"telephony": Telephony, "agent": Agent, "asr": Asr, "tts": Tts, "llm": Llm}
+PORTS: dict[str, type] = {"telephony": Telephony, "agent": Agent, "asr": Asr, "tts": Tts, "llm": Llm}
 
 
 def create_app(settings: Settings) -> Litestar:
@@ -40,7 +40,7 @@ def application(container: Container) -> Litestar:
     """The routes of what the container holds; entering the application's `lifespan` starts what it needs."""
     settings, secrets = container.settings(), container.secrets()
     modules = served(settings)
-    ports = [serve(_PORTS[module], container.providers[module]) for module in modules]
+    ports = [serve(PORTS[module], container.providers[module]) for module in modules]
     routes: list[ControllerRouterHandler] = [
         behind(Bearer(), *ports),
         health_routes({"store": lambda: container.store().ping()}),

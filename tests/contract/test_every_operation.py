@@ -1,0 +1,90 @@
+"""Every operation that any port declares is reached through the wire with what it was asked, and answers through it."""
+
+from collections.abc import AsyncIterator, Callable
+from types import SimpleNamespace
+from typing import Any
+
+import msgspec
+import pytest
+
+from scriza.app import PORTS
+from scriza.kernel.errors import Conflict
+from scriza.kernel.operation import Kind, Operation, operations
+from scriza.ports import asr
+from scriza.ports.agent import CallFacts, Conversation, Exchange, Reply
+from scriza.ports.llm import Message, Turn
+from scriza.ports.telephony import CallQuery
+from scriza.ports.tts import Speak
+from tests.contract.doors import Doors
+
+CONVERSATION = Conversation("book/1", "pitch", "Hello", [Exchange("hi", "Hello there")])
+ASKED: dict[str, tuple[Any, ...]] = {
+    "POST /v1/begin": (CallFacts("CA1", "inbound", "+14155550100", "+14155550199"),),
+    "POST /v1/reply": (Reply("CA1", 2, "what is the price", CONVERSATION, 0.5, "1", speculative=True),),
+    "POST /v1/transcribe": (asr.Transcribe(b"\x00\xff", "pcm16", 16000, "en", ["a price"], "CA1"),),
+    "WS /v1/stream": (asr.Start("CA1", "en", "mulaw", 8000, ["a price"]), [asr.Audio(b"\xff" * 800), asr.Stop()]),
+    "POST /v1/speak": (Speak("Grüße", voice_id="v", tone="friendly", format="wav", delivery="url"),),
+    "POST /v1/stream-speak": (Speak("Grüße"),),
+    "POST /v1/turn": (Turn([Message("user", "hi")], "CA1"),),
+    "POST /v1/stream-turn": (Turn([Message("user", "hi")], "CA1"),),
+    "GET /v1/models": (),
+    "GET /api/v1/calls/{call_id}": ("CA1",),
+    "GET /api/v1/calls": (CallQuery(limit=7, cursor="abc"),),
+}
+"""One request to each operation. One that is new needs one here."""
+
+DECLARED = [(port, operation) for port in PORTS.values() for operation in operations(port)]
+
+
+def taking_note(operation: Operation, asked: list[object]) -> Callable[..., Any]:
+    """An implementation that keeps what it was asked, and then refuses."""
+
+    async def note(args: tuple[object, ...]) -> None:
+        asked.extend([[block async for block in arg] if isinstance(arg, AsyncIterator) else arg for arg in args])
+        raise Conflict(f"this is {operation.name}")
+
+    async def one(*args: object) -> None:
+        await note(args)
+
+    async def many(*args: object) -> AsyncIterator[None]:
+        await note(args)
+        yield
+
+    return one if operation.kind is Kind.UNARY else many
+
+
+async def ask(port: Any, operation: Operation) -> None:
+    request = ASKED[f"{operation.verb} {operation.path}"]
+    method = getattr(port, operation.name)
+    match operation.kind:
+        case Kind.UNARY:
+            await method(*request)
+        case Kind.STREAM:
+            async for _ in method(*request):
+                pass
+        case Kind.DUPLEX:
+            opening, blocks = request
+
+            async def sent() -> AsyncIterator[msgspec.Struct]:
+                for block in blocks:
+                    yield block
+
+            async for _ in method(opening, sent()):
+                pass
+
+
+@pytest.mark.parametrize(
+    ("port", "operation"), DECLARED, ids=[f"{operation.verb} {operation.path}" for _, operation in DECLARED]
+)
+async def test_an_operation_is_asked_for_what_it_is_asked(doors: Doors, port: type, operation: Operation) -> None:
+    asked: list[object] = []
+    noting = {each.name: taking_note(each, asked) for each in operations(port)}
+    async with doors(port, SimpleNamespace(**noting)) as reached:
+        with pytest.raises(Conflict, match=f"this is {operation.name}"):
+            await ask(reached, operation)
+    assert asked == list(ASKED[f"{operation.verb} {operation.path}"])
+
+
+def test_no_two_operations_share_a_route() -> None:
+    routes = [(operation.verb, operation.path) for _, operation in DECLARED]
+    assert len(set(routes)) == len(routes)
