@@ -195,8 +195,8 @@ async def _tts_running(container: Container) -> AsyncIterator[None]:
 
     async def prune() -> None:
         if isinstance(objects, DirectoryObjects):  # a bucket has rules of its own
-            forgotten = await objects.prune(CLIPS, most_bytes)
-            _log.info("clips.pruned", forgotten=forgotten, most_bytes=most_bytes)
+            if forgotten := await objects.prune(CLIPS, most_bytes):
+                _log.info("clips.pruned", forgotten=forgotten, most_bytes=most_bytes)
 
     try:
         async with _beside(tts.warm_up), _beside(partial(_regularly, prune, _PRUNE_SECONDS, "clips.not_pruned")):
