@@ -109,6 +109,11 @@ async def test_audio_comes_as_base64_or_as_the_body_itself(http: httpx.AsyncClie
     for content_type in ("audio/basic", "application/octet-stream", "audio/x-wav; rate=8000"):
         answer = await http.post(raw, content=audio, headers={"content-type": content_type})
         assert answer.json() == expected
+    for content_type in ("application/json", "Application/JSON; charset=utf-8", "application/x+json"):
+        answer = await http.post(
+            "/v1/echo/measure", content=json.dumps(as_json), headers={"content-type": content_type}
+        )
+        assert answer.json() == expected
 
 
 async def test_audio_larger_than_a_json_body_may_be_is_taken(http: httpx.AsyncClient) -> None:

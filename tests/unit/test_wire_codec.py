@@ -65,7 +65,7 @@ def test_a_socket_without_audio_takes_no_binary_message() -> None:
 
 def test_a_failure_tells_the_problem_it_was_made_of() -> None:
     problem = Problem("urn:scriza:problem:rate-limited", "Too many requests", 429, "slowly", "req_1", 7)
-    assert Failure.of(problem).told() == problem
+    assert Failure.of(problem).to_problem() == problem
     assert msgspec.json.decode(msgspec.json.encode(Failure.of(problem))) == {
         "type": "error",
         "title": "Too many requests",

@@ -99,8 +99,8 @@ class StreamAnswer(_Answer):
                 async for item in items:
                     await body.write(self.events.encode(item))
         except Exception as error:
-            # The status is sent, so that whatever it is goes into the stream; `told` logs what is not for the client.
-            await body.write(self.events.failure(problems.told(error)))
+            # The status is sent, so whatever it is goes into the stream; `problem_of` logs what is not for the client.
+            await body.write(self.events.failure(problems.problem_of(error)))
         await body.end()
 
 

@@ -46,7 +46,8 @@ class BodyDecoder(AbstractDTO[msgspec.Struct]):
     def decode_bytes(self, value: bytes) -> msgspec.Struct:
         """Raises BadInput."""
         binary = self.operation.binary
-        media_type = self.asgi_connection.headers.get("content-type", "application/json").partition(";")[0].strip()
+        told = self.asgi_connection.headers.get("content-type", "application/json")
+        media_type = told.partition(";")[0].strip().lower()
         if not binary or media_type == "application/json" or media_type.endswith("+json"):
             return decode(self.decoder, value, "body")
         return converted(self.operation, {**self._queried(), binary: value})

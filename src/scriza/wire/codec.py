@@ -67,7 +67,7 @@ class Failure(msgspec.Struct, tag=ERROR, omit_defaults=True):
         """The message that tells of `problem`."""
         return cls(problem.title, problem.detail, problem.status, problem.type, problem.request_id, problem.retry_after)
 
-    def told(self) -> Problem:
+    def to_problem(self) -> Problem:
         """The problem that this message tells of."""
         return Problem(self.problem, self.title, self.status, self.detail, self.request_id, self.retry_after)
 

@@ -107,7 +107,7 @@ async def _items(
         async for chunk in chunks:
             for name, data in parser.feed(chunk):
                 if name == ERROR:
-                    raise problems.of_response(502, problems.MEDIA_TYPE, data)
+                    raise problems.error_of(502, problems.MEDIA_TYPE, data)
                 try:
                     item = codec.decode(name, data)
                 except BadInput as error:

@@ -7,7 +7,7 @@ a peer that has shown a service token; whoever checks the token reads it by `car
 import base64
 import functools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import msgspec
 
@@ -37,12 +37,6 @@ def carrying() -> dict[str, str]:
 def sane_id(value: str | None) -> str:
     """The id, or nothing when it is missing, too long, or holds what an id of ours never does."""
     return value if value is not None and _SANE.fullmatch(value) else ""
-
-
-def header(scope_headers: Iterable[tuple[bytes, bytes]], name: str) -> str | None:
-    """The first value of a header in an ASGI scope."""
-    wanted = name.encode()
-    return next((value.decode("latin-1") for key, value in scope_headers if key == wanted), None)
 
 
 def carried_principal(headers: Mapping[str, str]) -> Principal | None:

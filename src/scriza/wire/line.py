@@ -23,10 +23,8 @@ CONNECTIONS = 512
 
 log = structlog.get_logger()
 
-_UNREACHED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _NO_NAMES = {"", ".", ".."}
 """As a path segment, these would lead to another operation."""
-_LOST = (httpx.ReadError, httpx.WriteError, httpx.CloseError, httpx.RemoteProtocolError)
 
 
 class Line:
@@ -98,9 +96,9 @@ class Line:
         request = self._request(operation, values)
         try:
             response = await self._http.send(request, stream=True)
-        except _UNREACHED as error:
+        except httpx.ConnectError as error:
             raise self.unavailable(operation, "cannot be reached", error) from error
-        except _LOST as error:
+        except (httpx.NetworkError, httpx.RemoteProtocolError) as error:
             if not operation.idempotent:
                 raise self.unavailable(operation, "was lost before it answered", error) from error
             try:
@@ -113,7 +111,7 @@ class Line:
                     body = await response.aread()
             finally:
                 await response.aclose()
-            raise problems.of_response(response.status_code, response.headers.get("content-type", ""), body)
+            raise problems.error_of(response.status_code, response.headers.get("content-type", ""), body)
         for name, value in response.headers.items():
             if name.startswith("x-scriza-"):
                 with suppress(ValueError):

@@ -15,7 +15,7 @@ from scriza.kernel.errors import Problem, ScrizaError
 from scriza.kernel.ids import new_id
 from scriza.kernel.principal import current
 from scriza.wire.codec import encode
-from scriza.wire.context import REQUEST_ID, header, sane_id
+from scriza.wire.context import REQUEST_ID, sane_id
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -23,7 +23,7 @@ log = structlog.get_logger()
 _problems = msgspec.json.Decoder(Problem)
 
 
-def told(error: Exception, request_id: str = "") -> Problem:
+def problem_of(error: Exception, request_id: str = "") -> Problem:
     """The problem that callers see. What is not meant for them is logged, once, and its text stays inside."""
     request_id = request_id or current().request_id
     if isinstance(error, ScrizaError):
@@ -32,7 +32,7 @@ def told(error: Exception, request_id: str = "") -> Problem:
     return ScrizaError().problem(request_id)
 
 
-def of_response(status: int, content_type: str, body: bytes) -> ScrizaError:
+def error_of(status: int, content_type: str, body: bytes) -> ScrizaError:
     """The exception that an HTTP answer other than success tells of."""
     if content_type.partition(";")[0].strip() == MEDIA_TYPE:
         with suppress(ValueError, RecursionError):
@@ -57,11 +57,11 @@ def response(
 
 
 def _request_id(request: Request[Any, Any, Any]) -> str:
-    return current().request_id or sane_id(header(request.scope["headers"], REQUEST_ID)) or new_id("req")
+    return current().request_id or sane_id(request.headers.get(REQUEST_ID)) or new_id("req")
 
 
 def _on_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    return response(request, told(error, _request_id(request)))
+    return response(request, problem_of(error, _request_id(request)))
 
 
 def _on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:

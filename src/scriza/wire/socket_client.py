@@ -37,7 +37,7 @@ def duplex_call(operation: Operation, line: Line) -> Callable[..., Any]:
                 except BadInput as error:
                     raise UpstreamFailed(f"{operation.name}: {error.detail}") from error
                 if isinstance(item, Failure):
-                    raise ScrizaError.from_problem(item.told())
+                    raise ScrizaError.from_problem(item.to_problem())
                 yield item
         finally:
             sending.cancel()
@@ -62,7 +62,7 @@ async def _open(operation: Operation, line: Line) -> ClientConnection:
     except InvalidStatus as error:
         refusal = error.response
         content_type = refusal.headers.get("content-type", "")
-        raise problems.of_response(refusal.status_code, content_type, bytes(refusal.body or b"")) from error
+        raise problems.error_of(refusal.status_code, content_type, bytes(refusal.body or b"")) from error
     except (OSError, InvalidHandshake) as error:
         raise line.unavailable(operation, "cannot be reached", error) from error
 

@@ -56,8 +56,8 @@ class _Duplex:
         except (PeerLeft, OSError):
             return
         except Exception as error:
-            # The outermost shell of this socket: `told` logs what is not for the client.
-            problem = problems.told(error)
+            # The outermost shell of this socket: `problem_of` logs what is not for the client.
+            problem = problems.problem_of(error)
             try:
                 await socket.send_data(encode(Failure.of(problem)).decode())
                 await socket.close(4000 + problem.status, problem.title)
