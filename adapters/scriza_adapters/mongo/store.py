@@ -212,8 +212,13 @@ async def _greet(client: Client, database: AsyncDatabase[Row], patience: float) 
     """Find out, with a sentence for each case, whether there is a server that lets us in and has transactions."""
     try:
         with pymongo.timeout(patience):
-            async with client.start_session() as session, await session.start_transaction():
-                await database[OUTBOX].find_one({"_id": None}, session=session)
+            try:
+                await _transact(client, database)
+            except OperationFailure as error:
+                if not error.has_error_label(TRANSIENT):
+                    raise
+                # Another process that starts now has just ended what was open in the server.
+                await _transact(client, database)
     except OperationFailure as error:
         if error.code == _ILLEGAL_OPERATION:
             raise Unavailable(
@@ -227,6 +232,11 @@ async def _greet(client: Client, database: AsyncDatabase[Row], patience: float) 
         raise Unavailable(
             f"no MongoDB answers at {_hosts(client)}: is it running, is SCRIZA_MONGO_URL right?"
         ) from error
+
+
+async def _transact(client: Client, database: AsyncDatabase[Row]) -> None:
+    async with client.start_session() as session, await session.start_transaction():
+        await database[OUTBOX].find_one({"_id": None}, session=session)
 
 
 def _hosts(client: Client) -> str:
