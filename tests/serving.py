@@ -23,7 +23,8 @@ def listening_socket() -> socket.socket:
 async def serving(app: Any, sock: socket.socket | None = None, **options: Any) -> AsyncIterator[str]:
     """Serve an ASGI `app`; yields its base URL, such as ``http://127.0.0.1:40123``.
 
-    `sock` is a bound socket of the test's own; `options` are uvicorn's. Leaving waits until open requests are over, for at most two seconds.
+    `sock` is a bound socket of the test's own; `options` are uvicorn's. Leaving waits until open requests are over, for
+    at most two seconds.
     """
     settings: dict[str, Any] = {"log_level": "warning", "access_log": False, "timeout_graceful_shutdown": 2}
     config = uvicorn.Config(app, ws_per_message_deflate=False, **(settings | options))

@@ -194,9 +194,9 @@ async def _tts_running(container: Container) -> AsyncIterator[None]:
     most_bytes = container.settings().tts_cache_mb * 1_000_000
 
     async def prune() -> None:
-        if isinstance(objects, DirectoryObjects):  # a bucket has rules of its own
-            if forgotten := await objects.prune(CLIPS, most_bytes):
-                _log.info("clips.pruned", forgotten=forgotten, most_bytes=most_bytes)
+        # A bucket has rules of its own.
+        if isinstance(objects, DirectoryObjects) and (forgotten := await objects.prune(CLIPS, most_bytes)):
+            _log.info("clips.pruned", forgotten=forgotten, most_bytes=most_bytes)
 
     try:
         async with _beside(tts.warm_up), _beside(partial(_regularly, prune, _PRUNE_SECONDS, "clips.not_pruned")):

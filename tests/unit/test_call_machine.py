@@ -12,7 +12,7 @@ from scriza.modules.telephony.turns.barge_in import BargeInOptions
 from scriza.modules.telephony.turns.fixed_silence import FixedSilence
 from scriza.modules.telephony.turns.limits import Limits
 from scriza.ports.agent import HangUp, SendSms, SetOutcome, TransferTo
-from tests.unit.call_rig import LINES, OPENING, Rig, conversation, plan, journal
+from tests.unit.call_rig import LINES, OPENING, Rig, conversation, journal, plan
 
 
 class TestOpening:
