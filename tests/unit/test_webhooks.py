@@ -160,6 +160,27 @@ async def test_without_room_an_incoming_call_hears_the_busy_tone_and_a_placed_on
     assert (await office.found()).status == "ringing"
 
 
+async def test_a_call_that_was_over_before_it_was_asked_about_is_not_connected(office: Office) -> None:
+    await office.status("completed", 3, CallDuration="0")
+    assert "<Response><Hangup /></Response>" in await office.voice()
+
+
+async def test_a_call_that_we_have_ended_is_not_begun_anew(office: Office) -> None:
+    await office.voice()
+    await office.log.end(ending())
+    assert "<Response><Hangup /></Response>" in await office.voice(CallStatus="in-progress")
+
+
+@pytest.mark.parametrize("word", ["busy", "failed", "no-answer", "canceled", "completed"])
+async def test_a_call_that_is_over_by_its_own_account_is_not_connected(office: Office, word: str) -> None:
+    assert "<Response><Hangup /></Response>" in await office.voice(CallStatus=word)
+
+
+async def test_a_live_call_that_is_asked_about_again_is_connected(office: Office) -> None:
+    await office.voice()
+    assert token_in(await office.voice(CallStatus="in-progress"))
+
+
 async def test_what_is_done_for_a_call_is_done_in_its_name(office: Office) -> None:
     seen = []
 

@@ -149,13 +149,21 @@ class Webhooks:
 
     async def _take(self, _: Webhook, form: Form) -> str:
         call_id, word = _call_id(form), _one(form, "CallStatus")
-        new = await self._open(form, call_id, cast("CallStatus", word) if word in STATUSES else "ringing")
+        new, first = await self._open(form, call_id, cast("CallStatus", word) if word in STATUSES else "ringing")
+        if word in TERMINAL or (not first and await self._has_ended(call_id)):
+            _log.warning("voice.over")
+            return hang_up()
         if not self._accepts():
             _log.warning("voice.no_room")
             return busy() if new.direction == "inbound" else say_goodbye()
         return self._twiml.connect(self._tokens.issue(call_id))
 
-    async def _open(self, form: Form, call_id: str, status: CallStatus) -> NewCall:
+    async def _has_ended(self, call_id: str) -> bool:
+        call = await self._calls.find(call_id)
+        return call is not None and call.ended_reason != ""
+
+    async def _open(self, form: Form, call_id: str, status: CallStatus) -> tuple[NewCall, bool]:
+        """The call, and whether it was not recorded before."""
         new = NewCall(
             call_id=call_id,
             workspace=DEFAULT_WORKSPACE,
@@ -165,9 +173,11 @@ class Webhooks:
             status=status,
             started_at=self._now(),
         )
-        if await self._calls.open(new, self._event(Topic.CALL_STARTED, CallStarted(call_id, new.direction), "started")):
+        started = self._event(Topic.CALL_STARTED, CallStarted(call_id, new.direction), "started")
+        first = await self._calls.open(new, started)
+        if first:
             _log.info("call.opened", direction=new.direction, status=status)
-        return new
+        return new, first
 
     async def _go_on(self, webhook: Webhook, form: Form) -> str:
         call_id, dialled = _call_id(form), _one(form, "DialCallStatus")
