@@ -1,3 +1,3 @@
-"""Scriza: an AI that answers and places phone calls for small sales teams."""
+"""Scriza: an AI that answers phone calls for small sales teams."""
 
 __version__ = "0.1.0"

@@ -44,7 +44,7 @@ def _innermost(error: BaseException) -> BaseException:
 
 def parser() -> argparse.ArgumentParser:
     """All commands and their options."""
-    top = argparse.ArgumentParser(prog="scriza", description="An AI that answers and places phone calls.")
+    top = argparse.ArgumentParser(prog="scriza", description="An AI that answers phone calls.")
     top.add_argument("--version", action="version", version=__version__)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
@@ -57,7 +57,7 @@ def parser() -> argparse.ArgumentParser:
 
     call = commands.add_parser("call", help="place a simulated call", description="Place a simulated phone call.")
     call.add_argument("scenario", nargs="?", default="", help="a scenario's name or YAML file; none: the sample call")
-    call.add_argument("--to", metavar="URL", help="the Scriza to call (SCRIZA_PUBLIC_URL)")
+    call.add_argument("--to", metavar="URL", help="the Scriza to call; else the one on this machine (SCRIZA_PORT)")
     call.add_argument("--list", action="store_true", help="name the scenarios that ship with Scriza")
 
     config = commands.add_parser("config", help="print the settings in force", description="Print what is in force.")
