@@ -116,6 +116,7 @@ async def test_a_wrong_opening_is_refused(opened: Open, parrot: Parrot, first: s
     ("block", "detail"),
     [
         (message("shout"), "Invalid value 'shout' - at `$.type`"),
+        (message("+14155550123"), "Invalid value '+1••••••••23' - at `$.type`"),
         (message("hello"), "Invalid value 'hello' - at `$.type`"),
         (message("piece"), "missing required field `payload`"),
         (message("piece", payload="not base64!"), "at `$.payload`"),

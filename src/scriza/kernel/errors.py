@@ -4,6 +4,8 @@ from typing import ClassVar
 
 import msgspec
 
+from scriza.kernel.redaction import redact
+
 
 class Problem(msgspec.Struct, omit_defaults=True):
     """RFC 9457 problem details, as sent in ``application/problem+json``."""
@@ -30,12 +32,12 @@ class ScrizaError(Exception):
         """Seconds after which a retry makes sense; none when it is not known."""
 
     def problem(self, request_id: str = "") -> Problem:
-        """This error as problem details."""
+        """This error as problem details, which repeat no phone number that was sent."""
         return Problem(
             type=f"urn:scriza:problem:{self.slug}",
             title=self.title,
             status=self.status,
-            detail=self.detail,
+            detail=redact(self.detail),
             request_id=request_id,
             retry_after=self.retry_after,
         )

@@ -2,7 +2,10 @@
 
 import re
 
-_E164 = re.compile(r"\+[1-9]\d{6,14}")
+_NUMBER = re.compile(
+    r"(\+|%(?:25)*2B|\btel:|\b(?:(?:forwarded)?from|to|caller|called|phone|number)=)([1-9]\d{6,14})", re.IGNORECASE
+)
+"""An E.164 number behind what says that it is one, since a row of digits alone may as well be a duration or an id."""
 
 
 def mask_phone(number: str) -> str:
@@ -13,5 +16,5 @@ def mask_phone(number: str) -> str:
 
 
 def redact(text: str) -> str:
-    """The text with every E.164 number in it masked."""
-    return _E164.sub(lambda match: mask_phone(match.group()), text)
+    """The text with every E.164 number in it masked: behind a plus sign, ``%2B``, ``tel:``, or as in ``From=…``."""
+    return _NUMBER.sub(lambda match: match[1] + mask_phone(f"+{match[2]}")[1:], text)

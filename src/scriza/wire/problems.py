@@ -74,7 +74,7 @@ def _on_http_exception(request: Request[Any, Any, Any], error: HTTPException) ->
     problem = known.problem(_request_id(request))
     if problem.status != error.status_code:
         title = responses.get(error.status_code, "Refused")
-        problem = Problem("about:blank", title, error.status_code, detail, problem.request_id)
+        problem = Problem("about:blank", title, error.status_code, problem.detail, problem.request_id)
     return response(request, problem, dict(error.headers or {}))
 
 
