@@ -97,7 +97,9 @@ class MemoryCallLog:
         kept.touch(self._clock())
         return _journaled(kept)
 
-    async def append(self, entries: Sequence[Entry], events: Sequence[Event]) -> None:
+    async def append(
+        self, entries: Sequence[Entry], events: Sequence[Event], metrics: CallMetrics | None = None
+    ) -> None:
         for entry in entries:
             kept = self._known(entry.call_id)
             if (entry.turn, entry.kind) in kept.lines:
@@ -111,6 +113,8 @@ class MemoryCallLog:
                 record.last_transcript, record.confidence = entry.text, entry.confidence
             else:
                 record.last_reply = entry.text
+            if metrics is not None:
+                record.metrics = copy.deepcopy(metrics)
         self.told.extend(events)
 
     async def end(self, ending: Ending, *events: Event) -> bool:
@@ -206,4 +210,5 @@ def _journaled(kept: _Kept) -> JournaledCall:
         conversation=on.conversation,
         unanswered=on.unanswered,
         turns=fold(lines),
+        metrics=copy.deepcopy(kept.record.metrics),
     )

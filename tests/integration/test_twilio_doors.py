@@ -308,3 +308,12 @@ async def test_a_socket_that_is_torn_off_cannot_be_sent_to_and_ends_no_other_cal
                 await site.exchange.over.wait()
         assert site.exchange.late == [1006]
         assert await still_works(bystander)
+
+
+async def test_a_call_whose_stream_has_come_is_in_progress_without_any_callback(site: Site) -> None:
+    async with site.stream(await site.ring()) as socket:
+        await socket.send(start())
+        assert await still_works(socket)
+        record = await site.log.record("default", CALL)
+    assert record is not None
+    assert record.status == "in-progress"

@@ -121,7 +121,7 @@ class TestTurn:
         rig = Rig().after_opening()
         rig.answer(rig.turn("what does it cost"), "Ten.", stage="pricing")
         stages = [c.data.stage for c in rig.commands if isinstance(c, do.Publish) and hasattr(c.data, "status")]
-        assert stages == ["pricing"]
+        assert stages == ["greeting", "pricing"]
 
     def test_an_answer_without_words_becomes_the_repair_line(self) -> None:
         rig = Rig().after_opening()
@@ -502,6 +502,22 @@ class TestResumption:
         assert rig.transcript == [(3, "reply", LINES.resumed)]
         rig.hear_all()
         assert rig.turn("what does it cost").reply.conversation.stage == "pricing"
+
+    def test_its_metrics_go_on_from_those_of_the_streams_before(self) -> None:
+        rig = Rig(speculate=False).after_opening()
+        rig.tell(on.ClauseThought(rig.turn("what does it cost").thought, "Ten dollars."))
+        rig.tell(on.ClipStarted(rig.played[-1]))
+        again = Rig().begin(attached=2, next_turn=2, conversation=conversation(), metrics=rig.call.metrics)
+        assert again.call.metrics.latencies == rig.call.metrics.latencies
+        assert again.call.metrics.reattached == 1
+
+    def test_the_longest_call_counts_from_its_beginning_not_from_the_stream_s(self) -> None:
+        rig = Rig(limits=Limits(longest_call=60_000))
+        rig.tell(on.StreamStarted(journal(attached=2, conversation=conversation()), elapsed_ms=45_000))
+        rig.tell(on.Planned(plan()))
+        rig.tell(on.ClipStarted(rig.played[0]))
+        rig.pass_ms(15_000)
+        assert rig.said[-1] == LINES.farewell
 
     def test_an_utterance_without_an_answer_is_answered(self) -> None:
         rig = Rig().begin(attached=2, next_turn=2, conversation=conversation(), unanswered="what does it cost")

@@ -76,6 +76,10 @@ class TestBargeIn:
     def test_a_word_that_is_no_backchannel_interrupts(self) -> None:
         assert self.verdict("wait") is Verdict.INTERRUPT
 
+    @pytest.mark.parametrize("text", ["10", "42 50", "मुझे अभी समय नहीं है", "подождите пожалуйста", "एक मिनट"])
+    def test_words_are_words_in_any_script(self, text: str) -> None:
+        assert self.verdict(text, final=True) is Verdict.INTERRUPT
+
     @pytest.mark.parametrize("text", ["mm hm", "okay", "uh huh", "I see", "right", "Yeah, okay."])
     def test_a_backchannel_does_not(self, text: str) -> None:
         assert self.verdict(text) is Verdict.WAIT

@@ -97,6 +97,8 @@ class JournaledCall(msgspec.Struct):
     conversation: Conversation | None
     unanswered: str
     turns: list[TurnRecord]
+    metrics: CallMetrics = msgspec.field(default_factory=CallMetrics)
+    """Of all streams so far."""
 
 
 class CallLog(Protocol):
@@ -119,12 +121,15 @@ class CallLog(Protocol):
         """A media stream has opened: count it and read the call. Raises NotFound."""
         ...
 
-    async def append(self, entries: Sequence[Entry], events: Sequence[Event]) -> None:
+    async def append(
+        self, entries: Sequence[Entry], events: Sequence[Event], metrics: CallMetrics | None = None
+    ) -> None:
         """Journal lines of one call and bring its record up to date, in one transaction with the events.
 
-        The record's `last_transcript` (from `user`), `last_reply` (`reply`, then `heard`), `confidence`, `stage` and
-        `tokens_used` follow. A line that is already there (same call, turn, kind) is left out and counts no tokens.
-        A line that comes after the end still finds its way into the folded turns. Raises NotFound for an unknown call.
+        The record's `last_transcript` (from `user`), `last_reply` (`reply`, then `heard`), `confidence`,
+        `stage` and `tokens_used` follow, and `metrics` where they are given. A line that is already there (same
+        call, turn, kind) is left out and counts no tokens. A line that comes after the end still finds its way
+        into the folded turns. Raises NotFound for an unknown call.
         """
         ...
 

@@ -244,6 +244,7 @@ def journaled(call: Call, lines: Sequence[Entry]) -> JournaledCall:
         conversation=on.conversation,
         unanswered=on.unanswered,
         turns=fold(lines),
+        metrics=msgspec.convert(call.metrics, CallMetrics),
     )
 
 

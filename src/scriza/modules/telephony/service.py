@@ -12,7 +12,7 @@ from scriza.kernel.errors import BadInput, NotFound
 from scriza.kernel.events import Topic, event
 from scriza.kernel.principal import current
 from scriza.modules.telephony.call_log import CallLog, CallReader, Ending, IdleCall, Place
-from scriza.ports.telephony import CallCompleted, CallMetrics, CallPage, CallQuery, CallRecord
+from scriza.ports.telephony import CallCompleted, CallPage, CallQuery, CallRecord
 
 log = structlog.get_logger()
 
@@ -73,7 +73,7 @@ async def _close(calls: CallLog, idle: IdleCall, since: datetime, now: datetime)
         reason=LOST,
         at=now,
         duration_seconds=duration,
-        metrics=CallMetrics(turns=len(call.turns)),
+        metrics=msgspec.structs.replace(call.metrics, turns=len(call.turns)),
         idle_since=since,
     )
     completed = CallCompleted(

@@ -116,11 +116,13 @@ class MongoCallLog:
             raise NotFound("there is no such call")
         return call
 
-    async def append(self, entries: Sequence[Entry], events: Sequence[Event]) -> None:
+    async def append(
+        self, entries: Sequence[Entry], events: Sequence[Event], metrics: CallMetrics | None = None
+    ) -> None:
         """See CallLog."""
         lines = {line_id(entry): entry for entry in reversed(entries)}
         for _ in range(_COLLISIONS):
-            work = partial(self._append, lines=list(reversed(lines.values())), events=events)
+            work = partial(self._append, lines=list(reversed(lines.values())), events=events, metrics=metrics)
             try:
                 await self._store.run(work)
             except AlreadyThere:
@@ -131,12 +133,16 @@ class MongoCallLog:
                 return
         raise Conflict("others keep journalling the same lines")
 
-    async def _append(self, unit: Unit, *, lines: Sequence[Entry], events: Sequence[Event]) -> None:
+    async def _append(
+        self, unit: Unit, *, lines: Sequence[Entry], events: Sequence[Event], metrics: CallMetrics | None
+    ) -> None:
         if lines:
             call_id = lines[0].call_id
             await insert_lines(lines, await self._workspace(call_id), unit.session)
             tokens, latest = sum(entry.tokens for entry in lines), max(entry.at for entry in lines)
             changes = _followed(lines)
+            if metrics is not None:
+                changes["metrics"] = stored_metrics(metrics)
             update = {"$set": changes, "$inc": {"tokens_used": tokens}, "$max": {"changed_at": latest}}
             if not await update_call({"call_id": call_id, "closed_by": ""}, update, unit.session):
                 changes["turns"] = stored_turns(fold(await read_lines(call_id, unit.session)))

@@ -9,9 +9,10 @@ from typing import Protocol
 
 import structlog
 
+from scriza.kernel.clock import WallClock, utc_now
 from scriza.kernel.errors import BadInput, Conflict, Forbidden, NotFound, ScrizaError, TooLarge, Unavailable
 from scriza.kernel.principal import Principal, acting, current
-from scriza.modules.telephony.call_log import CallLog, JournaledCall
+from scriza.modules.telephony.call_log import CallLog, JournaledCall, StatusReport
 from scriza.modules.telephony.media import Connected, MediaSocket, SocketClosed, Start, Unknown, decode
 from scriza.modules.telephony.signatures import Signature, SignatureGate
 from scriza.modules.telephony.tokens import StreamTokens
@@ -22,6 +23,9 @@ START_SECONDS = 10.0
 
 _ATTACH_SECONDS = 5.0
 _MOST_BEFORE_START = 10
+_IMPLIED = 0
+"""A media stream means that the call is in progress, which Twilio tells of no incoming call. Whatever it does tell in
+a numbered callback stands over this."""
 _CLOSE_CODES: dict[type[ScrizaError], int] = {
     BadInput: 1007,
     Forbidden: 1008,
@@ -45,11 +49,20 @@ class Switchboard(Protocol):
 class StreamDoor:
     """Lets streams in to the switchboard."""
 
-    def __init__(self, log: CallLog, gate: SignatureGate, tokens: StreamTokens, switchboard: Switchboard) -> None:
+    def __init__(
+        self,
+        log: CallLog,
+        gate: SignatureGate,
+        tokens: StreamTokens,
+        switchboard: Switchboard,
+        *,
+        now: WallClock = utc_now,
+    ) -> None:
         self._calls = log
         self._gate = gate
         self._tokens = tokens
         self._switchboard = switchboard
+        self._now = now
 
     async def admit(self, target: str, signature: Signature, token: str) -> str:
         """The CallSid that the token in the path is for; empty when there is none and `start` has to bring it.
@@ -104,6 +117,7 @@ class StreamDoor:
             raise Forbidden("the stream token belongs to another call")
         try:
             async with asyncio.timeout(_ATTACH_SECONDS):
+                await self._calls.report(StatusReport(told, "in-progress", _IMPLIED, self._now()))
                 call = await self._calls.attach(told)
         except TimeoutError as error:
             raise Unavailable("the call could not be read in time") from error

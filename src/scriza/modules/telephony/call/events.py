@@ -9,9 +9,13 @@ from scriza.ports.tts import SpokenWord
 
 
 class StreamStarted(msgspec.Struct, frozen=True, tag=True):
-    """The media stream is open. `journal` is the call as it stands, with earlier turns when it was re-attached."""
+    """The media stream is open. `journal` is the call as it stands, with earlier turns when it was re-attached.
+
+    `elapsed_ms` is how long the call has lasted, on its earlier streams too.
+    """
 
     journal: JournaledCall
+    elapsed_ms: int = 0
 
 
 class StreamStopped(msgspec.Struct, frozen=True, tag=True):

@@ -15,10 +15,13 @@ from scriza.modules.telephony.call.commands import Command, Timer
 from scriza.modules.telephony.call.listening import Listening
 from scriza.modules.telephony.call.memory import CallerTurn
 from scriza.modules.telephony.call.tables import Caller, Line, Mind, Signal, Voice
-from scriza.modules.telephony.call_log import TERMINAL, JournaledCall
+from scriza.modules.telephony.call_log import TERMINAL
 from scriza.ports.agent import CallPlan
+from scriza.ports.telephony import CallMetrics, CallUpdated
 
 WITHOUT_A_PLAN = "Sorry, we cannot take your call right now. Please try again later. Goodbye."
+_SHORTEST_REST_MS = 10_000
+"""What a call that is taken up again just before its longest still gets."""
 
 
 class Call(Listening):
@@ -35,7 +38,7 @@ class Call(Listening):
     def _take_in(self, event: on.Event) -> None:
         match event:
             case on.StreamStarted():
-                self._stream_started(event.journal)
+                self._stream_started(event)
             case on.StreamStopped():
                 self._ended_outside("caller-hung-up")
             case on.StreamLost():
@@ -93,17 +96,25 @@ class Call(Listening):
 
     # ---- the line ---------------------------------------------------------------------------------------------
 
-    def _stream_started(self, journal: JournaledCall) -> None:
+    def _stream_started(self, event: on.StreamStarted) -> None:
         if self.states.line is not Line.CONNECTING:
             return
+        journal = event.journal
         self._journal = journal
         self._next_turn = journal.next_turn
         self._caller_has_spoken = any(turn.user for turn in journal.turns)
-        self.metrics.turns = journal.next_turn
-        self.metrics.reattached = max(0, journal.attached - 1)
+        told = journal.metrics
+        self.metrics = CallMetrics(
+            turns=journal.next_turn,
+            barge_ins=told.barge_ins,
+            false_barge_ins=told.false_barge_ins,
+            reattached=max(0, journal.attached - 1),
+            latencies=[*told.latencies],
+        )
         self._signal(Signal.START)
         self._set(Timer.OPENING, self._now + self._limits.opening_on_wire)
-        self._set(Timer.LONGEST, self._now + self._limits.longest_call)
+        left = max(_SHORTEST_REST_MS, self._limits.longest_call - event.elapsed_ms)
+        self._set(Timer.LONGEST, self._now + left)
         self._out.append(do.Begin())
 
     def _planned(self, plan: CallPlan) -> None:
@@ -117,6 +128,8 @@ class Call(Listening):
             self._answer_turn(CallerTurn(journal.unanswered, over_at=self._now, words_at=self._now), again=True)
         else:
             self._say(plan.lines.resumed if resumed else plan.lines.opening)
+        if resumed is None:
+            self._publish(CallUpdated(self._call_id, "in-progress", plan.conversation.stage))
         lines = plan.lines
         self._out.append(
             do.Prefetch((lines.intro_timeout, lines.trouble, lines.repair, lines.farewell, *lines.silence_prompts))

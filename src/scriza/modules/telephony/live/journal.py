@@ -9,8 +9,10 @@ import structlog
 from scriza.kernel.errors import ScrizaError
 from scriza.kernel.events import Event
 from scriza.modules.telephony.call_log import CallLog, Entry
+from scriza.ports.telephony import CallMetrics
 
-_BOUND = 200
+_BOUND = 5_000
+"""Steps that may wait for the store: more than the longest call has."""
 _PATIENCE_S = 5.0
 _AGAIN_S = (0.05, 0.2, 1.0)
 _log = structlog.get_logger()
@@ -21,20 +23,20 @@ class JournalWriter:
 
     def __init__(self, log: CallLog) -> None:
         self._log = log
-        self._steps: asyncio.Queue[tuple[Sequence[Entry], Sequence[Event]]] = asyncio.Queue(_BOUND)
+        self._steps: asyncio.Queue[tuple[Sequence[Entry], Sequence[Event], CallMetrics]] = asyncio.Queue(_BOUND)
 
-    def append(self, entries: Sequence[Entry], events: Sequence[Event]) -> None:
-        """One step of the call, kept together."""
+    def append(self, entries: Sequence[Entry], events: Sequence[Event], metrics: CallMetrics) -> None:
+        """One step of the call, kept together, with the metrics as they are then."""
         try:
-            self._steps.put_nowait((entries, events))
+            self._steps.put_nowait((entries, events, metrics))
         except asyncio.QueueFull:
             _log.error("telephony.journal_full", lost_entries=len(entries))
 
     async def run(self) -> None:
         """Write until cancelled."""
         while True:
-            entries, events = await self._steps.get()
-            await persistently(partial(self._log.append, entries, events), "journal")
+            step = await self._steps.get()
+            await persistently(partial(self._log.append, *step), "journal")
             self._steps.task_done()
 
     async def flushed(self) -> None:

@@ -22,7 +22,7 @@ from scriza.modules.telephony.call import commands as do
 from scriza.modules.telephony.call import events as on
 from scriza.modules.telephony.call.machine import Call
 from scriza.modules.telephony.call.replay import Recording
-from scriza.modules.telephony.call_log import CallLog, Ending, Entry, JournaledCall, Once
+from scriza.modules.telephony.call_log import TERMINAL, CallLog, Ending, Entry, JournaledCall, Once
 from scriza.modules.telephony.live.ear import Ear
 from scriza.modules.telephony.live.journal import JournalWriter, persistently
 from scriza.modules.telephony.live.mouth import Mouth
@@ -42,6 +42,7 @@ from scriza.ports.carrier import Carrier
 from scriza.ports.telephony import (
     AudioSynthesized,
     CallCompleted,
+    CallMetrics,
     CallUpdated,
     ReplyGenerated,
     UtteranceTranscribed,
@@ -109,6 +110,7 @@ class Session:
         self._call = Call(options.limits, options.barge_in, doors.endpointer(), speculate=options.speculate)
         self._recording = Recording()
         self._parts = 0
+        self._stage_changes = 0
         self._sequencer = Sequencer(stream_sid)
         self._recogniser: Recogniser | None = None
         self._ear = Ear(doors.vad(), self.tell, self._hear)
@@ -140,7 +142,7 @@ class Session:
             self._open(tasks)
             running = [tasks.create_task(self._player.run()), tasks.create_task(self._read())]
             writing = tasks.create_task(self._writer.run())
-            self.tell(on.StreamStarted(self._journal))
+            self.tell(on.StreamStarted(self._journal, self._elapsed_ms()))
             await self._over.wait()
             for task in (*running, *self._background):
                 task.cancel()
@@ -189,7 +191,7 @@ class Session:
         entries = [self._entry(command) for command in commands if isinstance(command, do.Journal)]
         told = [self._event(command.data) for command in commands if isinstance(command, do.Publish)]
         if entries or told:
-            self._writer.append(entries, told)
+            self._writer.append(entries, told, self._metrics())
         for command in commands:
             self._do(command)
 
@@ -319,7 +321,8 @@ class Session:
             case AudioSynthesized():
                 key = f"{self._journal.attached}:{data.clip}"
             case CallUpdated():
-                key = f"stage:{data.stage}:{self._journal.attached}:{self._loop.time()}"
+                self._stage_changes += 1
+                key = f"stage:{self._journal.attached}:{self._stage_changes}"
             case _:
                 key = str(data.turn)
         return self._about_call(_TOPICS[type(data)], data, key)
@@ -388,12 +391,20 @@ class Session:
         self._parts += 1
         await persistently(lambda: self._doors.log.keep_event_log(self._journal.call_id, part, lines), "recording")
 
+    def _metrics(self) -> CallMetrics:
+        metrics = self._call.metrics
+        return msgspec.structs.replace(metrics, latencies=[*metrics.latencies])
+
+    def _elapsed_ms(self) -> int:
+        """Since the call began, on whatever stream."""
+        return max(0, round((self._doors.clock() - self._journal.started_at).total_seconds() * 1000))
+
     async def _end(self, ending: do.End) -> None:
         now = self._doors.clock()
-        duration = max(0, round((now - self._journal.started_at).total_seconds()))
+        duration = round(self._elapsed_ms() / 1000)
         completed = CallCompleted(
             call_id=self._journal.call_id,
-            status="completed",
+            status=ending.reason if ending.reason in TERMINAL else "completed",
             ended_reason=ending.reason,
             outcome=ending.outcome,
             duration_seconds=duration,

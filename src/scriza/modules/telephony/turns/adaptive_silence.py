@@ -20,7 +20,7 @@ _OPEN = frozenset(
 )
 _LAST = frozenset("please bye goodbye thanks".split())
 _NUMBER_WORDS = frozenset("zero one two three four five six seven eight nine oh double triple plus".split())
-_WORD = re.compile(r"[a-z0-9']+")
+_WORD = re.compile(r"[\w']+")
 
 
 class AdaptiveOptions(msgspec.Struct, frozen=True):

@@ -16,7 +16,7 @@ _BACKCHANNELS = frozenset(
 _ANSWERS = frozenset("yes yeah yep no nope okay ok sure right alright".split())
 BACKCHANNELS = ("mm hm", "uh huh", "okay", "yeah", "right", "i see", "yes", "sure")
 """The usual ones, for a recogniser that has to know beforehand what may be said."""
-_WORD = re.compile(r"[a-z']+")
+_WORD = re.compile(r"[\w']+")
 
 
 class Verdict(Enum):
