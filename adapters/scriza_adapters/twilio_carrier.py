@@ -1,6 +1,6 @@
-"""Twilio's REST API, as far as Scriza asks it for something: text messages and hanging up.
+"""Twilio's REST API, as far as Scriza asks it for something: text messages.
 
-https://www.twilio.com/docs/messaging/api/message-resource and https://www.twilio.com/docs/voice/api/call-resource.
+https://www.twilio.com/docs/messaging/api/message-resource.
 Twilio does not know idempotency keys, so nothing here is repeated: what may have been done is told as
 DeadlineExceeded, what was refused or never reached Twilio as UpstreamFailed.
 """
@@ -16,8 +16,6 @@ from scriza.kernel.errors import BadInput, DeadlineExceeded, UpstreamFailed
 _API = "https://api.twilio.com"
 _LONGEST_SMS = 1600
 _KEEP_ALIVE_SECONDS = 120
-_ENDED = frozenset({20404, 21220})
-"""Twilio's errors for a call that is not, or no longer, there to be changed."""
 
 
 class _Message(msgspec.Struct):
@@ -50,17 +48,11 @@ class TwilioCarrier:
             raise BadInput(f"a text message has 1 to {_LONGEST_SMS} characters")
         response = await self._post("/Messages.json", {"From": sender, "To": to, "Body": text})
         if not response.is_success:
-            raise _refused("the message", response)
+            raise _refused(response)
         try:
             return msgspec.json.decode(response.content, type=_Message).sid
         except msgspec.DecodeError as error:
             raise UpstreamFailed("Twilio's answer to a message could not be read") from error
-
-    async def hang_up(self, call_id: str) -> None:
-        """See `Carrier`."""
-        response = await self._post(f"/Calls/{quote(call_id, safe='')}.json", {"Status": "completed"})
-        if not response.is_success and _code(response) not in _ENDED:
-            raise _refused("to hang up", response)
 
     async def _post(self, path: str, form: dict[str, str]) -> httpx.Response:
         try:
@@ -72,11 +64,11 @@ class TwilioCarrier:
             raise DeadlineExceeded("Twilio's answer did not come") from error
 
 
-def _refused(what: str, response: httpx.Response) -> UpstreamFailed:
+def _refused(response: httpx.Response) -> UpstreamFailed:
     # Twilio's own text of an error quotes the phone numbers, so only its number is told.
     after = response.headers.get("retry-after", "")
     return UpstreamFailed(
-        f"Twilio refused {what}: HTTP {response.status_code}, error {_code(response)}",
+        f"Twilio refused the message: HTTP {response.status_code}, error {_code(response)}",
         retry_after=int(after) if after.isascii() and after.isdigit() else None,
     )
 

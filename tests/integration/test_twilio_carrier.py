@@ -1,4 +1,4 @@
-"""Text messages and hanging up, against the strict simulator, and against a server with Twilio's bad days."""
+"""Text messages, against the strict simulator, and against a server with Twilio's bad days."""
 
 import asyncio
 from base64 import b64encode
@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import httpx
 import pytest
 
 from scriza.kernel.errors import BadInput, DeadlineExceeded, ScrizaError, UpstreamFailed
@@ -16,7 +15,6 @@ from scriza.simulator.simulator import Simulator
 from scriza_adapters.twilio_carrier import TwilioCarrier
 from tests.serving import serving
 from tests.standins.parrot import Parrot, beeping_voice
-from tests.waiting import eventually
 
 ACCOUNT = Options().account_sid
 NUMBER = Options().number
@@ -60,36 +58,16 @@ async def test_a_text_message_arrives_as_it_was_written(twilio: Simulator, carri
     assert (message.sid, message.to, message.text) == (sid, CALLER, text)
 
 
-async def test_a_live_call_is_hung_up(twilio: Simulator, carrier: TwilioCarrier) -> None:
-    async with httpx.AsyncClient(auth=(ACCOUNT, TOKEN), base_url=twilio.rest_url) as client:
-        placed = await client.post(
-            f"/2010-04-01/Accounts/{ACCOUNT}/Calls.json",
-            data={"To": CALLER, "From": NUMBER, "Url": f"{twilio._public_url}/voice"},
-        )
-    sid = placed.json()["sid"]
-    await eventually(lambda: twilio.calls[sid].status == "in-progress", seconds=10)
-    await carrier.hang_up(sid)
-    async with asyncio.timeout(10):
-        outcome = await twilio.outcome(sid)
-    assert outcome.status == "completed"
-
-
-async def test_a_call_that_is_over_or_never_was_is_fine(carrier: TwilioCarrier) -> None:
-    await carrier.hang_up("CA00000000000000000000000000000000")
-
-
 async def test_what_twilio_refuses_is_told_by_its_number_and_without_personal_data(carrier: TwilioCarrier) -> None:
     with pytest.raises(UpstreamFailed, match=r"HTTP 400, error 21\d\d\d") as refused:
         await carrier.send_sms(sender=NUMBER, to="+1415", text="hello")
     assert "1415" not in refused.value.detail
 
 
-async def test_a_wrong_token_is_refused_for_every_act(twilio: Simulator) -> None:
+async def test_a_wrong_token_is_refused(twilio: Simulator) -> None:
     async with carrier_at(twilio.rest_url, token="stale") as stranger:
         with pytest.raises(UpstreamFailed, match="HTTP 401, error 20003"):
             await stranger.send_sms(sender=NUMBER, to=CALLER, text="hello")
-        with pytest.raises(UpstreamFailed, match="HTTP 401, error 20003"):
-            await stranger.hang_up("CA1")
 
 
 @pytest.mark.parametrize("text", ["", "  ", "x" * 1601])
@@ -120,62 +98,47 @@ class BadDay:
         await send({"type": "http.response.body", "body": self.body})
 
 
-async def outcomes(day: BadDay, *, timeout: float = 5.0) -> list[ScrizaError | None]:
-    """What sending a message and hanging up come to."""
-    found: list[ScrizaError | None] = []
+async def outcome(day: BadDay, *, timeout: float = 5.0) -> ScrizaError | None:
+    """What sending a message comes to."""
     async with serving(day, lifespan="off", log_level="critical") as url, carrier_at(url, timeout=timeout) as carrier:
-        for act in (
-            carrier.send_sms(sender=NUMBER, to=CALLER, text="hello"),
-            carrier.hang_up("CA1/../x"),
-        ):
-            try:
-                await act
-                found.append(None)
-            except ScrizaError as error:
-                found.append(error)
-    return found
+        try:
+            await carrier.send_sms(sender=NUMBER, to=CALLER, text="hello")
+        except ScrizaError as error:
+            return error
+    return None
 
 
-async def test_requests_carry_the_account_and_cannot_be_led_elsewhere_by_an_id() -> None:
+async def test_a_request_carries_the_account() -> None:
     day = BadDay(200, b'{"sid": "SM1"}')
-    assert await outcomes(day) == [None, None]
+    assert await outcome(day) is None
     credentials = "Basic " + b64encode(f"{ACCOUNT}:{TOKEN}".encode()).decode()
-    assert [authorization for _, authorization in day.requests] == [credentials] * 2
-    assert all(path.startswith(f"/2010-04-01/Accounts/{ACCOUNT}/") for path, _ in day.requests)
+    assert day.requests == [(f"/2010-04-01/Accounts/{ACCOUNT}/Messages.json", credentials)]
 
 
 @pytest.mark.parametrize("status", [301, 400, 403, 429, 500, 503])
 async def test_a_refusal_is_a_failed_upstream_and_is_not_tried_again(status: int) -> None:
     day = BadDay(status, b'{"code": 30001, "message": "no"}', ((b"retry-after", b"7"),))
-    for error in await outcomes(day):
-        assert type(error) is UpstreamFailed
-        assert f"HTTP {status}, error 30001" in error.detail
-        assert error.retry_after == 7
-    assert len(day.requests) == 2
+    error = await outcome(day)
+    assert type(error) is UpstreamFailed
+    assert f"HTTP {status}, error 30001" in error.detail
+    assert error.retry_after == 7
+    assert len(day.requests) == 1
 
 
 async def test_an_error_that_cannot_be_read_is_still_told() -> None:
     for body in (b"<html>Bad Gateway</html>", b'{"code": "x"}', b""):
-        for error in await outcomes(BadDay(502, body, ((b"retry-after", b"Wed, 21 Oct 2026 07:28:00 GMT"),))):
-            assert type(error) is UpstreamFailed
-            assert "HTTP 502, error 0" in error.detail
-            assert error.retry_after is None
-
-
-@pytest.mark.parametrize(("status", "code"), [(404, 20404), (400, 21220)])
-async def test_hanging_up_what_has_ended_is_done(status: int, code: int) -> None:
-    _, hung_up = await outcomes(BadDay(status, b'{"code": %d}' % code))
-    assert hung_up is None
+        error = await outcome(BadDay(502, body, ((b"retry-after", b"Wed, 21 Oct 2026 07:28:00 GMT"),)))
+        assert type(error) is UpstreamFailed
+        assert "HTTP 502, error 0" in error.detail
+        assert error.retry_after is None
 
 
 async def test_a_message_whose_id_cannot_be_read_is_not_taken_for_sent() -> None:
-    sent, _ = await outcomes(BadDay(201, b"[]"))
-    assert type(sent) is UpstreamFailed
+    assert type(await outcome(BadDay(201, b"[]"))) is UpstreamFailed
 
 
 async def test_no_answer_in_time_says_that_it_may_have_been_done() -> None:
-    for error in await outcomes(BadDay(201, delay=5.0), timeout=0.2):
-        assert type(error) is DeadlineExceeded
+    assert type(await outcome(BadDay(201, delay=5.0), timeout=0.2)) is DeadlineExceeded
 
 
 async def test_a_connection_that_breaks_off_says_that_it_may_have_been_done() -> None:
@@ -186,7 +149,7 @@ async def test_a_connection_that_breaks_off_says_that_it_may_have_been_done() ->
     server = await asyncio.start_server(breaking, "127.0.0.1", 0)
     async with server, carrier_at(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}") as carrier:
         with pytest.raises(DeadlineExceeded):
-            await carrier.hang_up("CA1")
+            await carrier.send_sms(sender=NUMBER, to=CALLER, text="hello")
 
 
 async def test_a_server_that_is_not_there_was_not_asked() -> None:

@@ -120,6 +120,3 @@ class SilentCarrier:
     async def send_sms(self, *, sender: str, to: str, text: str) -> str:
         self.texts.append((to, text))
         return f"SM{len(self.texts)}"
-
-    async def hang_up(self, call_id: str) -> None:
-        return None

@@ -4,7 +4,7 @@ from typing import Protocol
 
 
 class Carrier(Protocol):
-    """Acts on calls and messages. The media socket is not here: the carrier comes to us for that."""
+    """Sends messages. The media socket is not here: the carrier comes to us for that."""
 
     async def send_sms(self, *, sender: str, to: str, text: str) -> str:
         """Send a text message of at most 1,600 characters; returns the carrier's id of it.
@@ -12,8 +12,4 @@ class Carrier(Protocol):
         Raises UpstreamFailed when the carrier refuses it, DeadlineExceeded when its answer did not come: the message
         may then have been sent, so the caller must not repeat it blindly.
         """
-        ...
-
-    async def hang_up(self, call_id: str) -> None:
-        """End a call. A call that has already ended is fine. Raises UpstreamFailed, DeadlineExceeded."""
         ...
