@@ -29,6 +29,7 @@ class Conversation:
         self._call_sid = ""
         self._began = 0.0
         self._shown: list[TurnRecord] = []
+        self._latencies_shown = 0
 
     def happens(self, call_sid: str, happening: Happening) -> None:
         """For the simulator's `on_happening`."""
@@ -65,10 +66,11 @@ class Conversation:
         if not self._call_sid:
             return
         try:
-            turns = (await self._calls.call(self._call_sid)).turns
+            record = await self._calls.call(self._call_sid)
         except (NotFound, Unavailable):  # not yet, or not now: a server may come back
             return
         now = time.monotonic() - self._began
+        turns = record.turns
         for index, turn in enumerate(turns):
             before = self._shown[index] if index < len(self._shown) else TurnRecord("", "", "", 0)
             if turn.user and not before.user:
@@ -77,7 +79,9 @@ class Conversation:
                 _print(now, "< agent", turn.agent)
             elif turn.agent != before.agent:
                 _print(now, "scriza", f"was heard up to {turn.agent!r}")
-        self._shown = turns
+        for latency in record.metrics.latencies[self._latencies_shown :]:
+            _print(now, "scriza", f"had answered {_waterfall(latency)}")
+        self._shown, self._latencies_shown = turns, len(record.metrics.latencies)
 
 
 def _print(seconds: float, head: str, text: str) -> None:
@@ -115,8 +119,10 @@ def summary(outcome: CallOutcome, record: CallRecord | None) -> Iterator[str]:
 
 
 def _latency(latency: TurnLatency | None) -> str:
-    if latency is None:
-        return ""
+    return "" if latency is None else f"\n          [{_waterfall(latency)}]"
+
+
+def _waterfall(latency: TurnLatency) -> str:
     parts = (
         ("end of turn", latency.endpoint_ms),
         ("words", latency.asr_ms),
@@ -124,4 +130,4 @@ def _latency(latency: TurnLatency | None) -> str:
         ("voice", latency.tts_ms),
         ("sending", latency.send_ms),
     )
-    return f"\n          [after {latency.total_ms} ms: {', '.join(f'{name} {ms}' for name, ms in parts)}]"
+    return f"after {latency.total_ms} ms: {', '.join(f'{name} {ms}' for name, ms in parts)}"
