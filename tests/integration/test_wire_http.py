@@ -121,6 +121,26 @@ async def test_audio_larger_than_a_json_body_may_be_is_taken(http: httpx.AsyncCl
     assert answer.json()["size"] == 5_000_000
 
 
+async def test_no_audio_is_the_same_in_json_and_as_the_body(http: httpx.AsyncClient) -> None:
+    expected = {"size": 0, "rate": 16000, "words": []}
+    assert (await http.post("/v1/echo/measure?rate=16000", json={"audio": "", "rate": 16000})).json() == expected
+    answer = await http.post("/v1/echo/measure?rate=16000", headers={"content-type": "audio/basic"})
+    assert answer.json() == expected
+    assert_problem(
+        await http.post("/v1/echo/measure?rate=7999", headers={"content-type": "audio/basic"}), 400, "bad-input"
+    )
+    assert_problem(await http.post("/v1/echo/measure"), 400, "bad-input", "body: it is empty")
+
+
+@pytest.mark.parametrize(
+    "content_type", ["multipart/form-data; boundary=x", "Application/X-WWW-Form-Urlencoded", "text/plain", "text/html"]
+)
+@pytest.mark.parametrize("body", [b"", b"\xff\x7e\xfe\x80"], ids=["empty", "bytes"])
+async def test_a_form_or_a_text_is_not_audio(http: httpx.AsyncClient, content_type: str, body: bytes) -> None:
+    answer = await http.post("/v1/echo/measure", content=body, headers={"content-type": content_type})
+    assert_problem(answer, 400, "bad-input", "is not audio")
+
+
 async def test_audio_with_a_wrong_query_or_wrong_base64_is_refused(http: httpx.AsyncClient) -> None:
     raw = {"content-type": "audio/basic"}
     wrong = await http.post("/v1/echo/measure?rate=7999", content=b"a", headers=raw)
@@ -241,6 +261,17 @@ async def test_a_body_that_never_comes_is_not_awaited_for_ever(parrot: Parrot) -
         writer.close()
     assert answer.startswith(b"HTTP/1.1 504 ")
     assert b"the body took longer than 0.3 s" in answer
+
+
+@pytest.mark.parametrize("body", [{"text": "a", "mood": "+14155550123"}, {"text": "a", "mood": "tel:14155550123"}])
+async def test_a_problem_repeats_no_phone_number(http: httpx.AsyncClient, body: dict[str, str]) -> None:
+    answer = await http.post("/v1/echo", json=body)
+    assert_problem(answer, 400, "bad-input", "1••••••••23")
+    assert "4155550123" not in answer.text
+
+
+async def test_a_route_that_there_is_not_repeats_no_phone_number(http: httpx.AsyncClient) -> None:
+    assert "4155550123" not in (await http.get("/v1/nothing/+14155550123")).text
 
 
 @pytest.mark.parametrize(

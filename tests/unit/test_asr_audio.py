@@ -64,3 +64,25 @@ def test_any_phone_audio_that_is_no_text_is_taken(audio: bytes) -> None:
 def test_what_is_something_else_is_named(body: bytes) -> None:
     with pytest.raises(BadInput, match=r"this is .*; send mu-law, 16-bit PCM or a WAV file"):
         refuse_other_files(body)
+
+
+def test_text_in_any_language_is_not_audio() -> None:
+    readme = "# Scriza — a voice\n\nइंटरनेट पर आवाज़ · “quoted”\n" * 300
+    for text in (readme, readme[1:], "\ufeff" + readme, "é" * 5000, "é"):
+        with pytest.raises(BadInput, match="this is text"):
+            refuse_other_files(text.encode())
+
+
+@pytest.mark.parametrize(
+    "audio",
+    [b"\xff\x7f" * 8000, mulaw.silence(1000), bytes(16_000), b"\xc3\xa9\x00" * 100, b"\xd5\x55\xd5\xd5" * 50],
+    ids=["an idle line", "silence", "pcm silence", "text with control characters", "quiet"],
+)
+def test_audio_is_not_taken_for_text(audio: bytes) -> None:
+    refuse_other_files(audio)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 3000))
+def test_noise_on_the_line_is_not_taken_for_text(seed: int, level: int) -> None:
+    samples = (np.random.default_rng(seed).standard_normal(800) * level).astype(np.int16)
+    refuse_other_files(mulaw.encode(samples))

@@ -15,6 +15,9 @@ from scriza.kernel.operation import Operation
 from scriza.wire.codec import decode
 from scriza.wire.together import deadline
 
+_NEVER_BINARY = ("multipart/", "text/", "application/x-www-form-urlencoded")
+"""How media types begin whose bodies are written by something that takes them for a form or for words."""
+
 
 def converted(operation: Operation, values: dict[str, object]) -> msgspec.Struct:
     """The operation's request out of a query's strings. Raises BadInput."""
@@ -44,12 +47,16 @@ class BodyDecoder(AbstractDTO[msgspec.Struct]):
     decoder: ClassVar[msgspec.json.Decoder[msgspec.Struct]]
 
     def decode_bytes(self, value: bytes) -> msgspec.Struct:
-        """Raises BadInput."""
+        """Raises BadInput, also for a form or a text where the body itself is the binary field."""
         binary = self.operation.binary
         told = self.asgi_connection.headers.get("content-type", "application/json")
         media_type = told.partition(";")[0].strip().lower()
         if not binary or media_type == "application/json" or media_type.endswith("+json"):
+            if not value:
+                raise BadInput("body: it is empty")
             return decode(self.decoder, value, "body")
+        if media_type.startswith(_NEVER_BINARY):
+            raise BadInput(f"a body of {media_type} is not {binary}; application/octet-stream is taken, and JSON")
         return converted(self.operation, {**self._queried(), binary: value})
 
     def _queried(self) -> dict[str, object]:
@@ -60,11 +67,6 @@ class BodyDecoder(AbstractDTO[msgspec.Struct]):
                 is_list = isinstance(msgspec.inspect.type_info(field.type), msgspec.inspect.ListType)
                 told[field.name] = values if is_list else values[-1]
         return told
-
-    @classmethod
-    def of_nothing(cls) -> msgspec.Struct:
-        """An empty body is never decoded by Litestar, and is never a request."""
-        raise BadInput("body: it is empty")
 
     @classmethod
     def create_for_field_definition(cls, *_: object, **__: object) -> None:

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Annotated, Any, cast, get_args
 
 import msgspec
-from litestar import Response
+from litestar import Request, Response
 from litestar.constants import RESERVED_KWARGS
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
@@ -64,8 +64,11 @@ def http_handler(
 
     async def handle(**values: object) -> Response[bytes]:
         request: object = None
+        connection = values.pop("request", None)
         if body is not None:
-            request = values["data"] if values["data"] is not None else body.of_nothing()
+            # Litestar decodes no empty body.
+            data = values["data"]
+            request = data if data is not None else body(cast("Request[Any, Any, Any]", connection)).decode_bytes(b"")
         elif in_query:
             told = {name: value for name, value in values.items() if value is not None}
             request = converted(operation, told)
@@ -77,6 +80,7 @@ def http_handler(
     parameters = [*_path_parameters(operation), *(_query_parameters(operation) if in_query else [])]
     if body is not None:
         parameters.append(_parameter("data", Annotated[operation.request, BodyKwarg()], None))
+        parameters.append(_parameter("request", Request[Any, Any, Any]))
     reply = Response.__class_getitem__(operation.reply)  # type: ignore[attr-defined]  # a Generic has it
     handle.__signature__ = inspect.Signature(parameters, return_annotation=reply)  # type: ignore[attr-defined]  # for Litestar
     handle.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters} | {"return": reply}

@@ -1,5 +1,8 @@
 """What callers of the module send, as samples; what is not audio is refused."""
 
+import codecs
+import re
+
 import numpy as np
 
 from scriza.audio import mulaw
@@ -33,7 +36,7 @@ _SIGNATURES: dict[bytes, str] = {
     b"\x7fELF": "a program",
 }
 _WAVE = (b"RIFF", b"WAVE")
-_TEXT = frozenset(b"\t\n\r" + bytes(range(32, 127)))
+_NEVER_IN_TEXT = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f]")
 _LOOKED_AT = 4096
 
 
@@ -82,9 +85,16 @@ def refuse_other_files(audio: bytes) -> None:
     for signature, name in _SIGNATURES.items():
         if audio.startswith(signature):
             raise BadInput(f"this is {name}; send mu-law, 16-bit PCM or a WAV file")
-    beginning = audio[:_LOOKED_AT]
-    if len(beginning) > 1 and _TEXT.issuperset(beginning):
+    if len(audio) > 1 and _is_text(audio):
         raise BadInput("this is text; send mu-law, 16-bit PCM or a WAV file")
+
+
+def _is_text(audio: bytes) -> bool:
+    try:
+        beginning, _ = codecs.utf_8_decode(audio[:_LOOKED_AT], "strict", len(audio) <= _LOOKED_AT)
+    except UnicodeDecodeError:
+        return False
+    return not _NEVER_IN_TEXT.search(beginning)
 
 
 def is_silent(samples: Samples, sample_rate: int) -> bool:
