@@ -19,7 +19,7 @@ class RunningScriza:
     def __init__(self, folder: Path, arguments: Sequence[str] = (), **environment: str) -> None:
         folder.mkdir(exist_ok=True)
         self.folder = folder
-        self._log = folder / "output.txt"
+        self._log = folder / f"output-{len(list(folder.glob('output-*')))}.txt"
         variables = {"PATH": os.environ["PATH"], "HOME": str(folder), "SCRIZA_DATA_DIR": str(folder / "data")}
         with self._log.open("w") as output:
             self.process = subprocess.Popen(
@@ -62,16 +62,22 @@ class RunningScriza:
 
     def leftovers(self) -> list[str]:
         """Command lines of processes that this Scriza has started and that still run."""
+        return list(self.children().values())
+
+    def children(self, name: str = "") -> dict[int, str]:
+        """The processes that this Scriza has started and in whose command lines `name` is, by their ids."""
         mine = str(self.process.pid)
-        found = []
+        found = {}
         for directory in Path("/proc").iterdir():
             if directory.name.isdigit():
                 try:
                     words = (directory / "cmdline").read_bytes().decode(errors="replace").split("\0")
                 except OSError:
                     continue
-                if str(self.folder) in " ".join(words) or ("scriza.worker_child" in words and mine in words):
-                    found.append(" ".join(words))
+                command = " ".join(words)
+                ours = str(self.folder) in command or ("scriza.worker_child" in words and mine in words)
+                if ours and name in command:
+                    found[int(directory.name)] = command
         return found
 
 
