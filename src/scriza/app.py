@@ -53,7 +53,10 @@ def application(container: Container) -> Litestar:
     objects = container.objects()
     if isinstance(objects, DirectoryObjects):
         routes.append(behind(OwnCheck("the URL is signed"), objects_route(objects)))
-    return edge_around(routes, [ServiceAccess(secrets.service_token)], lifespan=[lambda app: running(container)])
+    tokens = [secrets.service_token]
+    if old := settings.service_token_old.get_secret_value():
+        tokens.append(old)
+    return edge_around(routes, [ServiceAccess(*tokens)], lifespan=[lambda app: running(container)])
 
 
 def from_environment() -> Litestar:

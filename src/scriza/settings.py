@@ -99,6 +99,9 @@ class Access(BaseModel):
     service_token: SecretStr = Field(
         SecretStr(""), description="Opens `/v1/*` and `/api/*` to scripts; empty makes one in the data directory."
     )
+    service_token_old: SecretStr = Field(
+        SecretStr(""), description="The token before this one, good as well while it is being rotated."
+    )
     signatures: Literal["enforce", "warn", "off"] = Field(
         "enforce", description="What happens to a request without Twilio's signature; `off` only on this machine."
     )

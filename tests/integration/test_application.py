@@ -3,11 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from litestar import Litestar
 from pymongo import AsyncMongoClient
 
-from scriza.app import create_app
+from scriza.app import application, create_app
 from scriza.container import Container, needed, place, served
 from scriza.data_dir import secrets_of
 from scriza.gateway.access import unruled
@@ -39,6 +40,18 @@ def test_everything_is_served_and_nothing_is_without_an_access_rule(tmp_path: Pa
         *("/v1/turn", "/v1/stream-turn", "/v1/models", "/api/v1/calls", "/api/v1/calls/{call_id:str}"),
         *("/health", "/health/live", "/health/ready"),
     }
+
+
+async def test_while_the_service_token_is_rotated_the_old_one_opens_the_door_too(tmp_path: Path) -> None:
+    async def answers(**settings: str) -> list[int]:
+        app = application(container(tmp_path, modules="llm", service_token="new", **settings))
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://scriza") as client:
+            tokens = ("new", "old", "")
+            asked = [await client.get("/v1/models", headers={"authorization": f"Bearer {token}"}) for token in tokens]
+        return [answer.status_code for answer in asked]
+
+    assert await answers(service_token_old="old") == [200, 200, 401]
+    assert await answers() == [200, 401, 401]
 
 
 def test_a_part_serves_its_own_doors_and_no_others(tmp_path: Path) -> None:

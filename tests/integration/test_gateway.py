@@ -46,11 +46,6 @@ async def who() -> Seen:
     return seen()
 
 
-@get("/v1/reports")
-async def reports() -> Seen:
-    return seen()
-
-
 @get("/open")
 async def open_to_all() -> Seen:
     return seen()
@@ -73,7 +68,7 @@ async def socket(socket: WebSocket[Any, Any, Any]) -> None:
 
 
 async def session_tokens(token: str, headers: Headers) -> Principal | None:
-    """As accounts will have it: one token, one user, few scopes."""
+    """One token, one user, few scopes."""
     return Principal("acme", "ada", frozenset({"calls:read"})) if token == "adas-session" else None
 
 
@@ -82,7 +77,6 @@ def app() -> Litestar:
     return edge_around(
         [
             behind(Bearer(), who, socket),
-            behind(Bearer("reports:read"), reports),
             behind(Open("a test"), open_to_all, fault),
             health_routes({}),
         ],
@@ -129,12 +123,9 @@ async def test_anything_else_is_refused_with_a_problem(client: httpx.AsyncClient
     assert [(entry["event"], entry["route"]) for entry in logs] == [("access.unauthenticated", "/v1/who")]
 
 
-async def test_a_scope_is_asked_for_where_a_route_names_one(client: httpx.AsyncClient) -> None:
+async def test_whoever_an_authenticator_knows_asks_in_their_own_name(client: httpx.AsyncClient) -> None:
     answer = await client.get("/v1/who", headers=bearer("adas-session"))
     assert (answer.json()["subject"], answer.json()["workspace"]) == ("ada", "acme")
-    answer = await client.get("/v1/reports", headers=bearer("adas-session"))
-    assert (answer.status_code, answer.json()["type"]) == (403, "urn:scriza:problem:forbidden")
-    assert (await client.get("/v1/reports", headers=bearer())).status_code == 200
 
 
 async def test_a_process_of_ours_says_for_whom_it_acts(client: httpx.AsyncClient) -> None:

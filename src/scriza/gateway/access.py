@@ -15,7 +15,7 @@ from litestar.handlers.base import BaseRouteHandler
 from litestar.routes import ASGIRoute, HTTPRoute, WebSocketRoute
 from litestar.types import ControllerRouterHandler
 
-from scriza.kernel.errors import Forbidden, ScrizaError, Unauthenticated
+from scriza.kernel.errors import ScrizaError, Unauthenticated
 from scriza.kernel.principal import Principal
 from scriza.wire.context import carried_principal
 
@@ -55,18 +55,15 @@ class AccessRule:
     """Decides over one connection. As a guard it is called before the handler, and before a socket is accepted."""
 
     async def __call__(self, connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
-        """Raises Unauthenticated or Forbidden."""
+        """Raises Unauthenticated."""
         raise NotImplementedError
 
 
 class Bearer(AccessRule):
-    """A bearer credential that an authenticator accepts and, if a scope is named, that carries it."""
-
-    def __init__(self, scope: str = "") -> None:
-        self._scope = scope
+    """A bearer credential that an authenticator accepts."""
 
     async def __call__(self, connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
-        """Raises Unauthenticated or Forbidden, and logs it."""
+        """Raises Unauthenticated, and logs it."""
         principal, failure = connection.scope.get("user"), connection.scope.get("auth")
         route = connection.scope.get("path_template", "")
         if isinstance(failure, ScrizaError):
@@ -75,9 +72,6 @@ class Bearer(AccessRule):
         if not isinstance(principal, Principal):
             log.warning("access.unauthenticated", route=route)
             raise Unauthenticated("a bearer token is needed")
-        if self._scope and not principal.scopes & {self._scope, "*"}:
-            log.warning("access.forbidden", route=route, subject=principal.subject, scope=self._scope)
-            raise Forbidden(f"the scope {self._scope} is needed")
 
 
 class Open(AccessRule):
