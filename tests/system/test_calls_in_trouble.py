@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -147,6 +148,17 @@ async def test_a_stop_in_a_call_takes_everything_with_it_and_keeps_what_was_said
     turns = [(turn["user"], turn["agent"]) for turn in answer.json()["turns"]]
     assert [user for user, _ in turns if user] == ANSWERED[:2]
     assert turns[1][1].startswith("It is nineteen dollars a month")
+
+
+def test_ctrl_c_in_the_sample_call_ends_the_call_and_the_server_without_a_traceback(tmp_path: Path) -> None:
+    with running_scriza(tmp_path / "one", ["--port", str(free_port()), "--sample-call"]) as scriza:
+        while "what does it do" not in scriza.output:
+            assert scriza.process.poll() is None, scriza.output
+            time.sleep(0.1)
+        os.killpg(scriza.process.pid, signal.SIGINT)  # as a terminal does it: to all of its foreground
+        assert scriza.process.wait(30) == 0
+        assert scriza.leftovers() == []
+        assert "Traceback" not in scriza.output
 
 
 async def test_two_servers_on_one_data_directory_share_one_store_until_the_last_one_stops(tmp_path: Path) -> None:
