@@ -21,6 +21,9 @@ Format = Literal["auto", "json", "pretty"]
 _QUIET_LIBRARIES = "asyncio botocore faster_whisper httpcore httpx httpx2 pymongo uvicorn websockets".split()
 """Loggers that tell of each request, each heartbeat or each step of theirs below warning."""
 
+_REFUSED_UPGRADE = "ASGI callable returned without completing handshake."
+"""What uvicorn says, as an error, of each upgrade that was answered with a status instead, as the protocol has it."""
+
 
 def configure(form: Format = "auto", level: str = "info", stream: TextIO | None = None) -> None:
     """Send all logging to `stream` (standard error), structlog's and the standard library's alike."""
@@ -28,7 +31,6 @@ def configure(form: Format = "auto", level: str = "info", stream: TextIO | None 
     pretty = form == "pretty" or (form == "auto" and stream.isatty())
     threshold = logging.getLevelNamesMapping()[level.upper()]
     before: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
         _bind_request,
         structlog.stdlib.add_log_level,
         structlog.stdlib.ExtraAdder(),
@@ -50,6 +52,7 @@ def configure(form: Format = "auto", level: str = "info", stream: TextIO | None 
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(stream)
+    handler.addFilter(lambda record: record.name != "uvicorn.error" or record.msg != _REFUSED_UPGRADE)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=before,

@@ -2,7 +2,9 @@
 
 import asyncio
 import base64
+import io
 import json
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
@@ -14,6 +16,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from scriza.gateway.access import Bearer, ServiceAccess, behind
 from scriza.gateway.edge import edge_around
+from scriza.logs import configure as configure_logs
 from scriza.wire import serve
 from tests.contract.echo import Bye, Echo, Flush, Parrot, Piece
 from tests.serving import serving
@@ -203,6 +206,24 @@ async def test_one_talk_that_goes_wrong_leaves_the_others_alone(opened: Open) ->
 async def close_code_after_error(socket: ClientConnection) -> int:
     await answer(socket)
     return await close_code(socket)
+
+
+async def test_a_socket_that_is_refused_is_no_error_in_the_log(parrot: Parrot, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logging.getLogger("uvicorn"), "propagate", True)  # another test's server may have changed it
+    root = logging.getLogger()
+    handlers, level, stream = root.handlers[:], root.level, io.StringIO()
+    app = edge_around([behind(Bearer(), serve(Echo, parrot))], [ServiceAccess(TOKEN)])
+    try:
+        configure_logs("json", "error", stream)
+        async with serving(app, ws="websockets-sansio", log_config=None) as url:
+            with pytest.raises(InvalidStatus):
+                async with connect(f"{url.replace('http', 'ws')}/v1/echo/talk", proxy=None):
+                    pass
+    finally:
+        root.handlers, root.level = handlers, level
+        structlog.reset_defaults()
+        logging.captureWarnings(capture=False)
+    assert stream.getvalue() == ""
 
 
 @pytest.mark.parametrize("token", ["", "Bearer wrong", "Basic a-service-token"])

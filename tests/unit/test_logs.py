@@ -58,6 +58,25 @@ def test_lines_carry_the_request_and_the_call_they_belong_to(lines: io.StringIO)
     assert "call_id" not in outside
 
 
+def test_a_line_belongs_to_the_request_that_is_served_and_to_nothing_else_that_was_bound(lines: io.StringIO) -> None:
+    with (
+        structlog.contextvars.bound_contextvars(request_id="req_socket", call_id="CA1"),
+        acting(Principal(), request_id="req_turn", call_id="CA2"),
+    ):
+        structlog.get_logger("b").info("inside")
+    (inside,) = read(lines)
+    assert (inside["request_id"], inside["call_id"]) == ("req_turn", "CA2")
+
+
+def test_a_socket_that_was_refused_with_an_answer_is_no_error_of_the_server(
+    lines: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("uvicorn"), "propagate", True)  # a test's server may have set it up otherwise
+    logging.getLogger("uvicorn.error").error("ASGI callable returned without completing handshake.")
+    logging.getLogger("uvicorn.error").error("ASGI callable returned without sending handshake.")
+    assert [line["event"] for line in read(lines)] == ["ASGI callable returned without sending handshake."]
+
+
 @pytest.mark.parametrize(
     "value",
     ["+14155550123", ["to +14155550123"], {"to": ("+14155550123",)}, {"+14155550123": 1}, b"+14155550123", _Caller()],

@@ -2,7 +2,6 @@
 
 from typing import cast
 
-import structlog
 from litestar import WebSocket
 from litestar.datastructures import Headers
 from litestar.enums import ScopeType
@@ -19,7 +18,7 @@ from scriza.wire.context import CALL_ID, REQUEST_ID, sane_id
 
 
 class RequestMiddleware(ASGIMiddleware):
-    """Binds what `kernel.principal.current` tells, in log lines too, while the request or the socket is served.
+    """Binds what `kernel.principal.current` tells while the request or the socket is served.
 
     An id that the caller sends is kept when it looks sane. The principal is the one of the first authenticator that
     accepts the bearer token. A socket is authorised here, before its handshake; its frames pass by.
@@ -40,13 +39,11 @@ class RequestMiddleware(ASGIMiddleware):
         except ScrizaError as error:
             scope["auth"] = error
         with acting(principal or Principal(), **ids) as context:
-            bound = {"request_id": context.request_id} | ({"call_id": context.call_id} if context.call_id else {})
-            with structlog.contextvars.bound_contextvars(**bound):
-                if scope["type"] == ScopeType.HTTP:
-                    await next_app(scope, receive, _telling(context.request_id, send))
-                elif await _may_open(scope, receive, send):
-                    # A media socket sends fifty frames a second: nothing stands between it and the server.
-                    await next_app(scope, receive, send)
+            if scope["type"] == ScopeType.HTTP:
+                await next_app(scope, receive, _telling(context.request_id, send))
+            elif await _may_open(scope, receive, send):
+                # A media socket sends fifty frames a second: nothing stands between it and the server.
+                await next_app(scope, receive, send)
 
     async def _identify(self, headers: Headers) -> Principal | None:
         scheme, _, token = headers.get("authorization", "").partition(" ")
