@@ -10,7 +10,7 @@ import pytest
 
 from scriza.kernel.errors import Conflict
 from scriza.kernel.events import Event, Topic
-from scriza.kernel.principal import current
+from scriza.kernel.principal import RequestContext, current
 from scriza_adapters.mongo.bus import MongoEventBus
 from scriza_adapters.mongo.outbox import Outbox, Rows
 from scriza_adapters.mongo.store import MongoStore, StoreOptions, Unit
@@ -80,6 +80,25 @@ async def test_an_event_reaches_every_consumer_of_its_topic_exactly_as_it_was_to
     assert usage.heard == memory.heard == [told(1)]
     await settled(store)
     assert other.heard == []
+
+
+async def test_a_handler_acts_for_the_request_and_the_call_that_the_event_tells_of(store: MongoStore) -> None:
+    acted: list[RequestContext] = []
+
+    async def handler(event: Event) -> None:
+        acted.append(current())
+
+    store.bus.subscribe("usage", USAGE, handler)
+    of_a_call = msgspec.structs.replace(told(1, subject="CA1"), request_id="req_1")
+    of_no_call = msgspec.structs.replace(told(2, subject="req_2", workspace="acme"), request_id="req_2")
+    await store.outbox.publish(of_a_call)
+    await store.outbox.publish(of_no_call)
+    await eventually(lambda: len(acted) == 2)
+    assert {(seen.principal.workspace, seen.request_id, seen.call_id) for seen in acted} == {
+        ("default", "req_1", "CA1"),
+        ("acme", "req_2", ""),
+    }
+    assert {seen.principal.subject for seen in acted} == {"consumer:usage"}
 
 
 async def test_what_a_unit_of_work_tells_is_told_with_its_change_or_not_at_all(store: MongoStore) -> None:

@@ -253,7 +253,8 @@ class Consumer:
     async def _hand_over(self, lane: str, event: Event) -> bool:
         """The shell around foreign code: whatever it raises, it is logged, and the event is delivered again."""
         try:
-            with acting(Principal(workspace=event.workspace, subject=f"consumer:{self.name}")):
+            principal = Principal(workspace=event.workspace, subject=f"consumer:{self.name}")
+            with acting(principal, request_id=event.request_id, call_id=event.call_id):
                 async with asyncio.timeout(self._times.handler):
                     await self._handler(event)
         except Exception as error:

@@ -6,6 +6,7 @@ from enum import StrEnum
 import msgspec
 
 from scriza.kernel.ids import derived_id
+from scriza.kernel.principal import current
 
 
 class Topic(StrEnum):
@@ -25,7 +26,8 @@ class Topic(StrEnum):
 class Event(msgspec.Struct, frozen=True):
     """One fact. Telling it twice gives the same `id`, so that a consumer counts it once.
 
-    `subject` is the call id where there is one; events of one subject are delivered in the order they were told.
+    `subject` is the call id where there is one, else the request's; events of one subject are delivered in the order
+    they were told.
     `data` is the JSON of the topic's own Struct.
     """
 
@@ -38,12 +40,30 @@ class Event(msgspec.Struct, frozen=True):
     data: msgspec.Raw
     specversion: str = "1.0"
     datacontenttype: str = "application/json"
+    request_id: str = msgspec.field(default="", name="requestid")
+    """The request in which it happened, as an extension attribute; empty outside any."""
+
+    @property
+    def call_id(self) -> str:
+        """The call that it tells of, empty where there is none."""
+        return "" if self.subject == self.request_id else self.subject
 
 
 def event(
-    topic: Topic, data: msgspec.Struct, *, source: str, subject: str, key: str, time: datetime, workspace: str
+    topic: Topic,
+    data: msgspec.Struct,
+    *,
+    source: str,
+    subject: str,
+    key: str,
+    time: datetime,
+    workspace: str,
+    request_id: str = "",
 ) -> Event:
-    """An event whose id derives from workspace, topic, subject and `key` (for example the turn's number)."""
+    """An event whose id derives from workspace, topic, subject and `key` (for example the turn's number).
+
+    It belongs to the request that is being served, unless another `request_id` is told.
+    """
     return Event(
         id=derived_id("evt", workspace, topic, subject, key),
         type=topic,
@@ -52,4 +72,5 @@ def event(
         time=time,
         workspace=workspace,
         data=msgspec.Raw(msgspec.json.encode(data)),
+        request_id=request_id or current().request_id,
     )

@@ -58,4 +58,5 @@ def usage_event(used: LlmUsed | TtsUsed | AsrUsed, asked: RequestContext, time: 
         key=f"{request_id}/{part}" if part else request_id,
         time=time,
         workspace=asked.principal.workspace,
+        request_id=request_id,
     )
