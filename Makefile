@@ -1,6 +1,6 @@
 # make run      start Scriza and place a sample call against it
 # make test     everything one machine can show in under 10 minutes
-# make system   several processes, kills, load
+# make system   several processes, kills, load, 10,000 signed forms
 # make lint     style, types, who may import whom, Dockerfile, locks
 # make bench    the figures of benchmarks/
 # make docs     write the generated pages of docs/ anew
@@ -35,6 +35,7 @@ test: $(VENV)/.installed-dev
 
 system: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m system
+	SCRIZA_TEST_SIGNED_FORMS=10000 $(BIN)/python -m pytest --timeout 1200 tests/unit/test_signatures_against_twilio.py
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
