@@ -88,12 +88,8 @@ class StreamDoor:
             _log.warning("stream.refused", reason=refusal.detail)
             await socket.close(_CLOSE_CODES.get(type(refusal), 1011))
             return
-        with (
-            acting(
-                Principal(call.workspace, subject="telephony"), request_id=current().request_id, call_id=call.call_id
-            ),
-            structlog.contextvars.bound_contextvars(call_id=call.call_id),
-        ):
+        principal = Principal(call.workspace, subject="telephony")
+        with acting(principal, request_id=current().request_id, call_id=call.call_id):
             await self._answer(socket, start, call)
 
     async def _first(self, socket: MediaSocket) -> Start:

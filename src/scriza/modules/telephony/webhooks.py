@@ -237,10 +237,7 @@ class Webhooks:
 def _on_call(call_id: str) -> Iterator[None]:
     """What happens inside belongs to this call: in log lines, and for whoever is asked."""
     principal = Principal(DEFAULT_WORKSPACE, subject="telephony")
-    with (
-        acting(principal, request_id=current().request_id, call_id=call_id),
-        structlog.contextvars.bound_contextvars(call_id=call_id),
-    ):
+    with acting(principal, request_id=current().request_id, call_id=call_id):
         yield
 
 

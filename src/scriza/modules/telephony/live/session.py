@@ -130,8 +130,7 @@ class Session:
         Raises what the call machine raised, should it ever; the call can then be gone on with on a new stream.
         """
         try:
-            with structlog.contextvars.bound_contextvars(call_id=self._journal.call_id):
-                await self._lead()
+            await self._lead()
         finally:
             self.finished.set()
         if self._failure:
