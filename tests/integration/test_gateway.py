@@ -252,6 +252,13 @@ async def test_the_documentation_is_open(client: httpx.AsyncClient) -> None:
     assert "swagger" in (await client.get("/schema")).text
 
 
+async def test_each_probe_has_a_readable_operation_id_of_its_own() -> None:
+    async with AsyncTestClient(edge_around([health_routes({})], [])) as client:
+        paths = (await client.get("/schema/openapi.json")).json()["paths"]
+    told = {path: operation["operationId"] for path, methods in paths.items() for operation in methods.values()}
+    assert told == {"/health": "health", "/health/live": "health.live", "/health/ready": "health.ready"}
+
+
 class Check:
     def __init__(self, failure: Exception | None = None, hangs: bool = False) -> None:
         self.failure = failure

@@ -309,6 +309,18 @@ async def test_no_operation_is_open_without_the_token(
     assert parrot.calls == 0
 
 
+async def test_every_operation_lists_every_problem_that_there_is(http: httpx.AsyncClient) -> None:
+    paths = (await http.get("/schema/openapi.json", headers={"authorization": ""})).json()["paths"]
+    listed = [operation["responses"] for methods in paths.values() for operation in methods.values()]
+    assert listed
+    for responses in listed:
+        assert {"400", "401", "403", "404", "409", "413", "429", "500", "502", "503", "504"} <= responses.keys()
+        assert (responses["409"]["description"], *responses["409"]["content"]) == (
+            "This conflicts with the current state",
+            PROBLEM,
+        )
+
+
 async def test_every_operation_is_documented(http: httpx.AsyncClient) -> None:
     page = (await http.get("/schema/openapi.json", headers={"authorization": ""})).json()
     paths = page["paths"]

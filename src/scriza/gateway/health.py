@@ -6,6 +6,9 @@ from collections.abc import Awaitable, Callable, Mapping
 import msgspec
 import structlog
 from litestar import Response, Router, get
+from litestar.handlers import HTTPRouteHandler
+from litestar.types import Method
+from litestar.types.internal_types import PathParameterDefinition
 
 from scriza.gateway.access import Open, behind
 
@@ -30,11 +33,11 @@ def health_routes(checks: Mapping[str, Check], *, seconds: float = CHECK_SECONDS
     A check that raises, or takes longer than `seconds`, makes the process not ready: 503.
     """
 
-    @get(["/health", "/health/live"], summary="The process is alive")
+    @get(["/health", "/health/live"], operation_id=_operation_id, summary="The process is alive")
     async def live() -> Health:
         return Health("ok")
 
-    @get("/health/ready", summary="The process can serve")
+    @get("/health/ready", operation_id=_operation_id, summary="The process can serve")
     async def ready() -> Response[Health]:
         passed = await asyncio.gather(*(_passes(name, check, seconds) for name, check in checks.items()))
         failing = [name for name, good in zip(checks, passed, strict=True) if not good]
@@ -43,6 +46,11 @@ def health_routes(checks: Mapping[str, Check], *, seconds: float = CHECK_SECONDS
         return Response(Health("ok"))
 
     return behind(Open("probes have no credentials"), Router("/", route_handlers=[live, ready], tags=["Health"]))
+
+
+def _operation_id(handler: HTTPRouteHandler, method: Method, path: list[str | PathParameterDefinition]) -> str:
+    """Of each path, since one handler may have several: ``health.live``."""
+    return ".".join(map(str, path))
 
 
 async def _passes(name: str, check: Check, seconds: float) -> bool:

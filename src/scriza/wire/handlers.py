@@ -20,7 +20,7 @@ from litestar.openapi.spec import Operation as Documented
 from litestar.params import BodyKwarg, FromPath, QueryParameter
 from litestar.types import Method
 
-from scriza.kernel.errors import Problem
+from scriza.kernel.errors import Problem, ScrizaError
 from scriza.kernel.operation import Kind, Operation
 from scriza.wire import problems
 from scriza.wire.answers import StreamAnswer, UnaryAnswer
@@ -35,13 +35,7 @@ BINARY_LIMIT = 64 * 1024 * 1024
 """Bytes of a request's body; the second for operations that take audio. An implementation may allow less."""
 
 _PROBLEM = partial(ResponseSpec, data_container=Problem, media_type=problems.MEDIA_TYPE, generate_examples=False)
-_REFUSALS = {
-    400: _PROBLEM(description="The request is not valid"),
-    401: _PROBLEM(description="A valid credential is needed"),
-    413: _PROBLEM(description="The request is too large"),
-    503: _PROBLEM(description="Not available now"),
-    504: _PROBLEM(description="It took too long"),
-}
+_REFUSALS = {kind.status: _PROBLEM(description=kind.title) for kind in (ScrizaError, *ScrizaError.__subclasses__())}
 _CONSTRAINTS = ("gt", "ge", "lt", "le", "multiple_of", "pattern", "min_length", "max_length")
 
 
