@@ -1,6 +1,8 @@
 """The data directory: its secrets are made once, and what cannot hold data is refused in a sentence."""
 
+import errno
 import multiprocessing
+import os
 import stat
 from pathlib import Path
 
@@ -63,3 +65,32 @@ def test_a_path_that_cannot_be_a_directory_is_refused_with_what_to_do(tmp_path: 
     (tmp_path / "file").write_text("")
     with pytest.raises(BadSettings, match=r"cannot be written .*SCRIZA_DATA_DIR"):
         prepare(tmp_path / "file" / "data")
+
+
+def test_secrets_that_cannot_be_kept_are_refused_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "secrets").write_text("")
+    with pytest.raises(BadSettings, match=r"secrets .*cannot be written .*SCRIZA_DATA_DIR"):
+        secrets_of(load(), tmp_path)
+
+
+@pytest.mark.parametrize("name", ["service-token", "stream-key"])
+def test_a_secret_that_cannot_be_read_is_refused_with_what_to_do(tmp_path: Path, name: str) -> None:
+    (tmp_path / "secrets" / name).mkdir(parents=True)
+    with pytest.raises(BadSettings, match=rf"{name} .*cannot be read .*SCRIZA_DATA_DIR"):
+        secrets_of(load(), tmp_path)
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS])
+def test_secrets_are_made_where_the_file_system_has_no_hard_links(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(number, "no hard links here")
+
+    monkeypatch.setattr(os, "link", refuse)
+    first = secrets_of(load(), tmp_path)
+    assert secrets_of(load(), tmp_path) == first
+    assert len(first.service_token) == 64
+    files = list((tmp_path / "secrets").iterdir())
+    assert len(files) == 4
+    assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
