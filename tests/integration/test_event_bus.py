@@ -82,6 +82,27 @@ async def test_an_event_reaches_every_consumer_of_its_topic_exactly_as_it_was_to
     assert other.heard == []
 
 
+async def test_an_event_of_a_newer_version_stops_nobody(store: MongoStore) -> None:
+    usage = Ear()
+    store.bus.subscribe("usage", USAGE, usage)
+    await store.outbox.publish(told(1))
+    await eventually(lambda: usage.heard)
+    await store.database["outbox"].insert_one(
+        {
+            "workspace": "default",
+            "lane": "default/CA1",
+            "order": 1,
+            "waiting": ["usage"],
+            "events": [msgspec.json.encode(told(2)).decode().replace("usage.llm", "usage.telepathy")],
+            "told_at": datetime.now(UTC),
+        }
+    )
+    await store.outbox.publish(told(3))
+    await eventually(lambda: len(usage.heard) == 2)
+    assert usage.ids == [told(1).id, told(3).id]
+    await settled(store)
+
+
 async def test_a_handler_acts_for_the_request_and_the_call_that_the_event_tells_of(store: MongoStore) -> None:
     acted: list[RequestContext] = []
 

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
 import msgspec
+import structlog
 from bson import ObjectId
 from pymongo import ASCENDING, AsyncMongoClient, IndexModel
 from pymongo.asynchronous.client_session import AsyncClientSession
@@ -25,6 +26,8 @@ from pymongo.errors import BulkWriteError
 from scriza.kernel.errors import Unavailable
 from scriza.kernel.events import Event, Topic
 from scriza_adapters.mongo.errors import only_duplicates, translated
+
+log = structlog.get_logger()
 
 T = TypeVar("T")
 Row = dict[str, object]
@@ -85,9 +88,17 @@ def lane(event: Event) -> str:
 
 
 def telling(row: Row) -> Telling:
-    """A row as it was told."""
+    """A row as it was told, without what this process cannot read: none of its consumers can want a newer topic."""
     fields = msgspec.convert(row, _StoredRow)
-    return Telling(fields.id, fields.lane, [_decode(event) for event in fields.events])
+    return Telling(fields.id, fields.lane, [event for text in fields.events if (event := _readable(text))])
+
+
+def _readable(text: str) -> Event | None:
+    try:
+        return _decode(text)
+    except msgspec.DecodeError as error:
+        log.warning("events.unreadable", error=type(error).__name__)
+        return None
 
 
 class _StoredRow(msgspec.Struct):

@@ -35,6 +35,8 @@ _OPERATION_MS = 5000
 """Deadline of a single operation, finding the server included."""
 _UNIT_SECONDS = 10.0
 """Deadline of a unit of work with all its repetitions: long enough for a dead embedded server to be back."""
+_LEAST_SECONDS = 0.01
+"""What the driver is told when that is over: it refuses a deadline in the past."""
 _INDEX_SECONDS = 300.0
 _ILLEGAL_OPERATION = 20
 _NOT_LET_IN = frozenset({13, 18})
@@ -117,7 +119,7 @@ class MongoStore:
         deadline = began + _UNIT_SECONDS
         while True:
             try:
-                with translated(), pymongo.timeout(deadline - loop.time()):
+                with translated(), pymongo.timeout(max(_LEAST_SECONDS, deadline - loop.time())):
                     async with self._attempt() as unit:
                         return await work(unit)
             except (Conflict, Unavailable) as error:

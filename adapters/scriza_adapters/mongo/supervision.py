@@ -27,9 +27,11 @@ async def running(server: EmbeddedServer) -> AsyncIterator[Attachment]:
     finally:
         watch.cancel()
         server.abandon()
-        with contextlib.suppress(asyncio.CancelledError):
-            await watch
-        await asyncio.shield(asyncio.to_thread(server.detach))
+        try:
+            with contextlib.suppress(asyncio.CancelledError):
+                await watch
+        finally:
+            await asyncio.shield(asyncio.to_thread(server.detach))
 
 
 async def _attach(server: EmbeddedServer) -> Attachment:
@@ -66,3 +68,5 @@ async def _keep_alive(server: EmbeddedServer) -> None:
             await asyncio.to_thread(server.revive)
         except ScrizaError as error:
             log.error("store.failed", reason=error.detail)
+        except OSError as error:  # no descriptor or process left: looked at again, since that may pass
+            log.error("store.not_watched", reason=error.strerror)
