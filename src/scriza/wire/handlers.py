@@ -35,7 +35,8 @@ BINARY_LIMIT = 64 * 1024 * 1024
 """Bytes of a request's body; the second for operations that take audio. An implementation may allow less."""
 
 _PROBLEM = partial(ResponseSpec, data_container=Problem, media_type=problems.MEDIA_TYPE, generate_examples=False)
-_REFUSALS = {kind.status: _PROBLEM(description=kind.title) for kind in (ScrizaError, *ScrizaError.__subclasses__())}
+_ERRORS: list[type[ScrizaError]] = [ScrizaError, *ScrizaError.__subclasses__()]
+_REFUSALS = {kind.status: _PROBLEM(description=kind.title) for kind in _ERRORS}
 _CONSTRAINTS = ("gt", "ge", "lt", "le", "multiple_of", "pattern", "min_length", "max_length")
 
 
