@@ -25,7 +25,10 @@ class Speak(msgspec.Struct):
 
 
 class Spoken(msgspec.Struct, omit_defaults=True):
-    """The whole clip: `audio_base64`, or a signed, expiring `url` with `delivery: url`. `duration` in seconds."""
+    """The whole clip: `audio_base64`, or a signed, expiring `url` with `delivery: url`.
+
+    `duration` is in seconds, to the millisecond.
+    """
 
     duration: float
     cache_hit: bool

@@ -165,11 +165,12 @@ class TtsService:
 
     async def _delivered(self, request: Speak, whole: _Whole) -> Spoken:
         clip = whole.clip
+        duration = round(clip.duration, 3)
         if request.delivery == "inline":
-            return Spoken(clip.duration, whole.hit, audio_base64=clip.audio)
+            return Spoken(duration, whole.hit, audio_base64=clip.audio)
         if not await self._cache.ensure_kept(whole.key, clip, FORMS[request.format].content_type):
             raise Unavailable("the clip cannot be stored, so there is no URL of it; `delivery: inline` has it")
-        return Spoken(clip.duration, whole.hit, url=await self._objects.signed_url(whole.key, _URL_OPENS))
+        return Spoken(duration, whole.hit, url=await self._objects.signed_url(whole.key, _URL_OPENS))
 
     async def _warm_up(self, engine: Engine) -> None:
         try:
