@@ -106,7 +106,7 @@ def _config(app: object, settings: Settings, **more: object) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        **more,  # type: ignore[arg-type]
+        **more,  # type: ignore[arg-type]  # options of uvicorn's, of many types
     )
 
 
