@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import msgspec
+import pymongo
 from dependency_injector import providers
 
 from scriza.app import application, container_of
@@ -136,7 +137,8 @@ async def exchange(
                     yield Exchange(url, container, twilio, api)
                 finally:
                     store = container.store().database
-                    await store.client.drop_database(store)
+                    with pymongo.timeout(60):
+                        await store.client.drop_database(store)
     finally:
         await voice.close()
         sock.close()
