@@ -31,7 +31,7 @@ run: install
 install: $(VENV)/.installed
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n auto --dist loadgroup -m "not system"
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "not system"
 
 system: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m system

@@ -27,7 +27,7 @@ from scriza.simulator.scenario import load, shipped
 from tests.phone_line import free_port, phone_line
 from tests.running_scriza import RunningScriza, running_scriza
 
-pytestmark = [pytest.mark.xdist_group("shipped scenarios"), pytest.mark.timeout(180)]
+pytestmark = pytest.mark.timeout(180)
 
 ENDED = dict.fromkeys(shipped(), "agent-goodbye") | {
     "caller-hangs-up": "caller-hung-up",
