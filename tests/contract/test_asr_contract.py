@@ -113,9 +113,10 @@ async def test_audio_is_taken_in_every_form(rig: Rig, request_: Transcribe) -> N
 
 
 @pytest.mark.parametrize("encoding", ["mulaw", "pcm16"])
-async def test_no_audio_is_no_words(rig: Rig, encoding: Encoding) -> None:
-    assert await rig.asr.transcribe(Transcribe(b"", encoding=encoding)) == NOTHING
-    assert await rig.asr.transcribe(Transcribe(encode_wav(spoken(), 8000))) == NOTHING
+async def test_a_recording_without_audio_is_refused(rig: Rig, encoding: Encoding) -> None:
+    for audio in (b"", encode_wav(spoken(), 8000)):
+        with pytest.raises(BadInput, match="there is none"):
+            await rig.asr.transcribe(Transcribe(audio, encoding=encoding))
 
 
 async def test_silence_is_no_words_and_no_work(rig: Rig) -> None:

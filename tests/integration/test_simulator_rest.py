@@ -16,6 +16,7 @@ from scriza.simulator.options import Options
 from scriza.simulator.scenario import parse
 from scriza.simulator.simulator import Simulator
 from tests.standins.parrot import Line, Parrot, beeping_voice, tone
+from tests.waiting import eventually
 
 TOKEN = "local-token"
 ACCOUNT = Options().account_sid
@@ -156,7 +157,7 @@ async def test_completing_a_call_stops_its_stream_and_hangs_up(parrot: Parrot, t
     parrot.talk = talk
     outcome = await twilio.call(parse("name: x\nlines: [pause: 5000]"))
     assert (outcome.status, outcome.ended_by) == ("completed", "agent")
-    assert parrot.lines[0].received[-1]["event"] == "stop"
+    await eventually(lambda: parrot.lines[0].received and parrot.lines[0].received[-1]["event"] == "stop")
     assert await refused(lambda: rest.calls(outcome.call_sid).update(status="completed")) == (404, 20404)
 
 

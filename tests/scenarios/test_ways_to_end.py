@@ -105,6 +105,7 @@ async def day(tmp_path_factory: pytest.TempPathFactory, mongo_url: str) -> Async
             for way, (place, _) in list(WAYS.items()) * TIMES_EACH:
                 running[way].append(tasks.create_task(place(office, next(numbers))))
                 await asyncio.sleep(A_MOMENT)
+        await eventually(lambda: not office.live, seconds=30)
         yield Day(office, {way: [task.result() for task in of_way] for way, of_way in running.items()}, before)
 
 

@@ -93,7 +93,8 @@ class Asr(Protocol):
     async def transcribe(self, request: Transcribe) -> Transcript:
         """Words of a whole recording.
 
-        Raises BadInput for what is not audio, TooLarge past ten minutes, UpstreamFailed when the engine failed.
+        Raises BadInput for what is not audio and where there is none, TooLarge past ten minutes, UpstreamFailed when
+        the engine failed.
         """
         ...
 

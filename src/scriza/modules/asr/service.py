@@ -44,6 +44,8 @@ class AsrService:
         """Words of a whole recording, recognised piece by piece."""
         _check_phrases(request.phrases)
         samples, rate = await asyncio.to_thread(recording, request)
+        if not len(samples):
+            raise BadInput("audio: there is none")
         asked = Asked(request.call_id, rate, request.language, request.phrases)
         recognition = Recognition(self._engine, self._recordings, self._teller, self._clock, asked)
         try:
