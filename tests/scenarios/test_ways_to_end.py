@@ -60,7 +60,10 @@ WAYS: dict[str, tuple[Place, str]] = {
     "the caller never says a word": (incoming(), "intro-timeout"),
     "the caller falls silent": (incoming("wait", "digits: '1'", "wait"), "silence"),
     "the line is lost for good": (incoming(*LOSES_THE_LINE, "hang_up"), "completed"),
-    "the line is lost and found": (incoming(*LOSES_THE_LINE, "pause: 500", "wait", "hang_up"), "caller-hung-up"),
+    "the line is lost and found": (
+        incoming(*LOSES_THE_LINE, "pause: 500", "interrupt_after: 500", "hang_up"),
+        "caller-hung-up",
+    ),
     "the line is lost again and again": (incoming(*LOSES_THE_LINE * 6), "completed"),
     "the carrier is asked to end it": (ended_by_rest, "caller-hung-up"),
 }
