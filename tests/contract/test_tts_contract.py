@@ -187,13 +187,13 @@ async def test_the_first_to_ask_may_leave_without_harm_to_the_others(rig: Rig) -
     rig.engine.gate = asyncio.Semaphore(2)
     first = asyncio.create_task(streamed(rig.tts, Speak(TEXT)))
     await eventually(lambda: len(rig.engine.asked) == 1)
-    others = asyncio.gather(streamed(rig.tts, Speak(TEXT)), streamed(rig.tts, Speak(TEXT)))
-    await asyncio.sleep(0.1)
-    first.cancel()
-    await asyncio.sleep(0.05)
-    for _ in range(7):
-        rig.engine.gate.release()
-    assert [len(heard.audio) for heard in await others] == [5600, 5600]
+    async with aclosing(rig.tts.stream_speak(Speak(TEXT))) as other:
+        await anext(other)  # it has joined
+        first.cancel()
+        await asyncio.wait([first])
+        for _ in range(7):
+            rig.engine.gate.release()
+        assert isinstance([part async for part in other][-1], SpokenDone)
     assert len(rig.engine.asked) == 1
 
 
