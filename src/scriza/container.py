@@ -14,8 +14,8 @@ from pathlib import Path
 import structlog
 from dependency_injector import containers, providers
 
-from scriza import factories
 from scriza.data_dir import Secrets
+from scriza.factories import calling, listening, speaking, storage, thinking
 from scriza.kernel.clock import utc_now
 from scriza.kernel.errors import ScrizaError
 from scriza.modules.asr.service import AsrService
@@ -93,22 +93,22 @@ class Container(containers.DeclarativeContainer):
     token = secrets.provided.service_token
     teller = providers.Singleton(BackgroundTeller, store.provided.outbox)
     espeak = providers.Singleton(espeak_worker)
-    elevenlabs = providers.Singleton(factories.elevenlabs, settings)
-    objects = providers.Singleton(factories.objects, settings, secrets, data_dir)
+    elevenlabs = providers.Singleton(speaking.elevenlabs, settings)
+    objects = providers.Singleton(storage.objects, settings, secrets, data_dir)
 
-    llm_here = providers.Singleton(factories.llm, settings, teller)
+    llm_here = providers.Singleton(thinking.llm, settings, teller)
     llm: providers.Selector[Llm] = providers.Selector(
         providers.Callable(place, settings, "llm"),
         local=llm_here,
         remote=providers.Singleton(connect, Llm, settings.provided.llm_url, token=token),
     )
-    tts_here = providers.Singleton(factories.tts, elevenlabs, espeak, objects, teller)
+    tts_here = providers.Singleton(speaking.tts, elevenlabs, espeak, objects, teller)
     tts: providers.Selector[Tts] = providers.Selector(
         providers.Callable(place, settings, "tts"),
         local=tts_here,
         remote=providers.Singleton(connect, Tts, settings.provided.tts_url, token=token),
     )
-    recogniser = providers.Singleton(factories.recogniser, settings, data_dir)
+    recogniser = providers.Singleton(listening.recogniser, settings, data_dir)
     asr_here = providers.Singleton(AsrService, recogniser, teller)
     asr: providers.Selector[Asr] = providers.Selector(
         providers.Callable(place, settings, "asr"),
@@ -117,7 +117,7 @@ class Container(containers.DeclarativeContainer):
     )
     agent: providers.Selector[Agent] = providers.Selector(
         providers.Callable(place, settings, "agent"),
-        local=providers.Singleton(factories.agent, settings, llm),
+        local=providers.Singleton(thinking.agent, settings, llm),
         remote=providers.Singleton(connect, Agent, settings.provided.agent_url, token=token),
     )
 
@@ -128,9 +128,9 @@ class Container(containers.DeclarativeContainer):
         local=providers.Singleton(TelephonyService, call_log),
         remote=providers.Singleton(connect, Telephony, settings.provided.telephony_url, token=token),
     )
-    gate = providers.Singleton(factories.signature_gate, settings, secrets)
+    gate = providers.Singleton(calling.signature_gate, settings, secrets)
     stream_tokens = providers.Singleton(StreamTokens, secrets.provided.stream_key, once)
-    carrier = providers.Singleton(factories.carrier, settings, secrets)
+    carrier = providers.Singleton(calling.carrier, settings, secrets)
     switchboard = providers.Singleton(
         Switchboard,
         providers.Singleton(
@@ -142,11 +142,11 @@ class Container(containers.DeclarativeContainer):
             once=once,
             carrier=carrier,
             vad=vad,
-            endpointer=providers.Callable(factories.endpointer, settings).provider,
+            endpointer=providers.Callable(calling.endpointer, settings).provider,
             clock=providers.Object(utc_now),
             spare_lines=providers.Singleton(SpareLines, tts, _SPARE_LINE_DEADLINE_MS),
         ),
-        providers.Callable(factories.session_options, settings),
+        providers.Callable(calling.session_options, settings),
         most_calls=settings.provided.most_calls,
     )
     webhooks = providers.Singleton(
@@ -155,7 +155,7 @@ class Container(containers.DeclarativeContainer):
         once,
         gate,
         stream_tokens,
-        providers.Singleton(factories.twiml, settings),
+        providers.Singleton(calling.twiml, settings),
         accepts=switchboard.provided.accepts,
         on_status=switchboard.provided.carrier_says,
     )
@@ -167,7 +167,7 @@ async def running(container: Container) -> AsyncIterator[None]:
     """Open what the served modules need, in the order of need, and close it again. Raises ScrizaError."""
     settings = container.settings()
     async with AsyncExitStack() as stack:
-        options = factories.store_options(settings, container.data_dir())
+        options = storage.store_options(settings, container.data_dir())
         container.store.override(await stack.enter_async_context(open_store(options, DOCUMENTS)))
         await stack.enter_async_context(container.teller())
         for module in needed(settings):
@@ -221,7 +221,7 @@ async def _asr_running(container: Container) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _telephony_running(container: Container) -> AsyncIterator[None]:
-    container.vad.override(providers.Object(await asyncio.to_thread(factories.vad, container.settings())))
+    container.vad.override(providers.Object(await asyncio.to_thread(listening.vad, container.settings())))
     container.webhooks()
     container.stream_door()
     calls = container.call_log()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from scriza import factories
+from scriza.factories import listening
 from scriza.settings import load
 from scriza_adapters.sphinx.engine import PocketsphinxEngine
 from scriza_adapters.whisper.engine import WhisperEngine
@@ -41,21 +41,21 @@ def test_a_model_on_disk_is_used_unless_another_engine_is_named(
     models: Path, tmp_path: Path, overrides: dict[str, str], kind: type
 ) -> None:
     shutil.copytree(models, tmp_path / "models")
-    assert isinstance(factories.recogniser(load(**overrides), tmp_path), kind)
+    assert isinstance(listening.recogniser(load(**overrides), tmp_path), kind)
 
 
 def test_models_may_be_kept_elsewhere_and_named_by_their_path(models: Path, tmp_path: Path) -> None:
     elsewhere = load(asr_model_dir=str(models))
     named = load(asr_model=str(models / "base.en"))
-    assert isinstance(factories.recogniser(elsewhere, tmp_path), WhisperEngine)
-    assert isinstance(factories.recogniser(named, tmp_path), WhisperEngine)
+    assert isinstance(listening.recogniser(elsewhere, tmp_path), WhisperEngine)
+    assert isinstance(listening.recogniser(named, tmp_path), WhisperEngine)
 
 
 @pytest.mark.parametrize("overrides", WITHOUT)
 def test_without_a_model_pocketsphinx_listens_and_it_is_said_what_for(
     tmp_path: Path, overrides: dict[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert isinstance(factories.recogniser(load(**overrides), tmp_path), PocketsphinxEngine)
+    assert isinstance(listening.recogniser(load(**overrides), tmp_path), PocketsphinxEngine)
     said = capsys.readouterr().out.splitlines()
     assert len(said) == 1
     assert "asr.for_demos_only" in said[0]
@@ -90,7 +90,7 @@ async def test_a_fetched_model_listens_from_then_on(
     assert " of 1 MB" in fetched.stdout
     assert f"{place} is ready" in fetched.stdout
     assert scriza("list").stdout.splitlines()[0].split() == ["base.en", str(place)]
-    assert isinstance(factories.recogniser(load(), tmp_path / "data"), WhisperEngine)
+    assert isinstance(listening.recogniser(load(), tmp_path / "data"), WhisperEngine)
 
 
 def test_no_hub_and_no_such_model_are_sentences(scriza: Callable[..., "subprocess.CompletedProcess[str]"]) -> None:

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from scriza import factories
+from scriza.factories import calling
 from scriza.modules.telephony.live.session import SessionOptions
 from scriza.modules.telephony.turns.adaptive_silence import AdaptiveSilence
 from scriza.modules.telephony.turns.endpointing import Pause
@@ -25,7 +25,7 @@ NO_LIMITS = {"most_calls", "vad", "endpointing", "endpoint_silence_ms", "specula
 
 
 def options(**told: object) -> SessionOptions:
-    return factories.session_options(Settings.model_validate(told))
+    return calling.session_options(Settings.model_validate(told))
 
 
 def test_every_limit_and_every_setting_of_calls_is_in_this_table() -> None:
@@ -55,7 +55,7 @@ def test_speculation_can_be_switched_off_and_changes_nothing_else(speculation: b
 
 def test_fixed_endpointing_waits_for_the_silence_that_is_set_and_adaptive_does_not() -> None:
     pause = Pause(text="what does it cost", understood=True, speech_ms=1_000, inner_pauses_ms=())
-    fixed = factories.endpointer(Settings(endpointing="fixed", endpoint_silence_ms=1_234))
-    adaptive = factories.endpointer(Settings(endpointing="adaptive", endpoint_silence_ms=1_234))
+    fixed = calling.endpointer(Settings(endpointing="fixed", endpoint_silence_ms=1_234))
+    adaptive = calling.endpointer(Settings(endpointing="adaptive", endpoint_silence_ms=1_234))
     assert fixed.silence_needed(pause) == 1_234
     assert adaptive.silence_needed(pause) == AdaptiveSilence().silence_needed(pause)

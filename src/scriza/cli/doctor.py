@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 
-from scriza import data_dir, factories, logs
+from scriza import data_dir, logs
 from scriza.container import place
+from scriza.factories import listening, speaking, storage
 from scriza.kernel.errors import ScrizaError
 from scriza.settings import MODULES, Settings, load, unknown_variables
 from scriza_adapters.espeak.engine import EspeakEngine, espeak_worker
@@ -85,7 +86,7 @@ def _data_dir(settings: Settings) -> tuple[Path | None, Finding]:
 
 
 async def _store(settings: Settings, folder: Path) -> Finding:
-    options = factories.store_options(settings, folder)
+    options = storage.store_options(settings, folder)
     try:
         async with open_store(options, []) as store:
             await store.ping()
@@ -132,12 +133,12 @@ def _llm(settings: Settings) -> Finding:
 def _asr(settings: Settings, folder: Path) -> Finding:
     if place(settings, "asr") == "remote":
         return Finding("ok", "listening", "in another process")
-    models = factories.model_dir(settings, folder)
+    models = listening.model_dir(settings, folder)
     model = find_model(settings.asr_model, models)
     if model is not None and settings.asr_engine != "pocketsphinx":
         return Finding("ok", "listening", f"faster-whisper with {model}")
     try:
-        factories.recogniser(settings, folder)
+        listening.recogniser(settings, folder)
     except ScrizaError as error:
         return Finding("bad", "listening", str(error))
     text = f"pocketsphinx, for demos; `scriza models fetch {settings.asr_model}` brings a real recogniser"
@@ -148,7 +149,7 @@ async def _tts(settings: Settings) -> Finding:
     if place(settings, "tts") == "remote":
         return Finding("ok", "speaking", "in another process")
     try:
-        vendor = factories.elevenlabs(settings)
+        vendor = speaking.elevenlabs(settings)
     except ScrizaError as error:
         return Finding("bad", "speaking", str(error))
     worker = espeak_worker()

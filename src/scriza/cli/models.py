@@ -6,7 +6,8 @@ import sys
 import time
 from pathlib import Path
 
-from scriza import data_dir, factories, logs
+from scriza import data_dir, logs
+from scriza.factories import listening
 from scriza.settings import load
 from scriza_adapters.whisper.models import REPOSITORIES, fetch_model, installed_models
 
@@ -18,7 +19,7 @@ def run(told: argparse.Namespace) -> int:
     """Name the models on disk, or bring one."""
     settings = load()
     logs.configure(settings.log, "warning")
-    folder = factories.model_dir(settings, data_dir.prepare(settings.data_dir))
+    folder = listening.model_dir(settings, data_dir.prepare(settings.data_dir))
     if told.act == "fetch":
         return _fetch(told.name, folder)
     installed = installed_models(folder)

@@ -1,5 +1,6 @@
 """Where clips and recordings are kept: a directory, or S3."""
 
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Protocol
 
@@ -18,6 +19,17 @@ class Objects(Protocol):
 
     async def put(self, key: str, body: bytes, content_type: str) -> None:
         """Store durably; a reader sees the old object or the new one, never a part. Raises BadInput for a bad key."""
+        ...
+
+    async def put_new(self, key: str, body: bytes, content_type: str) -> bool:
+        """Store durably unless there is an object under the key; False (and nothing changes) when there is."""
+        ...
+
+    async def put_stream(self, key: str, parts: AsyncIterator[bytes], content_type: str) -> int:
+        """Store what comes, of any length, holding a few megabytes of it at most; returns the bytes stored.
+
+        The object is there when the last part is; a stream that raises, or is cancelled, leaves nothing behind.
+        """
         ...
 
     async def get(self, key: str) -> StoredObject:

@@ -1,0 +1,53 @@
+"""What listens."""
+
+from pathlib import Path
+
+import structlog
+
+from scriza.kernel.errors import Unavailable
+from scriza.modules.asr.engine import Engine as Recogniser
+from scriza.modules.telephony.vad import EnergyVad, VadFactory
+from scriza.settings import BadSettings, Settings
+from scriza_adapters.silero_vad import SileroModel
+from scriza_adapters.sphinx.engine import PocketsphinxEngine
+from scriza_adapters.whisper.engine import WhisperEngine
+from scriza_adapters.whisper.models import REPOSITORIES, find_model
+
+_log = structlog.get_logger()
+
+
+def model_dir(settings: Settings, data_dir: Path) -> Path:
+    """Where `scriza models fetch` puts models, and where they are looked for by name."""
+    return Path(settings.asr_model_dir).expanduser() if settings.asr_model_dir else data_dir / "models"
+
+
+def recogniser(settings: Settings, data_dir: Path) -> Recogniser:
+    """By the model on disk, unless an engine is named; real callers are not left to the one for demos by chance."""
+    name, places = settings.asr_model, settings.asr_workers
+    model = find_model(name, model_dir(settings, data_dir))
+    if model is not None and settings.asr_engine != "pocketsphinx":
+        return WhisperEngine(model, places=places)
+    cure = f"`scriza models fetch {name}` brings it" if name in REPOSITORIES else "set SCRIZA_ASR_MODEL to another one"
+    missing = f"the model {name} is not on this machine: {cure}"
+    if settings.asr_engine == "faster-whisper":
+        raise BadSettings(f"SCRIZA_ASR_ENGINE=faster-whisper: {missing}")
+    if settings.asr_engine == "auto" and settings.twilio_account_sid:
+        raise BadSettings(
+            f"there is no recogniser for real callers, {missing}; or have the one for demos, which knows the "
+            "playbook's phrases only, by SCRIZA_ASR_ENGINE=pocketsphinx"
+        )
+    _log.warning("asr.for_demos_only", engine="pocketsphinx", knows="the playbook's phrases, in English")
+    return PocketsphinxEngine(places)
+
+
+def vad(settings: Settings) -> VadFactory:
+    """One model for all calls. Loading it takes a moment. Raises Unavailable when the named one cannot run."""
+    if settings.vad == "energy":
+        return EnergyVad
+    try:
+        return SileroModel().vad
+    except Unavailable as error:
+        if settings.vad == "silero":
+            raise
+        _log.warning("vad.energy_only", reason=error.detail)
+        return EnergyVad
