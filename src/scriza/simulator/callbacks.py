@@ -26,7 +26,11 @@ Fields = list[tuple[str, str]]
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What is known of a call when it is placed. `document` is TwiML that was given instead of a URL to ask for it."""
+    """What is known of a call when it is placed. `document` is TwiML that was given instead of a URL to ask for it.
+
+    `detection` is how who answers is to be found out, and `answered_by_callback` the URL that is told of it while the
+    call goes on; without that URL the call's first document waits for it.
+    """
 
     sid: str
     direction: Literal["inbound", "outbound-api"]
@@ -39,6 +43,8 @@ class Plan(msgspec.Struct, frozen=True):
     status_events: tuple[StatusEvent, ...]
     ring_timeout_ms: int = 60_000
     time_limit_ms: int = 14_400_000
+    detection: Literal["", "Enable", "DetectMessageEnd"] = ""
+    answered_by_callback: str = ""
 
     @property
     def party(self) -> str:

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
 from email.utils import format_datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
@@ -306,6 +306,8 @@ def _plan(form: _Form, options: Options) -> Plan:
     document = _document(form)
     if document is None:
         raise _Problem(400, 21205, "Url parameter is required")
+    detection = _detection(form)
+    asynchronous = bool(detection) and _one(form, "AsyncAmd") == "true"
     fallback = _url(form, "FallbackUrl")
     asked = [word for value in form.get("StatusCallbackEvent", ["completed"]) for word in value.split()]
     events = tuple(event for event in _EVENTS if event in asked)
@@ -323,7 +325,16 @@ def _plan(form: _Form, options: Options) -> Plan:
         status_events=events,
         ring_timeout_ms=_number(form, "Timeout", 60, 600) * 1000,
         time_limit_ms=_number(form, "TimeLimit", 14_400, 86_400) * 1000,
+        detection=detection,
+        answered_by_callback=_url(form, "AsyncAmdStatusCallback") if asynchronous else "",
     )
+
+
+def _detection(form: _Form) -> Literal["", "Enable", "DetectMessageEnd"]:
+    asked = _one(form, "MachineDetection")
+    if asked == "" or asked == "Enable" or asked == "DetectMessageEnd":
+        return asked
+    raise _Problem(400, 20001, "MachineDetection is neither Enable nor DetectMessageEnd")
 
 
 def _update(call: Call, form: _Form) -> None:
