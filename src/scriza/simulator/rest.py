@@ -331,9 +331,13 @@ def _plan(form: _Form, options: Options) -> Plan:
 
 
 def _detection(form: _Form) -> Literal["", "Enable", "DetectMessageEnd"]:
-    asked = _one(form, "MachineDetection")
-    if asked == "" or asked == "Enable" or asked == "DetectMessageEnd":
-        return asked
+    match _one(form, "MachineDetection"):
+        case "":
+            return ""
+        case "Enable":
+            return "Enable"
+        case "DetectMessageEnd":
+            return "DetectMessageEnd"
     raise _Problem(400, 20001, "MachineDetection is neither Enable nor DetectMessageEnd")
 
 
