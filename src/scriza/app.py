@@ -8,6 +8,7 @@ from scriza.container import Container, place, running, served
 from scriza.gateway.access import Bearer, OwnCheck, ServiceAccess, behind
 from scriza.gateway.edge import edge_around
 from scriza.gateway.health import health_routes
+from scriza.gateway.metrics import metrics_route
 from scriza.gateway.objects import objects_route
 from scriza.modules.telephony.routes import stream_routes, webhook_routes
 from scriza.ports.agent import Agent
@@ -44,6 +45,7 @@ def application(container: Container) -> Litestar:
     routes: list[ControllerRouterHandler] = [
         behind(Bearer(), *ports),
         health_routes({"store": lambda: container.store().ping()}),
+        metrics_route(),
     ]
     if "telephony" in modules and place(settings, "telephony") == "local":
         routes.append(behind(OwnCheck("Twilio signs"), *webhook_routes(container.webhooks)))

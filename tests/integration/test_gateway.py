@@ -19,10 +19,12 @@ from litestar.types import Message, Receive, Scope, Send
 from scriza.gateway.access import Bearer, Open, OwnCheck, ServiceAccess, behind, unruled
 from scriza.gateway.edge import edge_around
 from scriza.gateway.health import health_routes
+from scriza.gateway.metrics import metrics_route
 from scriza.gateway.requests import RequestMiddleware
-from scriza.kernel.errors import Unavailable
+from scriza.kernel.errors import DeadlineExceeded, Unavailable
 from scriza.kernel.principal import Principal, acting, current
 from scriza.wire.context import carrying
+from scriza_adapters.provider_failures import provider_failed
 
 TOKEN, OLD_TOKEN = "s3cret-token", "0ld-token"
 
@@ -77,6 +79,7 @@ def app() -> Litestar:
             behind(Bearer(), who, socket),
             behind(Open("a test"), open_to_all, fault),
             health_routes({}),
+            metrics_route(),
         ],
         [ServiceAccess(TOKEN, OLD_TOKEN), session_tokens],
     )
@@ -296,3 +299,10 @@ async def test_a_process_that_cannot_serve_is_alive_but_not_ready_and_says_why()
     assert {entry["check"] for entry in logs} == {"store", "broker", "objects"}
     assert alive.status_code == 200
     assert (again.status_code, again.json()) == (200, {"status": "ok"})
+
+
+async def test_what_a_provider_failed_at_is_counted_for_who_may_know(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/metrics")).status_code == 401
+    provider_failed("openai", DeadlineExceeded("the model's server took too long"))
+    told = (await client.get("/metrics", headers=bearer())).text
+    assert 'scriza_provider_failures_total{provider="openai",reason="deadline-exceeded"} 1.0' in told.splitlines()

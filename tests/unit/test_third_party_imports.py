@@ -28,7 +28,7 @@ ROOMS: dict[str, set[str]] = {
     "worker_child.py": set(),
     "modules": {"numpy", "structlog", "yaml"},
     "wire": {"litestar", "httpx", "websockets", "structlog"},
-    "gateway": {"litestar", "structlog"},
+    "gateway": {"litestar", "prometheus_client", "structlog"},
     "simulator": {"numpy", "httpx", "litestar", "structlog", "uvicorn", "websockets", "yaml"},
 }
 FILES: dict[str, set[str]] = {
