@@ -1,0 +1,1 @@
+"""What processes know together: in one process, or in Redis."""
