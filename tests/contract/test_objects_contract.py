@@ -19,7 +19,7 @@ from scriza.gateway.objects import objects_route
 from scriza.kernel.errors import BadInput, NotFound
 from scriza.ports.objects import Objects
 from scriza_adapters.objects_directory import DirectoryObjects
-from scriza_adapters.objects_s3 import S3Objects
+from scriza_adapters.objects_s3.store import S3Objects
 from tests.serving import serving
 
 HOUR = timedelta(hours=1)
@@ -120,6 +120,10 @@ async def test_a_key_that_is_none_is_refused_by_every_act(objects: Objects, key:
     with pytest.raises(BadInput):
         await objects.put(key, b"x", "text/plain")
     with pytest.raises(BadInput):
+        await objects.put_new(key, b"x", "text/plain")
+    with pytest.raises(BadInput):
+        await objects.put_stream(key, pieces(1, 1), "text/plain")
+    with pytest.raises(BadInput):
         await objects.get(key)
     with pytest.raises(BadInput):
         await objects.delete(key)
@@ -151,3 +155,67 @@ async def test_a_signed_url_opens_the_object_to_anybody(objects: Objects) -> Non
 async def test_a_signed_url_of_nothing_finds_nothing(objects: Objects) -> None:
     answer = await opened(await objects.signed_url("clips/none.mp3", HOUR))
     assert answer.status_code == 404
+
+
+async def test_what_is_put_as_new_stands_and_a_second_one_changes_nothing(objects: Objects) -> None:
+    assert await objects.put_new("once/only", b"first", "text/plain")
+    assert not await objects.put_new("once/only", b"second", "audio/mpeg")
+    found = await objects.get("once/only")
+    assert (found.body, found.content_type) == (b"first", "text/plain")
+
+
+async def test_of_many_who_put_the_same_new_object_one_has_put_it(objects: Objects) -> None:
+    bodies = [bytes([number]) * 1000 for number in range(8)]
+    won = await asyncio.gather(*(objects.put_new("race", body, "text/plain") for body in bodies))
+    assert sum(won) == 1
+    assert (await objects.get("race")).body == bodies[won.index(True)]
+
+
+async def test_what_was_deleted_can_be_put_as_new(objects: Objects) -> None:
+    await objects.put("again", b"x", "text/plain")
+    await objects.delete("again")
+    assert await objects.put_new("again", b"y", "text/plain")
+
+
+async def pieces(size: int, count: int) -> AsyncIterator[bytes]:
+    for number in range(count):
+        yield bytes([number % 251]) * size
+
+
+@pytest.mark.parametrize(("size", "count"), [(0, 0), (10, 3), (700_000, 30), (9_000_000, 2)])
+async def test_a_stream_of_any_length_becomes_one_object(objects: Objects, size: int, count: int) -> None:
+    stored = await objects.put_stream("streams/one", pieces(size, count), "audio/wav")
+    found = await objects.get("streams/one")
+    assert found.content_type == "audio/wav"
+    assert stored == len(found.body) == size * count
+    assert found.body == b"".join([piece async for piece in pieces(size, count)])
+
+
+async def test_a_stream_that_breaks_leaves_what_was_there(objects: Objects) -> None:
+    async def broken() -> AsyncIterator[bytes]:
+        for _ in range(20):
+            yield bytes(1_000_000)
+        raise RuntimeError("the source broke")
+
+    await objects.put("streams/two", b"old", "text/plain")
+    with pytest.raises(RuntimeError, match="the source broke"):
+        await objects.put_stream("streams/two", broken(), "audio/wav")
+    assert (await objects.get("streams/two")).body == b"old"
+
+
+async def test_a_stream_that_is_given_up_leaves_nothing(objects: Objects) -> None:
+    waiting = asyncio.Event()
+
+    async def endless() -> AsyncIterator[bytes]:
+        for _ in range(10):
+            yield bytes(1_000_000)
+        waiting.set()
+        await asyncio.Event().wait()
+
+    storing = asyncio.create_task(objects.put_stream("streams/three", endless(), "audio/wav"))
+    await waiting.wait()
+    storing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await storing
+    with pytest.raises(NotFound):
+        await objects.get("streams/three")

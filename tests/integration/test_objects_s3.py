@@ -3,7 +3,7 @@
 import pytest
 
 from scriza.kernel.errors import Unavailable
-from scriza_adapters.objects_s3 import S3Objects
+from scriza_adapters.objects_s3.store import S3Objects
 from tests.serving import listening_socket
 
 

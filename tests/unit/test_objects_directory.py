@@ -1,7 +1,7 @@
 """What is particular to objects in a directory: signed URLs, and what is left on the disk."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -156,3 +156,19 @@ async def test_what_a_crash_left_half_written_is_pruned_when_it_is_old(
 
 async def test_pruning_what_was_never_written_is_fine(objects: DirectoryObjects) -> None:
     assert await objects.prune("tts-cache", 0) == 0
+
+
+async def test_nothing_is_left_of_a_stream_that_broke(objects: DirectoryObjects, tmp_path: Path) -> None:
+    async def broken() -> AsyncIterator[bytes]:
+        yield bytes(3_000_000)
+        raise RuntimeError("the source broke")
+
+    with pytest.raises(RuntimeError, match="the source broke"):
+        await objects.put_stream("recordings/one.wav", broken(), "audio/wav")
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+async def test_nothing_is_left_of_what_came_second(objects: DirectoryObjects, tmp_path: Path) -> None:
+    assert await objects.put_new("a", b"first", "text/plain")
+    assert not await objects.put_new("a", b"second", "text/plain")
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["a"]

@@ -9,7 +9,7 @@ from scriza_adapters.mongo.store import StoreOptions
 from scriza_adapters.objects_directory import DirectoryObjects
 
 if TYPE_CHECKING:
-    from scriza_adapters.objects_s3 import S3Objects
+    from scriza_adapters.objects_s3.store import S3Objects
 
 
 def store_options(settings: Settings, data_dir: Path) -> StoreOptions:
@@ -20,7 +20,7 @@ def store_options(settings: Settings, data_dir: Path) -> StoreOptions:
 def objects(settings: Settings, secrets: Secrets, data_dir: Path) -> "DirectoryObjects | S3Objects":
     """Where clips are kept. The S3 client is imported only where it is used: it takes half a second."""
     if settings.objects_url:
-        from scriza_adapters.objects_s3 import S3Objects
+        from scriza_adapters.objects_s3.store import S3Objects
 
         try:
             return S3Objects(settings.objects_url)

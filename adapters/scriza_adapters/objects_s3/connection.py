@@ -1,0 +1,77 @@
+"""One client for a process, and the bucket that it is about."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from aiobotocore.config import AioConfig
+from aiobotocore.session import get_session
+
+from scriza.kernel.errors import DeadlineExceeded, ScrizaError
+from scriza_adapters.object_keys import checked
+from scriza_adapters.objects_s3.errors import FAILURES, told
+
+_DEADLINE_S = 15.0
+_CONFIG = AioConfig(
+    connect_timeout=3,
+    read_timeout=5,
+    # Each request here may be repeated: botocore does so when a connection breaks, on 5xx and when told to slow down.
+    retries={"mode": "standard", "total_max_attempts": 3},
+    max_pool_connections=50,
+    signature_version="s3v4",
+)
+
+
+class Connection:
+    """To the bucket at ``s3://BUCKET/PREFIX?endpoint=URL&region=R``. Raises ValueError for any other URL.
+
+    Credentials come from where AWS's tools look for them: the environment, a profile, the machine's role. The client
+    is made at the first use, in the event loop that it then belongs to.
+    """
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        options = parse_qs(parts.query)
+        if parts.scheme != "s3" or not parts.netloc or not options.keys() <= {"endpoint", "region"}:
+            raise ValueError("objects are at s3://BUCKET/PREFIX?endpoint=URL&region=R")
+        self.bucket = parts.netloc
+        self.prefix = f"{parts.path.strip('/')}/" if parts.path.strip("/") else ""
+        self._endpoint = options.get("endpoint", [None])[0]
+        self._region = options.get("region", [None])[0]
+        self._lock = asyncio.Lock()
+        self._open = AsyncExitStack()
+        self._client: Any = None  # aiobotocore makes the class at run time
+
+    def name(self, key: str) -> str:
+        """What the object is called in the bucket. Raises BadInput for a key that is none."""
+        return self.prefix + checked(key)
+
+    @asynccontextmanager
+    async def asking(self, deadline_s: float = _DEADLINE_S) -> AsyncIterator[Any]:
+        """The client, for requests that are over before the deadline. What fails is raised as a ScrizaError."""
+        try:
+            async with asyncio.timeout(deadline_s):
+                yield self._client or await self._connected()
+        except ScrizaError:
+            raise
+        except TimeoutError as error:
+            raise DeadlineExceeded("the object store does not answer") from error
+        except FAILURES as error:
+            raise told(error) from None  # the chain would show the request, with its signature
+
+    async def close(self) -> None:
+        """Close the client and its connections."""
+        async with self._lock:
+            self._client = None
+            await self._open.aclose()
+
+    async def _connected(self) -> Any:
+        async with self._lock:
+            if self._client is None:
+                made = get_session().create_client(
+                    "s3", region_name=self._region, endpoint_url=self._endpoint, config=_CONFIG
+                )
+                self._client = await self._open.enter_async_context(made)
+            return self._client
