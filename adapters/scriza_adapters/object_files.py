@@ -76,7 +76,7 @@ def write(path: Path, root: Path, content: bytes, *, new: bool = False) -> bool:
 
 
 def prune(directory: Path, most_bytes: int, before: float) -> int:
-    """Forget what was not used for longest until `most_bytes` are left, and all that a crash left half-written `before`.
+    """Forget what was not used for longest until `most_bytes` are left; what was half-written `before` goes too.
 
     There are two walks, of which the first finds out how old is too old. To sort all files at once would hold the
     interpreter's lock, and with it every live call, for tenths of a second.

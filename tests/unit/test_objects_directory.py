@@ -158,6 +158,10 @@ async def test_pruning_what_was_never_written_is_fine(objects: DirectoryObjects)
     assert await objects.prune("tts-cache", 0) == 0
 
 
+def files_in(folder: Path) -> list[str]:
+    return [path.name for path in folder.rglob("*") if path.is_file()]
+
+
 async def test_nothing_is_left_of_a_stream_that_broke(objects: DirectoryObjects, tmp_path: Path) -> None:
     async def broken() -> AsyncIterator[bytes]:
         yield bytes(3_000_000)
@@ -165,10 +169,10 @@ async def test_nothing_is_left_of_a_stream_that_broke(objects: DirectoryObjects,
 
     with pytest.raises(RuntimeError, match="the source broke"):
         await objects.put_stream("recordings/one.wav", broken(), "audio/wav")
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    assert files_in(tmp_path) == []
 
 
 async def test_nothing_is_left_of_what_came_second(objects: DirectoryObjects, tmp_path: Path) -> None:
     assert await objects.put_new("a", b"first", "text/plain")
     assert not await objects.put_new("a", b"second", "text/plain")
-    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["a"]
+    assert files_in(tmp_path) == ["a"]
