@@ -78,8 +78,11 @@ class CallPlan(msgspec.Struct):
     lines: FixedLines
     voice: Voice
     phrases: list[str]
-    """What callers are likely to say, for the recogniser."""
+    """What callers are likely to say, for the recogniser; names and products first."""
     language: str = "en"
+    """Empty lets the recogniser find out what the caller speaks."""
+    prompt: str = ""
+    """A text that primes the recogniser for names, spelling and style."""
 
 
 class Reply(msgspec.Struct):

@@ -30,7 +30,9 @@ class Transcribe(msgspec.Struct):
     language: str = ""
     """BCP-47, a hint; empty lets the engine detect or assume its own."""
     phrases: list[str] = []
-    """What the caller is likely to say: names, products, expected answers."""
+    """What the caller is likely to say, the hardest to hear first: names, products, then expected answers."""
+    prompt: str = ""
+    """A text such as the transcript may be; it primes engines that take one for spelling and style."""
     call_id: str = ""
 
 
@@ -50,6 +52,7 @@ class Start(msgspec.Struct, tag="start"):
     encoding: Encoding = "mulaw"
     sample_rate: Annotated[int, msgspec.Meta(ge=8000, le=48000)] = 8000
     phrases: list[str] = []
+    prompt: str = ""
 
 
 class Audio(msgspec.Struct, tag="audio"):

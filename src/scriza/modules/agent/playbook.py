@@ -103,6 +103,17 @@ class VoiceChoice(_Strict, frozen=True):
     tone: str = ""
 
 
+class Listening(_Strict, frozen=True):
+    """What helps the recogniser."""
+
+    hot_words: Annotated[list[Line], msgspec.Meta(max_length=100)] = []
+    """Names and products that callers say, spelt as the transcript shall have them."""
+    prompt: Annotated[str, msgspec.Meta(max_length=1000)] = ""
+    """A sentence or two as a caller may say them, with such names in them."""
+    any_language: bool = False
+    """Callers may speak another language than the playbook's: it is found out from what they say first."""
+
+
 class Openings(_Strict, frozen=True):
     """The first line, by who called whom."""
 
@@ -149,6 +160,7 @@ class Playbook(_Strict, frozen=True):
     more: list[Line] = []
     """Said when all the variants of an answer have been used."""
     voice: VoiceChoice = VoiceChoice()
+    listening: Listening = Listening()
     facts: list[str] = []
     """What the agent may claim."""
 

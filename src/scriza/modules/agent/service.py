@@ -66,7 +66,7 @@ class AgentService:
         """How to lead this call; the playbook is named by its slug, or by slug and version."""
         asked = call.playbook or self._default
         playbook = self._guide(self._latest.get(asked, asked)).playbook
-        lines = playbook.lines
+        lines, listening = playbook.lines, playbook.listening
         return CallPlan(
             conversation=Conversation(playbook=playbook.id, stage=playbook.stages[0].id),
             lines=FixedLines(
@@ -80,8 +80,9 @@ class AgentService:
                 silence_sms=lines.silence_sms,
             ),
             voice=Voice(playbook.voice.voice_id, playbook.voice.tone, playbook.locale),
-            phrases=[phrase for intent in playbook.intents for phrase in intent.phrases],
-            language=playbook.locale.partition("-")[0],
+            phrases=[*listening.hot_words, *(phrase for intent in playbook.intents for phrase in intent.phrases)],
+            language="" if listening.any_language else playbook.locale.partition("-")[0],
+            prompt=listening.prompt,
         )
 
     async def reply(self, request: Reply) -> AsyncGenerator[Part, None]:

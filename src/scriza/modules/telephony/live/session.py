@@ -286,7 +286,10 @@ class Session:
             return
         self._mouth.voice = plan.voice
         opening = AsrStart(
-            call_id=self._journal.call_id, language=plan.language, phrases=[*plan.phrases, *BACKCHANNELS]
+            call_id=self._journal.call_id,
+            language=plan.language,
+            phrases=[*plan.phrases, *BACKCHANNELS],
+            prompt=plan.prompt,
         )
         self._recogniser = Recogniser(self._doors.asr, opening, self.tell, self._principal)
         self._background.append(self._tasks.create_task(self._recogniser.run()))
