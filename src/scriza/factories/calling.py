@@ -9,7 +9,7 @@ from scriza.modules.telephony.turns.fixed_silence import FixedSilence
 from scriza.modules.telephony.turns.limits import Limits
 from scriza.modules.telephony.twiml import Twiml
 from scriza.settings import SIMULATED_ACCOUNT, SIMULATED_CARRIER_URL, BadSettings, Settings
-from scriza_adapters.twilio_carrier import TwilioCarrier
+from scriza_adapters.twilio.carrier import TwilioCarrier
 
 
 def signature_gate(settings: Settings, secrets: Secrets) -> SignatureGate:
@@ -42,7 +42,13 @@ def carrier(settings: Settings, secrets: Secrets) -> TwilioCarrier:
     if account and not settings.twilio_auth_token:
         raise BadSettings("TWILIO_ACCOUNT_SID needs TWILIO_AUTH_TOKEN")
     base_url = settings.twilio_base_url or ("" if account else SIMULATED_CARRIER_URL)
-    return TwilioCarrier(account or SIMULATED_ACCOUNT, secrets.twilio_auth_token, base_url=base_url)
+    return TwilioCarrier(
+        account or SIMULATED_ACCOUNT,
+        secrets.twilio_auth_token,
+        base_url=base_url,
+        timeout=settings.twilio_timeout_ms / 1000,
+        calls_per_second=settings.twilio_calls_per_second,
+    )
 
 
 def endpointer(settings: Settings) -> Endpointer:

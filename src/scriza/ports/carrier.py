@@ -49,7 +49,10 @@ class FoundMessage(msgspec.Struct, frozen=True):
 
 
 class CarrierNumber(msgspec.Struct, frozen=True):
-    """A phone number of the account, and where its calls and messages lead."""
+    """A phone number of the account, and where its calls and messages lead.
+
+    `led_by` names what of the carrier's own goes before these URLs, such as a trunk; empty when nothing does.
+    """
 
     number_id: str
     number: str
@@ -58,6 +61,7 @@ class CarrierNumber(msgspec.Struct, frozen=True):
     fallback_url: str
     status_url: str
     sms_url: str
+    led_by: str = ""
 
 
 class Recording(msgspec.Struct, frozen=True):
@@ -85,7 +89,10 @@ class Carrier(Protocol):
         ...
 
     async def find_messages(self, *, sender: str, to: str, since: datetime) -> list[FoundMessage]:
-        """Messages sent since then, newest first, a page of them at most."""
+        """Messages sent since then, newest first, a page of them at most.
+
+        `since` counts by the second and by the carrier's clock, which may differ from ours: allow for that.
+        """
         ...
 
     async def place_call(self, order: CallOrder) -> str:
@@ -93,7 +100,7 @@ class Carrier(Protocol):
         ...
 
     async def find_calls(self, *, sender: str, to: str, since: datetime) -> list[FoundCall]:
-        """Calls placed since then, newest first, a page of them at most."""
+        """Calls placed since then, newest first, a page of them at most. `since` counts as in `find_messages`."""
         ...
 
     async def hang_up(self, call_id: str) -> None:

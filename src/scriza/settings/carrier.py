@@ -22,6 +22,15 @@ class Carrier(BaseModel):
     twilio_base_url: HttpUrl = Field(
         "", description="Another host for Twilio's API; without an account it is the simulator of `scriza call`."
     )
+    twilio_timeout_ms: int = Field(
+        10_000, ge=1_000, description="How long one request to Twilio's API may take, from connecting to its last byte."
+    )
+    twilio_calls_per_second: float = Field(
+        1.0,
+        gt=0,
+        le=1000,
+        description="How many calls a second the account may begin; Twilio starts everybody with one.",
+    )
     transfer_to: str = Field(
         "",
         pattern=r"^(\+[1-9]\d{6,14})?$",
