@@ -35,6 +35,7 @@ FILES: dict[str, set[str]] = {
     "documents.py": {"beanie", "pymongo", "bson", "pydantic"},
     "routes.py": {"litestar"},
     "twiml.py": {"twilio.twiml"},
+    "dialling_plan.py": {"phonenumbers"},
 }
 """What a file of a module may import beyond its room, by the file's name."""
 

@@ -16,6 +16,8 @@ class Problem(msgspec.Struct, omit_defaults=True):
     detail: str = ""
     request_id: str = ""
     retry_after: int | None = None
+    reason: str = ""
+    """A word for programs, where one kind of refusal has several reasons: ``outside-calling-hours``."""
 
 
 class ScrizaError(Exception):
@@ -25,11 +27,13 @@ class ScrizaError(Exception):
     title: ClassVar[str] = "Something went wrong"
     status: ClassVar[int] = 500
 
-    def __init__(self, detail: str = "", *, retry_after: int | None = None) -> None:
+    def __init__(self, detail: str = "", *, retry_after: int | None = None, reason: str = "") -> None:
         super().__init__(detail or self.title)
         self.detail = detail
         self.retry_after = retry_after
         """Seconds after which a retry makes sense; none when it is not known."""
+        self.reason = reason
+        """A word for programs, where it matters which of several reasons it was; else empty."""
 
     def problem(self, request_id: str = "") -> Problem:
         """This error as problem details, which repeat no phone number that was sent."""
@@ -40,6 +44,7 @@ class ScrizaError(Exception):
             detail=redact(self.detail),
             request_id=request_id,
             retry_after=self.retry_after,
+            reason=self.reason,
         )
 
     @staticmethod
@@ -47,7 +52,7 @@ class ScrizaError(Exception):
         """The exception that the other side raised; an unknown type becomes the nearest class by status."""
         slug = problem.type.rsplit(":", 1)[-1]
         kind = _BY_SLUG.get(slug) or _BY_STATUS.get(problem.status, ScrizaError)
-        return kind(problem.detail, retry_after=problem.retry_after)
+        return kind(problem.detail, retry_after=problem.retry_after, reason=problem.reason)
 
 
 class BadInput(ScrizaError):
@@ -84,6 +89,12 @@ class TooLarge(ScrizaError):
     """More bytes, characters or seconds than the operation takes."""
 
     slug, title, status = "too-large", "The request is too large", 413
+
+
+class KeyReused(ScrizaError):
+    """An idempotency key that belongs to another request."""
+
+    slug, title, status = "idempotency-key-reused", "This key belongs to another request", 422
 
 
 class RateLimited(ScrizaError):

@@ -1,0 +1,1 @@
+"""Calls that we place and messages that we send: whether they may be, and that each happens once."""

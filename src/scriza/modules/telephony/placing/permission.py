@@ -1,0 +1,31 @@
+"""Whether what was intended may still be done, by the lists and the switch as they stand now."""
+
+from typing import Literal
+
+from scriza.kernel.clock import WallClock, utc_now
+from scriza.modules.telephony.placing.books import BarredBook, SwitchBook
+from scriza.modules.telephony.placing.dialling_plan import destination
+from scriza.modules.telephony.placing.intents import Intent, TextWish
+from scriza.modules.telephony.placing.policy import Rules, moment_refused
+from scriza.ports.call_desk import BarredNumber, RefusalReason
+
+
+class ListsAndSwitch:
+    """Implements Permission."""
+
+    def __init__(self, rules: Rules, barred: BarredBook, switch: SwitchBook, clock: WallClock = utc_now) -> None:
+        self._rules, self._barred, self._switch, self._clock = rules, barred, switch, clock
+
+    async def refused(self, intent: Intent) -> RefusalReason | Literal[""]:
+        """See Permission. A message is sent at any hour: it is part of a conversation."""
+        barred = await self._barred.find(intent.workspace, intent.to) is not None
+        if isinstance(intent.wish, TextWish):
+            return "do-not-call" if barred else ""
+        stopped = (await self._switch.read()).stopped
+        to = destination(intent.to)
+        return moment_refused(self._rules, to, self._clock(), stopped=stopped, barred=barred) or ""
+
+    async def opted_out(self, intent: Intent) -> None:
+        """See Permission."""
+        entry = BarredNumber(intent.to, "carrier", "the person has told the carrier STOP", self._clock())
+        await self._barred.put(intent.workspace, entry)
