@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Literal
 
 import msgspec
 
@@ -10,16 +11,20 @@ from scriza.kernel.clock import WallClock, utc_now
 from scriza.kernel.errors import NotFound
 from scriza.kernel.events import Event, Topic
 from scriza.modules.telephony.call_log import (
+    LONGEST_TRANSFER,
     TERMINAL,
     Ending,
     Entry,
+    HandOver,
     IdleCall,
     JournaledCall,
     NewCall,
     Place,
     StatusReport,
+    TransferState,
 )
 from scriza.modules.telephony.folding import fold, is_terminal, progress, rank
+from scriza.ports.carrier import Answerer
 from scriza.ports.telephony import CallMetrics, CallRecord, TurnRecord
 
 BY_SESSION = "session"
@@ -33,7 +38,9 @@ class _Kept(msgspec.Struct):
     rank: int = -1
     closed_by: str = ""
     carrier_duration: bool = False
-    ending: Ending | None = None
+    transfer: TransferState = ""
+    handed_over: HandOver | None = None
+    answered_by: Answerer | Literal[""] = ""
     attached: int = 0
     lines: dict[tuple[int, str], Entry] = {}
 
@@ -87,7 +94,7 @@ class MemoryCallLog:
         if closes:
             kept.closed_by = "carrier"
         if report.status in TERMINAL and kept.closed_by == "carrier":
-            kept.record.ended_reason = report.status
+            kept.record.ended_reason = report.reason or report.status
         self.told.extend(event for event in events if closes or event.type != Topic.CALL_COMPLETED)
         return True
 
@@ -128,10 +135,34 @@ class MemoryCallLog:
         record.ended_reason, record.outcome, record.metrics = ending.reason, ending.outcome, ending.metrics
         if not kept.carrier_duration:
             record.duration_seconds = ending.duration_seconds
-        kept.ending, kept.closed_by = ending, BY_SESSION if ending.idle_since is None else "recovery"
+        kept.closed_by = BY_SESSION if ending.idle_since is None else "recovery"
         if first:
             self.told.extend(events)
         return first
+
+    async def hand_over(self, hand_over: HandOver) -> None:
+        kept = self._calls.get(hand_over.call_id)
+        if kept is None or kept.closed_by or (kept.handed_over and kept.handed_over.stream >= hand_over.stream):
+            return
+        kept.transfer, kept.handed_over = "wanted", hand_over
+        kept.record.outcome, kept.record.metrics = hand_over.outcome, copy.deepcopy(hand_over.metrics)
+        kept.touch(hand_over.at)
+
+    async def transferred(self, call_id: str, state: Literal["reached", "unreached"], at: datetime) -> bool:
+        kept = self._calls.get(call_id)
+        if kept is None or kept.transfer not in ("wanted", "reached"):
+            return False
+        kept.transfer = state
+        kept.touch(at)
+        return True
+
+    async def answered(self, call_id: str, by: Answerer, at: datetime) -> bool:
+        kept = self._calls.get(call_id)
+        if kept is None or kept.answered_by:
+            return False
+        kept.answered_by = by
+        kept.touch(at)
+        return True
 
     async def find(self, call_id: str) -> JournaledCall | None:
         kept = self._calls.get(call_id)
@@ -156,7 +187,12 @@ class MemoryCallLog:
         return [_record(kept, []) for kept in older[:limit]]
 
     async def idle(self, since: datetime, limit: int) -> list[IdleCall]:
-        live = [kept for kept in self._calls.values() if not kept.closed_by and kept.changed_at <= since]
+        live = [
+            kept
+            for kept in self._calls.values()
+            if not kept.closed_by
+            and kept.changed_at <= (since if kept.transfer in ("", "unreached") else since - LONGEST_TRANSFER)
+        ]
         return [IdleCall(_journaled(kept), kept.changed_at) for kept in live[:limit]]
 
     def _known(self, call_id: str) -> _Kept:
@@ -203,12 +239,16 @@ def _journaled(kept: _Kept) -> JournaledCall:
         status=kept.record.status,
         started_at=kept.new.started_at,
         ended_reason=kept.record.ended_reason,
-        then=kept.ending.then if kept.ending else "hang_up",
-        transfer_to=kept.ending.transfer_to if kept.ending else "",
         attached=kept.attached,
         next_turn=on.next_turn,
         conversation=on.conversation,
         unanswered=on.unanswered,
         turns=fold(lines),
         metrics=copy.deepcopy(kept.record.metrics),
+        outcome=kept.record.outcome,
+        transfer=kept.transfer,
+        transfer_to=kept.handed_over.to if kept.handed_over else "",
+        whisper=kept.handed_over.whisper if kept.handed_over else "",
+        transfer_stream=kept.handed_over.stream if kept.handed_over else 0,
+        answered_by=kept.answered_by,
     )

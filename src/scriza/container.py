@@ -158,6 +158,7 @@ class Container(containers.DeclarativeContainer):
         providers.Singleton(calling.twiml, settings),
         accepts=switchboard.provided.accepts,
         on_status=switchboard.provided.carrier_says,
+        on_answered=switchboard.provided.answered,
     )
     stream_door = providers.Singleton(StreamDoor, call_log, gate, stream_tokens, switchboard)
 

@@ -14,7 +14,19 @@ from hypothesis import strategies as st
 from scriza.kernel.errors import BadInput, NotFound
 from scriza.kernel.events import Event, Topic, event
 from scriza.kernel.principal import Principal, acting
-from scriza.modules.telephony.call_log import TERMINAL, CallLog, CallReader, Ending, Entry, NewCall, Once, StatusReport
+from scriza.modules.telephony.call_log import (
+    LONGEST_TRANSFER,
+    TERMINAL,
+    CallLog,
+    CallReader,
+    Ending,
+    Entry,
+    HandOver,
+    JournaledCall,
+    NewCall,
+    Once,
+    StatusReport,
+)
 from scriza.modules.telephony.service import TelephonyService, recover
 from scriza.ports.agent import Conversation, Exchange
 from scriza.ports.telephony import (
@@ -227,16 +239,93 @@ async def test_an_unknown_call_cannot_be_attached_to_or_found(rig: Rig) -> None:
 async def test_ending_folds_the_turns_and_is_told_once(rig: Rig) -> None:
     await rig.log.open(new())
     await rig.log.append([line(0, "reply", "Hello"), line(1, "user", "bye", confidence=0.5)], [])
-    assert await rig.log.end(ending(outcome="booked", then="transfer", transfer_to="+14155550100"), completed())
+    assert await rig.log.end(ending(outcome="booked"), completed())
     assert not await rig.log.end(ending("something-else", 1), completed())
     record = await rig.record()
     assert (record.ended_reason, record.duration_seconds, record.outcome) == ("caller-hung-up", 42, "booked")
     assert record.metrics == METRICS
     assert record.turns == [TurnRecord("", "Hello", "opening", 1.0), TurnRecord("bye", "", "opening", 0.5)]
     assert await rig.topics() == ["call.completed"]
-    found = await rig.log.find(CALL)
-    assert found is not None
-    assert (found.then, found.transfer_to, found.ended_reason) == ("transfer", "+14155550100", "caller-hung-up")
+    call = await found(rig)
+    assert (call.outcome, call.ended_reason) == ("booked", "caller-hung-up")
+
+
+def hand_over(stream: int = 1, seconds: float = 20) -> HandOver:
+    return HandOver(CALL, "+14155550100", "Ann asks for you.", stream, at(seconds), METRICS, "booked")
+
+
+async def found(rig: Rig) -> JournaledCall:
+    call = await rig.log.find(CALL)
+    assert call is not None
+    return call
+
+
+async def test_a_call_that_is_handed_over_has_not_ended(rig: Rig) -> None:
+    await rig.log.open(new())
+    await rig.log.attach(CALL)
+    await rig.log.hand_over(hand_over())
+    await rig.log.hand_over(hand_over())
+    call = await found(rig)
+    assert (call.transfer, call.transfer_to, call.whisper) == ("wanted", "+14155550100", "Ann asks for you.")
+    assert (call.in_transfer, call.outcome, call.metrics, call.ended_reason) == (True, "booked", METRICS, "")
+    assert await rig.topics() == []
+
+
+async def test_a_transfer_reaches_somebody_or_nobody_and_is_over_then(rig: Rig) -> None:
+    await rig.log.open(new())
+    assert await rig.log.transferred(CALL, "reached", at(1)) is False
+    await rig.log.attach(CALL)
+    await rig.log.hand_over(hand_over())
+    assert await rig.log.transferred(CALL, "reached", at(30)) is True
+    assert (await found(rig)).transfer == "reached"
+    assert await rig.log.transferred(CALL, "unreached", at(31)) is True
+    assert await rig.log.transferred(CALL, "reached", at(32)) is False
+    assert not (await found(rig)).in_transfer
+
+
+async def test_a_repeated_hand_over_does_not_call_somebody_again(rig: Rig) -> None:
+    await rig.log.open(new())
+    await rig.log.attach(CALL)
+    await rig.log.hand_over(hand_over())
+    await rig.log.transferred(CALL, "unreached", at(30))
+    await rig.log.hand_over(hand_over())
+    assert (await found(rig)).transfer == "unreached"
+    assert (await rig.log.attach(CALL)).comes_back
+    await rig.log.hand_over(hand_over(stream=2))
+    assert (await found(rig)).transfer == "wanted"
+
+
+async def test_a_call_that_has_ended_is_not_handed_over(rig: Rig) -> None:
+    await rig.log.open(new())
+    await rig.log.end(ending(), completed())
+    await rig.log.hand_over(hand_over())
+    assert not (await found(rig)).in_transfer
+
+
+async def test_a_call_in_a_transfer_is_not_taken_for_lost(rig: Rig) -> None:
+    await rig.log.open(new())
+    await rig.log.attach(CALL)
+    await rig.log.hand_over(hand_over())
+    assert await rig.log.idle(at(3600), 10) == []
+    await rig.log.transferred(CALL, "reached", at(30))
+    assert await rig.log.idle(at(3600), 10) == []
+    assert len(await rig.log.idle(at(60) + LONGEST_TRANSFER, 10)) == 1
+    await rig.log.transferred(CALL, "unreached", at(40))
+    assert len(await rig.log.idle(at(3600), 10)) == 1
+
+
+async def test_a_status_can_tell_how_the_call_ended_that_it_closes(rig: Rig) -> None:
+    await rig.log.open(new())
+    await rig.log.report(msgspec.structs.replace(status("completed", 3), reason="transferred"), completed())
+    assert (await rig.record()).ended_reason == "transferred"
+
+
+async def test_who_took_the_call_is_told_once(rig: Rig) -> None:
+    assert await rig.log.answered(CALL, "human", at(1)) is False
+    await rig.log.open(new())
+    assert await rig.log.answered(CALL, "machine_start", at(2)) is True
+    assert await rig.log.answered(CALL, "human", at(3)) is False
+    assert (await found(rig)).answered_by == "machine_start"
 
 
 async def test_of_many_that_end_a_call_at_once_one_does(rig: Rig) -> None:

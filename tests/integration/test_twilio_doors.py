@@ -40,8 +40,11 @@ class EchoExchange:
         self.late: list[int] = []
         self.over = asyncio.Event()
 
-    def accepts(self) -> bool:
+    def accepts(self, call_id: str) -> bool:
         return True
+
+    def answered(self, call_id: str, by: str) -> None:
+        """No call is led here for long."""
 
     async def carrier_says(self, call_id: str, status: str) -> None:
         """No call is led here for long."""
@@ -100,7 +103,16 @@ async def site() -> AsyncIterator[Site]:
     gate = SignatureGate(SigningKeys(("auth-token",)), public_url=PUBLIC, mode="enforce")
     tokens = StreamTokens("key", once)
     twiml = Twiml(public_url=PUBLIC, stream_url="wss://pbx.example")
-    webhooks = Webhooks(log, once, gate, tokens, twiml, accepts=exchange.accepts, on_status=exchange.carrier_says)
+    webhooks = Webhooks(
+        log,
+        once,
+        gate,
+        tokens,
+        twiml,
+        accepts=exchange.accepts,
+        on_status=exchange.carrier_says,
+        on_answered=exchange.answered,
+    )
     door = StreamDoor(log, gate, tokens, exchange)
     routes = [*webhook_routes(lambda: webhooks), *stream_routes(lambda: door)]
     app = edge_around([behind(OwnCheck("Twilio's signature"), *routes)], [])

@@ -40,7 +40,7 @@ def by_the_book(request: Reply) -> list[ReplyPart]:
         case "text me":
             return [Clause("Done."), SendSms("Hello from Acme")]
         case "a person please":
-            return [Clause("I will connect you."), TransferTo("+14155550123")]
+            return [Clause("I will connect you."), TransferTo("+14155550123", "Somebody asks.")]
         case _:
             return [Clause("It is ten dollars."), Clause("Anything else?")]
 
@@ -335,9 +335,10 @@ def test_a_transfer_is_left_to_the_carrier_when_the_announcement_was_heard() -> 
 
     record = call(world, caller)
     journal = run_virtual(world.log.find("CA1"))
-    assert record.ended_reason == "transferred"
+    assert (record.ended_reason, record.metrics.transfers) == ("", 1)
     assert journal is not None
-    assert (journal.then, journal.transfer_to) == ("transfer", "+14155550123")
+    assert (journal.transfer, journal.transfer_to, journal.whisper) == ("wanted", "+14155550123", "Somebody asks.")
+    assert Topic.CALL_COMPLETED not in topics(world)
 
 
 class TestTrouble:

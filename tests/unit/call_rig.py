@@ -25,6 +25,9 @@ LINES = FixedLines(
     farewell="I have to go. Goodbye.",
     resumed="Sorry, we were cut off.",
     silence_sms="Call us back any time.",
+    unreached="Nobody is free right now.",
+    voicemail="This is Sam from Acme, I will call again.",
+    introduction="This is Sam from Acme, about your invoices.",
 )
 
 
@@ -46,8 +49,6 @@ def journal(**changes: object) -> JournaledCall:
         "status": "in-progress",
         "started_at": datetime(2026, 1, 1, tzinfo=UTC),
         "ended_reason": "",
-        "then": "hang_up",
-        "transfer_to": "",
         "attached": 1,
         "next_turn": 0,
         "conversation": None,

@@ -11,7 +11,8 @@ from scriza.modules.telephony.call.tables import Caller, Line, Mind, Voice
 from scriza.modules.telephony.turns.barge_in import BargeInOptions
 from scriza.modules.telephony.turns.fixed_silence import FixedSilence
 from scriza.modules.telephony.turns.limits import Limits
-from scriza.ports.agent import HangUp, SendSms, SetOutcome, TransferTo
+from scriza.ports.agent import Conversation, HangUp, SendSms, SetOutcome, TransferTo
+from scriza.ports.telephony import CallMetrics
 from tests.unit.call_rig import LINES, OPENING, Rig, conversation, journal, plan
 
 
@@ -413,10 +414,28 @@ class TestActs:
     def test_a_transfer_is_made_when_the_announcement_has_been_heard(self) -> None:
         rig = Rig().after_opening()
         thought = rig.turn("can i talk to a person")
-        rig.tell(on.ActThought(thought.thought, TransferTo("+14155550123")))
+        rig.tell(on.ActThought(thought.thought, TransferTo("+14155550123", "Somebody asks for you.")))
         rig.answer(thought, "I will connect you.")
+        assert rig.wanted(do.HandOver) == 0
         rig.hear_all()
-        assert rig.ended == do.End("transferred", then="transfer", transfer_to="+14155550123")
+        assert rig.commands[-1] == do.HandOver("+14155550123", "Somebody asks for you.")
+        assert rig.ended is None
+        assert rig.call.metrics.transfers == 1
+
+    def test_a_caller_whom_nobody_could_be_found_for_is_told_so_and_the_call_goes_on(self) -> None:
+        rig = Rig()
+        told, before = CallMetrics(turns=3, transfers=1), Conversation("sample", "pitch", OPENING)
+        rig.begin(
+            attached=2, transfer="unreached", transfer_stream=1, conversation=before, next_turn=3,
+            metrics=told, outcome="booked",
+        )  # fmt: skip
+        assert rig.said == [LINES.unreached]
+        assert (rig.call.metrics.reattached, rig.call.metrics.transfers) == (0, 1)
+        rig.hear_all()
+        thought = rig.turn("call me tomorrow")
+        assert thought.reply.conversation == before
+        rig.tell(on.StreamStopped())
+        assert rig.ended == do.End("caller-hung-up", outcome="booked")
 
 
 class TestKeys:

@@ -45,7 +45,7 @@ def test_a_public_url_with_a_path_keeps_it() -> None:
 
 def test_a_transfer_tells_us_its_result_and_ends_the_call_should_it_not() -> None:
     dial, following = read(TWIML.transfer("+14155550123"))
-    assert dial.attrib == {"action": "/voice/after", "answerOnBridge": "true", "timeout": "30"}
+    assert dial.attrib == {"action": "/voice/dialled", "answerOnBridge": "true", "timeout": "30"}
     assert [(child.tag, child.text) for child in dial] == [("Number", "+14155550123")]
     assert following.tag == "Hangup"
     assert read(TWIML.transfer("+1", caller_id="+2"))[0].attrib["callerId"] == "+2"
@@ -60,3 +60,12 @@ def test_the_ways_out_are_polite_and_end_the_call() -> None:
     assert [(verb.tag, verb.text) for verb in read(say_goodbye())] == [("Say", APOLOGY), ("Hangup", None)]
     assert [verb.tag for verb in read(hang_up())] == ["Hangup"]
     assert [(verb.tag, verb.attrib) for verb in read(busy())] == [("Reject", {"reason": "busy"})]
+
+
+def test_a_person_is_told_first_who_is_calling_and_must_press_a_key() -> None:
+    (number,) = read(TWIML.transfer("+14155550123", whisper_for="CA1"))[0]
+    assert number.attrib == {"url": "/voice/whisper?call=CA1"}
+    gather, following = read(TWIML.whisper("CA1", "Ann is calling."))
+    assert (gather.attrib["action"], gather.attrib["numDigits"]) == ("/voice/whispered?call=CA1", "1")
+    assert gather[0].text == "Ann is calling. Press 1 to take the call."
+    assert following.tag == "Hangup"

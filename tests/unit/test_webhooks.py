@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from scriza.kernel.errors import BadInput, Forbidden, Unavailable
 from scriza.kernel.events import Event, Topic
 from scriza.kernel.principal import current
-from scriza.modules.telephony.call_log import Ending, Entry, JournaledCall, NewCall, StatusReport
+from scriza.modules.telephony.call_log import Ending, Entry, HandOver, JournaledCall, NewCall, StatusReport
 from scriza.modules.telephony.signatures import Signature, SignatureGate, SigningKeys, parse_form, signed_text
 from scriza.modules.telephony.tokens import StreamTokens
 from scriza.modules.telephony.twiml import APOLOGY, UNREACHED, Twiml
@@ -67,7 +67,8 @@ class Office:
             SignatureGate(SigningKeys((TOKEN,)), public_url=PUBLIC, mode="enforce"),
             self.tokens,
             Twiml(public_url=PUBLIC, stream_url="wss://pbx.example"),
-            accepts=lambda: self.room,
+            accepts=lambda call_id: self.room,
+            on_answered=lambda call_id, who: self.heard.append((call_id, who)),
             on_status=self.hear,
             now=lambda: self.now,
         )
@@ -80,6 +81,27 @@ class Office:
 
     async def after(self, target: str = "/voice/after", **changes: str) -> str:
         return await self.webhooks.after(signed(target, INCOMING | {"CallStatus": "in-progress"} | changes))
+
+    async def handed_over(self, whisper: str = "Somebody asks for you.", **voice: str) -> None:
+        """A stream of the call has come, and has handed the caller over."""
+        await self.voice(**voice)
+        await self.log.attach(CALL)
+        metrics = CallMetrics(turns=4, transfers=1)
+        await self.log.hand_over(HandOver(CALL, "+15550001111", whisper, 1, self.now, metrics, "demo_booked"))
+
+    async def dialled(self, result: str, **more: str) -> str:
+        form = {"CallStatus": "in-progress", "DialCallSid": "CAchild", "DialCallStatus": result} | more
+        return await self.webhooks.dialled(signed("/voice/dialled", INCOMING | form))
+
+    async def whisper(self, target: str, **more: str) -> str:
+        """As the leg to the person asks."""
+        form = INCOMING | {"CallSid": "CAchild", "ParentCallSid": CALL, "CallStatus": "in-progress"} | more
+        ask = self.webhooks.whispered if "Digits" in more else self.webhooks.whisper
+        return await ask(signed(target, form))
+
+    async def answered_by(self, who: str) -> None:
+        form = {"CallSid": CALL, "AccountSid": "AC1", "AnsweredBy": who, "MachineDetectionDuration": "4200"}
+        await self.webhooks.answered_by(signed("/voice/answered-by", form))
 
     async def status(self, word: str, sequence: int | str, **more: str) -> None:
         form = INCOMING | {"CallStatus": word, "SequenceNumber": str(sequence)} | more
@@ -101,6 +123,18 @@ def office() -> Office:
 
 def token_in(twiml: str) -> str:
     match = re.search(r'url="wss://pbx.example/stream/([^"]+)"', twiml)
+    assert match, twiml
+    return match[1]
+
+
+def url_in(twiml: str) -> str:
+    match = re.search(r'<Number url="([^"]+)"', twiml)
+    assert match, twiml
+    return match[1]
+
+
+def action_in(twiml: str) -> str:
+    match = re.search(r'<Gather action="([^"]+)"', twiml)
     assert match, twiml
     return match[1]
 
@@ -338,37 +372,140 @@ async def test_a_caller_who_hung_up_is_not_connected_again(office: Office) -> No
     assert "<Response><Hangup /></Response>" in await office.after(CallStatus="completed")
 
 
+async def test_a_call_that_nobody_knows_ends_with_a_sentence(office: Office) -> None:
+    assert APOLOGY in await office.after()
+
+
+# ---- transfers ----------------------------------------------------------------------------------------------------
+
+
 async def test_a_call_that_is_to_be_transferred_is_dialled(office: Office) -> None:
-    await office.voice()
-    await office.log.end(ending(reason="transferred", then="transfer", transfer_to="+15550001111"))
+    await office.handed_over(whisper="")
     twiml = await office.after()
     assert "<Number>+15550001111</Number></Dial><Hangup />" in twiml
+    assert 'action="/voice/dialled"' in twiml
     assert "callerId" not in twiml
 
 
 async def test_a_call_that_we_placed_is_transferred_under_our_own_number(office: Office) -> None:
-    await office.voice(Direction="outbound-api", From="+18005551212", To="+14155550123")
-    await office.log.end(ending(reason="transferred", then="transfer", transfer_to="+15550001111"))
+    await office.handed_over(Direction="outbound-api", From="+18005551212", To="+14155550123")
     assert 'callerId="+18005551212"' in await office.after()
 
 
-@pytest.mark.parametrize("result", ["busy", "no-answer", "failed", "canceled", "strange"])
-async def test_a_transfer_that_reached_nobody_ends_with_a_sentence(office: Office, result: str) -> None:
-    await office.voice()
-    await office.log.end(ending(reason="transferred", then="transfer", transfer_to="+15550001111"))
+async def test_the_person_hears_who_is_calling_and_takes_the_call_by_a_key(office: Office) -> None:
+    await office.handed_over(whisper="Ann calls about <pricing>.")
+    whisper = url_in(await office.after())
+    document = await office.whisper(whisper)
+    assert "Ann calls about &lt;pricing&gt;. Press 1 to take the call.</Say></Gather><Hangup />" in document
+    assert "<Response />" in await office.whisper(action_in(document), Digits="1")
+    assert (await office.found()).transfer == "reached"
+
+
+@pytest.mark.parametrize("digits", ["", "2", "*"])
+async def test_a_person_who_presses_another_key_has_not_taken_the_call(office: Office, digits: str) -> None:
+    await office.handed_over()
+    document = await office.whisper(url_in(await office.after()))
+    assert "<Response><Hangup /></Response>" in await office.whisper(action_in(document), Digits=digits)
+    assert (await office.found()).transfer == "wanted"
+
+
+async def test_a_whisper_that_names_no_call_is_refused(office: Office) -> None:
+    with pytest.raises(BadInput):
+        await office.whisper("/voice/whisper")
+
+
+async def test_whoever_answers_after_the_caller_has_gone_is_told_nothing(office: Office) -> None:
+    await office.handed_over()
+    whisper = url_in(await office.after())
+    await office.status("completed", 3)
+    assert "<Response><Hangup /></Response>" in await office.whisper(whisper)
+
+
+@pytest.mark.parametrize(
+    ("result", "bridged"),
+    [("busy", ""), ("no-answer", ""), ("failed", "false"), ("canceled", ""), ("strange", ""), ("completed", "false")],
+)
+async def test_the_caller_is_kept_when_nobody_takes_the_call(office: Office, result: str, bridged: str) -> None:
+    await office.handed_over()
     await office.after()
-    assert UNREACHED in await office.after(DialCallStatus=result)
+    assert await office.tokens.redeem(token_in(await office.dialled(result, DialBridged=bridged))) == CALL
+    call = await office.found()
+    assert (call.transfer, call.ended_reason) == ("unreached", "")
+    assert office.told(Topic.CALL_COMPLETED) == []
+    assert (await office.log.attach(CALL)).comes_back
+    assert not (await office.log.attach(CALL)).comes_back, "a stream that was lost later is another matter"
 
 
-@pytest.mark.parametrize("result", ["completed", "answered"])
-async def test_after_a_transfer_that_was_talked_through_the_call_is_hung_up(office: Office, result: str) -> None:
+async def test_an_answer_without_a_key_is_no_answer_when_a_whisper_asked_for_one(office: Office) -> None:
+    await office.handed_over()
+    assert "<Stream" in await office.dialled("completed")
+
+
+@pytest.mark.parametrize("bridged", ["", "true"])
+async def test_a_call_ends_once_when_caller_and_person_have_talked(office: Office, bridged: str) -> None:
+    await office.handed_over()
+    document = await office.whisper(url_in(await office.after()))
+    await office.whisper(action_in(document), Digits="1")
+    office.now += timedelta(minutes=3)
+    assert "<Response><Hangup /></Response>" in await office.dialled("completed", DialBridged=bridged)
+    await office.status("completed", 3, CallDuration="181")
+    (told,) = office.told(Topic.CALL_COMPLETED)
+    assert msgspec.json.decode(told.data, type=CallCompleted) == CallCompleted(
+        CALL, "completed", "transferred", "demo_booked", 180, 4
+    )
+    record = await office.log.record("default", CALL)
+    assert record is not None
+    assert (record.ended_reason, record.outcome, record.duration_seconds) == ("transferred", "demo_booked", 181)
+    assert (record.metrics.turns, record.metrics.transfers) == (4, 1)
+
+
+@pytest.mark.parametrize(("pressed", "reason"), [(True, "transferred"), (False, "caller-hung-up")])
+async def test_a_status_that_comes_before_the_result_tells_the_same_end(
+    office: Office, pressed: bool, reason: str
+) -> None:
+    await office.handed_over()
+    document = await office.whisper(url_in(await office.after()))
+    if pressed:
+        await office.whisper(action_in(document), Digits="1")
+    await office.status("completed", 3, CallDuration="77")
+    result = await office.dialled("completed" if pressed else "canceled", CallStatus="completed")
+    assert "<Response><Hangup /></Response>" in result
+    (told,) = office.told(Topic.CALL_COMPLETED)
+    data = msgspec.json.decode(told.data, type=CallCompleted)
+    assert (data.ended_reason, data.outcome) == (reason, "demo_booked")
+    record = await office.log.record("default", CALL)
+    assert record is not None
+    assert (record.ended_reason, record.duration_seconds) == (reason, 77)
+
+
+async def test_a_transfer_that_no_stream_began_ends_as_it_went(office: Office) -> None:
     await office.voice()
-    await office.log.end(ending(reason="transferred", then="transfer", transfer_to="+15550001111"))
-    assert "<Response><Hangup /></Response>" in await office.after(DialCallStatus=result)
+    assert UNREACHED in await office.dialled("no-answer")
+    assert "<Response><Hangup /></Response>" in await office.dialled("completed")
 
 
-async def test_a_call_that_nobody_knows_ends_with_a_sentence(office: Office) -> None:
-    assert APOLOGY in await office.after()
+async def test_a_caller_who_comes_back_again_and_again_is_sent_off_with_a_sentence(office: Office) -> None:
+    await office.handed_over()
+    for _ in range(MOST_STREAMS):
+        await office.log.attach(CALL)
+    assert UNREACHED in await office.dialled("no-answer")
+
+
+# ---- /voice/answered-by -------------------------------------------------------------------------------------------
+
+
+async def test_who_took_the_call_is_told_here_and_kept_for_others(office: Office) -> None:
+    await office.voice(Direction="outbound-api")
+    await office.answered_by("machine_end_beep")
+    await office.answered_by("human")
+    assert office.heard == [(CALL, "machine_end_beep"), (CALL, "human")]
+    assert (await office.found()).answered_by == "machine_end_beep"
+
+
+async def test_a_word_that_names_nobody_is_ignored(office: Office) -> None:
+    await office.voice(Direction="outbound-api")
+    await office.answered_by("a ghost")
+    assert office.heard == []
 
 
 # ---- /status-callback ---------------------------------------------------------------------------------------------

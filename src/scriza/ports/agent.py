@@ -69,6 +69,12 @@ class FixedLines(msgspec.Struct, frozen=True):
     """Said when the line was lost and is back."""
     silence_sms: str
     """Sent when the caller fell silent for good; empty sends none."""
+    unreached: str = ""
+    """Said when the person to whom the caller was to be connected did not answer; empty says `resumed`."""
+    voicemail: str = ""
+    """Left on an answering machine that takes a call of ours; empty leaves nothing."""
+    introduction: str = ""
+    """Said to a machine that asks who is calling and why; empty says the opening."""
 
 
 class CallPlan(msgspec.Struct):
@@ -112,9 +118,14 @@ class HangUp(msgspec.Struct, tag="hang_up"):
 
 
 class TransferTo(msgspec.Struct, tag="transfer"):
-    """Connect the caller to a person when all that was said has been heard. `to` is E.164."""
+    """Connect the caller to a person when all that was said has been heard. `to` is E.164.
+
+    The person hears `whisper`, who is calling and why, before the two are connected, and takes the call by a key;
+    empty connects them at once.
+    """
 
     to: str
+    whisper: str = ""
 
 
 class SendSms(msgspec.Struct, tag="send_sms"):

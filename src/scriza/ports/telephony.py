@@ -46,6 +46,9 @@ class CallMetrics(msgspec.Struct):
     barge_ins: int = 0
     false_barge_ins: int = 0
     reattached: int = 0
+    """Streams that took the call up again after one was lost."""
+    transfers: int = 0
+    """Times that a person was called, reached or not."""
     latencies: list[TurnLatency] = []
 
 

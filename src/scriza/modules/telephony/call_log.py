@@ -6,16 +6,24 @@ the record.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
 import msgspec
 
 from scriza.kernel.events import Event
 from scriza.ports.agent import Conversation
+from scriza.ports.carrier import Answerer
 from scriza.ports.telephony import CallMetrics, CallRecord, CallStatus, TurnRecord
 
 TERMINAL: frozenset[CallStatus] = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
+
+TransferState = Literal["", "wanted", "reached", "unreached"]
+"""Where a call's latest transfer is: the person is being called, has taken the call, or could not be reached."""
+
+
+LONGEST_TRANSFER = timedelta(hours=4)
+"""No call that a carrier connects lasts longer."""
 
 
 class NewCall(msgspec.Struct, frozen=True):
@@ -38,6 +46,8 @@ class StatusReport(msgspec.Struct, frozen=True):
     sequence: int
     at: datetime
     duration_seconds: int | None = None
+    reason: str = ""
+    """How a call that this closes is said to have ended; empty for the status's word."""
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -68,10 +78,24 @@ class Ending(msgspec.Struct, frozen=True):
     duration_seconds: int
     metrics: CallMetrics
     outcome: str = ""
-    then: Literal["hang_up", "transfer"] = "hang_up"
-    transfer_to: str = ""
     idle_since: datetime | None = None
     """End it only if nothing has happened to it after this time; for calls that seem to be forgotten."""
+
+
+class HandOver(msgspec.Struct, frozen=True):
+    """A stream is over because the caller is to be connected to a person; the call itself goes on.
+
+    `to` is E.164; `whisper` is what the person hears before the two are connected, empty connects them at once.
+    `stream` is the one that it happened on, as `JournaledCall.attached` counts them.
+    """
+
+    call_id: str
+    to: str
+    whisper: str
+    stream: int
+    at: datetime
+    metrics: CallMetrics
+    outcome: str = ""
 
 
 class JournaledCall(msgspec.Struct):
@@ -90,8 +114,6 @@ class JournaledCall(msgspec.Struct):
     status: CallStatus
     started_at: datetime
     ended_reason: str
-    then: Literal["hang_up", "transfer"]
-    transfer_to: str
     attached: int
     next_turn: int
     conversation: Conversation | None
@@ -99,6 +121,24 @@ class JournaledCall(msgspec.Struct):
     turns: list[TurnRecord]
     metrics: CallMetrics = msgspec.field(default_factory=CallMetrics)
     """Of all streams so far."""
+    outcome: str = ""
+    transfer: TransferState = ""
+    transfer_to: str = ""
+    whisper: str = ""
+    transfer_stream: int = 0
+    """The stream that the latest transfer began on."""
+    answered_by: Answerer | Literal[""] = ""
+    """Who took a call that we placed; empty while nobody has told."""
+
+    @property
+    def in_transfer(self) -> bool:
+        """Whether the caller is being connected to a person, or talks to one."""
+        return self.transfer in ("wanted", "reached")
+
+    @property
+    def comes_back(self) -> bool:
+        """Whether this is the first stream after a person could not be reached."""
+        return self.transfer == "unreached" and self.attached == self.transfer_stream + 1
 
 
 class CallLog(Protocol):
@@ -142,6 +182,18 @@ class CallLog(Protocol):
         """
         ...
 
+    async def hand_over(self, hand_over: HandOver) -> None:
+        """The caller is to be connected to a person. A call that has ended, or that is unknown, stays as it is."""
+        ...
+
+    async def transferred(self, call_id: str, state: Literal["reached", "unreached"], at: datetime) -> bool:
+        """What became of a transfer; False when the call is in none. Who was reached can still turn out not to be."""
+        ...
+
+    async def answered(self, call_id: str, by: Answerer, at: datetime) -> bool:
+        """Who took the call; the first to be told stands, and it is False for others and for an unknown call."""
+        ...
+
     async def find(self, call_id: str) -> JournaledCall | None:
         """The call as it can be gone on with; none when it is unknown."""
         ...
@@ -177,7 +229,11 @@ class CallReader(Protocol):
         ...
 
     async def idle(self, since: datetime, limit: int) -> list[IdleCall]:
-        """At most `limit` calls of any workspace that have not ended and to which nothing happened after `since`."""
+        """At most `limit` calls of any workspace that have not ended and to which nothing happened after `since`.
+
+        Nothing is heard of a call in a transfer until the carrier tells how it went, so one is among them only when
+        it has been there for `LONGEST_TRANSFER` longer.
+        """
         ...
 
 

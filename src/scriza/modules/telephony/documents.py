@@ -11,9 +11,10 @@ from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import DuplicateKeyError
 
-from scriza.modules.telephony.call_log import Entry, JournaledCall, Place
+from scriza.modules.telephony.call_log import Entry, JournaledCall, Place, TransferState
 from scriza.modules.telephony.folding import Kind, fold, progress
 from scriza.ports.agent import Conversation
+from scriza.ports.carrier import Answerer
 from scriza.ports.telephony import CallMetrics, CallRecord, CallStatus, TurnRecord
 
 Session = AsyncClientSession
@@ -51,8 +52,11 @@ class Call(Document):
     ended_reason: str = ""
     closed_by: Closer = ""
     outcome: str = ""
-    then: Literal["hang_up", "transfer"] = "hang_up"
+    transfer: TransferState = ""
     transfer_to: str = ""
+    whisper: str = ""
+    transfer_stream: int = 0
+    answered_by: Answerer | Literal[""] = ""
     attached: int = 0
     metrics: dict[str, object] = {}
     turns: list[dict[str, object]] = []
@@ -237,14 +241,18 @@ def journaled(call: Call, lines: Sequence[Entry]) -> JournaledCall:
         status=call.status,
         started_at=call.started_at,
         ended_reason=call.ended_reason,
-        then=call.then,
-        transfer_to=call.transfer_to,
         attached=call.attached,
         next_turn=on.next_turn,
         conversation=on.conversation,
         unanswered=on.unanswered,
         turns=fold(lines),
         metrics=msgspec.convert(call.metrics, CallMetrics),
+        outcome=call.outcome,
+        transfer=call.transfer,
+        transfer_to=call.transfer_to,
+        whisper=call.whisper,
+        transfer_stream=call.transfer_stream,
+        answered_by=call.answered_by,
     )
 
 

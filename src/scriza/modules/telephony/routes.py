@@ -28,7 +28,7 @@ _WebSocket = WebSocket[Any, Any, Any]
 
 
 def webhook_routes(webhooks: Callable[[], Webhooks]) -> list[HTTPRouteHandler]:
-    """``/voice``, ``/voice/after``, ``/voice/fallback`` and ``/status-callback``; `webhooks` is asked each time."""
+    """``/voice`` and what is below it, and ``/status-callback``; `webhooks` is asked each time."""
 
     @post("/voice", status_code=200, include_in_schema=False, request_max_body_size=_MOST_BYTES)
     async def voice(request: _Request) -> Response[str]:
@@ -42,11 +42,27 @@ def webhook_routes(webhooks: Callable[[], Webhooks]) -> list[HTTPRouteHandler]:
     async def fallback(request: _Request) -> Response[str]:
         return _twiml(webhooks().fallback(await _webhook(request)))
 
+    @post("/voice/dialled", status_code=200, include_in_schema=False, request_max_body_size=_MOST_BYTES)
+    async def dialled(request: _Request) -> Response[str]:
+        return _twiml(await webhooks().dialled(await _webhook(request)))
+
+    @post("/voice/whisper", status_code=200, include_in_schema=False, request_max_body_size=_MOST_BYTES)
+    async def whisper(request: _Request) -> Response[str]:
+        return _twiml(await webhooks().whisper(await _webhook(request)))
+
+    @post("/voice/whispered", status_code=200, include_in_schema=False, request_max_body_size=_MOST_BYTES)
+    async def whispered(request: _Request) -> Response[str]:
+        return _twiml(await webhooks().whispered(await _webhook(request)))
+
+    @post("/voice/answered-by", status_code=204, include_in_schema=False, request_max_body_size=_MOST_BYTES)
+    async def answered_by(request: _Request) -> None:
+        await webhooks().answered_by(await _webhook(request))
+
     @post("/status-callback", status_code=204, include_in_schema=False, request_max_body_size=_MOST_BYTES)
     async def status(request: _Request) -> None:
         await webhooks().status(await _webhook(request))
 
-    return [voice, after, fallback, status]
+    return [voice, after, fallback, dialled, whisper, whispered, answered_by, status]
 
 
 def stream_routes(door: Callable[[], StreamDoor]) -> list[WebsocketRouteHandler]:

@@ -6,9 +6,10 @@ the method call that made it (`touched_by`), and a repetition recognises its own
 """
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
+from typing import Literal
 
 import msgspec
 
@@ -16,7 +17,17 @@ from scriza.kernel.clock import WallClock, utc_now
 from scriza.kernel.errors import Conflict, NotFound
 from scriza.kernel.events import Event, Topic
 from scriza.kernel.ids import new_id
-from scriza.modules.telephony.call_log import Ending, Entry, IdleCall, JournaledCall, NewCall, Place, StatusReport
+from scriza.modules.telephony.call_log import (
+    LONGEST_TRANSFER,
+    Ending,
+    Entry,
+    HandOver,
+    IdleCall,
+    JournaledCall,
+    NewCall,
+    Place,
+    StatusReport,
+)
 from scriza.modules.telephony.documents import (
     AlreadyThere,
     Call,
@@ -35,6 +46,7 @@ from scriza.modules.telephony.documents import (
     update_call,
 )
 from scriza.modules.telephony.folding import fold, is_terminal, rank
+from scriza.ports.carrier import Answerer
 from scriza.ports.store import Store, UnitOfWork
 from scriza.ports.telephony import CallMetrics, CallRecord, TurnRecord
 
@@ -92,11 +104,12 @@ class MongoCallLog:
 
     async def _close_from_outside(self, unit: Unit, report: StatusReport) -> bool:
         turns = fold(await read_lines(report.call_id, unit.session))
-        closing = {"closed_by": "carrier", "ended_reason": report.status, "turns": stored_turns(turns)}
+        reason = report.reason or report.status
+        closing = {"closed_by": "carrier", "ended_reason": reason, "turns": stored_turns(turns)}
         if await update_call({"call_id": report.call_id, "closed_by": ""}, {"$set": closing}, unit.session):
             return True
         closed_so = {"call_id": report.call_id, "closed_by": "carrier"}
-        await update_call(closed_so, {"$set": {"ended_reason": report.status}}, unit.session)
+        await update_call(closed_so, {"$set": {"ended_reason": reason}}, unit.session)
         return False
 
     async def attach(self, call_id: str) -> JournaledCall:
@@ -173,8 +186,6 @@ class MongoCallLog:
                 "closed_by": "session" if ending.idle_since is None else "recovery",
                 "ended_reason": ending.reason,
                 "outcome": ending.outcome,
-                "then": ending.then,
-                "transfer_to": ending.transfer_to,
                 "metrics": stored_metrics(ending.metrics),
                 "turns": stored_turns(turns),
                 "touched_by": mark,
@@ -196,6 +207,38 @@ class MongoCallLog:
             return False
 
         return await self._store.run(work) or await self._bears(ending.call_id, mark)
+
+    async def hand_over(self, hand_over: HandOver) -> None:
+        """See CallLog."""
+        changes: dict[str, object] = {
+            "transfer": "wanted",
+            "transfer_to": hand_over.to,
+            "whisper": hand_over.whisper,
+            "transfer_stream": hand_over.stream,
+            "outcome": hand_over.outcome,
+            "metrics": stored_metrics(hand_over.metrics),
+        }
+        live = {"call_id": hand_over.call_id, "closed_by": "", "transfer_stream": {"$lt": hand_over.stream}}
+        await self._change(live, changes, hand_over.at)
+
+    async def transferred(self, call_id: str, state: Literal["reached", "unreached"], at: datetime) -> bool:
+        """See CallLog."""
+        in_transfer = {"call_id": call_id, "transfer": {"$in": ["wanted", "reached"]}}
+        return await self._change(in_transfer, {"transfer": state}, at)
+
+    async def answered(self, call_id: str, by: Answerer, at: datetime) -> bool:
+        """See CallLog."""
+        return await self._change({"call_id": call_id, "answered_by": {"$in": ["", None]}}, {"answered_by": by}, at)
+
+    async def _change(self, which: Mapping[str, object], changes: Mapping[str, object], at: datetime) -> bool:
+        """A change of one call on a condition that the change itself ends, so that it can be repeated."""
+        mark = new_id("op")
+        update = {"$set": {**changes, "touched_by": mark}, "$max": {"changed_at": at}}
+
+        async def work(unit: Unit) -> bool:
+            return await update_call(which, update, unit.session)
+
+        return await self._store.run(work) or await self._bears(str(which["call_id"]), mark)
 
     async def find(self, call_id: str) -> JournaledCall | None:
         """See CallLog."""
@@ -232,7 +275,10 @@ class MongoCallLog:
     async def idle(self, since: datetime, limit: int) -> list[IdleCall]:
         """See CallReader."""
         with self._store.errors():
-            calls = await Call.find({"closed_by": "", "changed_at": {"$lte": since}}).limit(limit).to_list()
+            with_us: dict[str, object] = {"transfer": {"$nin": ["wanted", "reached"]}}
+            for_ages: dict[str, object] = {"changed_at": {"$lte": since - LONGEST_TRANSFER}}
+            idle = {"closed_by": "", "changed_at": {"$lte": since}, "$or": [with_us, for_ages]}
+            calls = await Call.find(idle).limit(limit).to_list()
             return [IdleCall(journaled(call, await read_lines(call.call_id)), call.changed_at) for call in calls]
 
     async def _bears(self, call_id: str, mark: str) -> bool:

@@ -5,21 +5,29 @@ its `action` how to go on, and should it not, the `<Redirect>` behind it makes i
 """
 
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
-from twilio.twiml.voice_response import Connect, Dial, VoiceResponse
+from twilio.twiml.voice_response import Connect, Dial, Gather, VoiceResponse
 
 from scriza.modules.telephony.call.machine import WITHOUT_A_PLAN
+from scriza.modules.telephony.handover import TAKES_IT
 
 AFTER = "/voice/after"
+DIALLED = "/voice/dialled"
+WHISPER = "/voice/whisper"
+WHISPERED = "/voice/whispered"
 STREAM = "/stream"
 TOKEN_PARAMETER = "token"  # noqa: S105 - a name
 ATTEMPT = "attempt"
+CALL = "call"
+"""In a query: the call that is being transferred."""
 
 APOLOGY = WITHOUT_A_PLAN
+TAKE_IT = f"Press {TAKES_IT} to take the call."
 UNREACHED = "Sorry, nobody could be reached. Please try again later. Goodbye."
 
 _RINGING_SECONDS = 30
+_KEY_SECONDS = 8
 
 TokenPlace = Literal["path", "parameter"]
 
@@ -31,7 +39,8 @@ class Twiml:
     """
 
     def __init__(self, *, public_url: str, stream_url: str, carried_in: TokenPlace = "path") -> None:
-        self._after = urlsplit(public_url).path.rstrip("/") + AFTER
+        self._base = urlsplit(public_url).path.rstrip("/")
+        self._after = self._base + AFTER
         self._stream_url = stream_url.rstrip("/") + STREAM
         self._in_path = carried_in == "path"
 
@@ -48,19 +57,40 @@ class Twiml:
         response.redirect(after)
         return str(response)
 
-    def transfer(self, number: str, *, caller_id: str = "") -> str:
-        """Connect the caller to a person; Twilio then asks how that went. `caller_id` empty shows the caller's own."""
+    def transfer(self, number: str, *, caller_id: str = "", whisper_for: str = "") -> str:
+        """Connect the caller, who hears it ringing, to a person; Twilio then tells how that went.
+
+        `caller_id` empty shows the caller's own. `whisper_for` is the call of which the person is told something
+        first; empty connects them at once.
+        """
         dial = Dial(
-            action=self._after,
+            action=self._base + DIALLED,
             answer_on_bridge=True,
             timeout=_RINGING_SECONDS,
             **({"caller_id": caller_id} if caller_id else {}),
         )
-        dial.number(number)
+        dial.number(number, **({"url": self._about(WHISPER, whisper_for)} if whisper_for else {}))
         response = VoiceResponse()
         response.append(dial)
         response.hangup()
         return str(response)
+
+    def whisper(self, call_id: str, text: str) -> str:
+        """Tell the person whom we call who is waiting, and ask for a key; without one this leg ends."""
+        gather = Gather(action=self._about(WHISPERED, call_id), num_digits=1, finish_on_key="", timeout=_KEY_SECONDS)
+        gather.say(f"{text} {TAKE_IT}")
+        response = VoiceResponse()
+        response.append(gather)
+        response.hangup()
+        return str(response)
+
+    def _about(self, path: str, call_id: str) -> str:
+        return f"{self._base}{path}?{urlencode({CALL: call_id})}"
+
+
+def connect_them() -> str:
+    """The person takes the call: nothing more is said to them, and the two are connected."""
+    return str(VoiceResponse())
 
 
 def hang_up() -> str:

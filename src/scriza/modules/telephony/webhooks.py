@@ -20,13 +20,25 @@ from scriza.kernel.errors import BadInput, Forbidden, Unavailable
 from scriza.kernel.events import Event, Topic, event
 from scriza.kernel.ids import DEFAULT_WORKSPACE, derived_id
 from scriza.kernel.principal import Principal, acting, current
-from scriza.modules.telephony.call_log import TERMINAL, CallLog, JournaledCall, NewCall, Once, StatusReport
+from scriza.modules.telephony.call_log import TERMINAL, CallLog, Ending, JournaledCall, NewCall, Once, StatusReport
+from scriza.modules.telephony.handover import GAVE_UP, TAKES_IT, TRANSFERRED, reason_of_end, was_reached
 from scriza.modules.telephony.signatures import Form, Signature, SignatureGate
 from scriza.modules.telephony.tokens import StreamTokens
-from scriza.modules.telephony.twiml import ATTEMPT, UNREACHED, Twiml, busy, hang_up, say_goodbye
+from scriza.modules.telephony.twiml import (
+    ATTEMPT,
+    CALL,
+    UNREACHED,
+    Twiml,
+    busy,
+    connect_them,
+    hang_up,
+    say_goodbye,
+)
+from scriza.ports.carrier import Answerer
 from scriza.ports.telephony import CallCompleted, CallStarted, CallStatus, CallUpdated
 
 STATUSES: frozenset[str] = frozenset(get_args(CallStatus))
+ANSWERERS: frozenset[str] = frozenset(get_args(Answerer))
 MOST_STREAMS = 5
 """A call whose stream was lost as often as this is not connected again."""
 
@@ -38,7 +50,7 @@ _E164 = re.compile(r"\+[1-9]\d{1,14}")
 _WITHHELD = frozenset({"+266696687", "+7378742833", "+2562533", "+8656696", "+86282452253"})
 """Numbers that spell ANONYMOUS, RESTRICTED, BLOCKED, UNKNOWN and UNAVAILABLE on a phone's keys."""
 _CALL_SID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_TOLD_APART_BY = ("CallSid", "CallStatus", "DialCallSid", "DialCallStatus", "SequenceNumber")
+_TOLD_APART_BY = ("CallSid", "CallStatus", "DialCallSid", "DialCallStatus", "Digits", "SequenceNumber")
 
 _log = structlog.get_logger()
 
@@ -56,8 +68,9 @@ class Webhook(msgspec.Struct, frozen=True):
 class Webhooks:
     """Answers them.
 
-    `accepts` tells whether one more call can be taken now; `on_status` hears of every status before it is recorded,
-    so that a call which is led here ends by its own account.
+    `accepts` tells whether this call can be taken now, and keeps a place for it. `on_status` hears of every status
+    before it is recorded, so that a call which is led here ends by its own account; `on_answered` hears who took a
+    call that we placed.
     """
 
     def __init__(
@@ -68,8 +81,9 @@ class Webhooks:
         tokens: StreamTokens,
         twiml: Twiml,
         *,
-        accepts: Callable[[], bool],
+        accepts: Callable[[str], bool],
         on_status: Callable[[str, CallStatus], Awaitable[None]],
+        on_answered: Callable[[str, Answerer], None],
         now: WallClock = utc_now,
     ) -> None:
         self._calls = log
@@ -79,6 +93,7 @@ class Webhooks:
         self._twiml = twiml
         self._accepts = accepts
         self._on_status = on_status
+        self._on_answered = on_answered
         self._now = now
 
     async def voice(self, webhook: Webhook) -> str:
@@ -86,8 +101,42 @@ class Webhooks:
         return await self._answer(webhook, self._take)
 
     async def after(self, webhook: Webhook) -> str:
-        """A stream, or a transfer, is over: how the call goes on. Raises Forbidden, BadInput."""
+        """A stream is over: how the call goes on. Raises Forbidden, BadInput."""
         return await self._answer(webhook, self._go_on)
+
+    async def dialled(self, webhook: Webhook) -> str:
+        """A transfer is over, or nobody took it: how the call goes on. Raises Forbidden, BadInput."""
+        return await self._answer(webhook, self._come_back)
+
+    async def whisper(self, webhook: Webhook) -> str:
+        """The person to whom a caller is transferred has answered: what they hear first. Raises Forbidden, BadInput."""
+        return await self._answer(webhook, self._tell_person)
+
+    async def whispered(self, webhook: Webhook) -> str:
+        """That person has pressed a key. Raises Forbidden, BadInput."""
+        return await self._answer(webhook, self._connect_person)
+
+    async def answered_by(self, webhook: Webhook) -> None:
+        """Who took a call that we placed. Raises Forbidden, BadInput, and Unavailable, to be told again.
+
+        The session may live in another process, which reads it in the log.
+        """
+        form = self._read(webhook)
+        call_id, who = _call_id(form), _one(form, "AnsweredBy")
+        with _on_call(call_id):
+            if who not in ANSWERERS:
+                _log.warning("answered_by.ignored", answered_by=who[:40])
+                return
+            answerer = cast("Answerer", who)
+            self._on_answered(call_id, answerer)
+            try:
+                async with asyncio.timeout(_REPORT_SECONDS):
+                    first = await self._calls.answered(call_id, answerer, self._now())
+            except TimeoutError as error:
+                raise Unavailable("who answered could not be recorded in time") from error
+            _log.info(
+                "answered_by.told", answered_by=who, after_ms=_number(form, "MachineDetectionDuration"), new=first
+            )
 
     def fallback(self, webhook: Webhook) -> str:
         """Twilio could not use another answer of ours. Raises Forbidden, BadInput."""
@@ -125,6 +174,8 @@ class Webhooks:
         call = await self._calls.find(report.call_id)
         if call is None:
             await self._open(form, report.call_id, report.status)
+        elif reason := reason_of_end(call):
+            report = msgspec.structs.replace(report, reason=reason)
         return await self._calls.report(report, *self._told_of(report, call))
 
     def _read(self, webhook: Webhook) -> Form:
@@ -153,7 +204,7 @@ class Webhooks:
         if word in TERMINAL or (not first and await self._has_ended(call_id)):
             _log.warning("voice.over")
             return hang_up()
-        if not self._accepts():
+        if not self._accepts(call_id):
             _log.warning("voice.no_room")
             return busy() if new.direction == "inbound" else say_goodbye()
         return self._twiml.connect(self._tokens.issue(call_id))
@@ -180,18 +231,15 @@ class Webhooks:
         return new, first
 
     async def _go_on(self, webhook: Webhook, form: Form) -> str:
-        call_id, dialled = _call_id(form), _one(form, "DialCallStatus")
+        call_id = _call_id(form)
         call = await self._calls.find(call_id)
         if call is None:
             _log.warning("after.unknown_call")
             return say_goodbye()
-        if dialled:
-            _log.info("after.transferred", status=dialled[:40])
-            return hang_up() if dialled in {"completed", "answered"} else say_goodbye(UNREACHED)
-        if call.ended_reason:
-            return self._end_as_told(call)
-        if _one(form, "CallStatus") in TERMINAL:
+        if call.ended_reason or _one(form, "CallStatus") in TERMINAL:
             return hang_up()
+        if call.in_transfer:
+            return self._transfer(call)
         attempt = max(call.attached, _attempt(webhook.target))
         if attempt >= MOST_STREAMS:
             _log.error("after.streams_exhausted", attempts=attempt)
@@ -199,11 +247,63 @@ class Webhooks:
         _log.warning("after.reconnecting", attempts=attempt)
         return self._twiml.connect(self._tokens.issue(call_id), attempt=attempt + 1)
 
-    def _end_as_told(self, call: JournaledCall) -> str:
-        if call.then != "transfer" or not call.transfer_to:
-            return hang_up()
+    def _transfer(self, call: JournaledCall) -> str:
+        _log.info("transfer.begins", whispers=bool(call.whisper))
         # A caller who rang us is shown to the colleague; where we rang, only our own number may be shown.
-        return self._twiml.transfer(call.transfer_to, caller_id=call.caller if call.direction == "outbound" else "")
+        return self._twiml.transfer(
+            call.transfer_to,
+            caller_id=call.caller if call.direction == "outbound" else "",
+            whisper_for=call.call_id if call.whisper else "",
+        )
+
+    async def _tell_person(self, webhook: Webhook, _: Form) -> str:
+        call = await self._calls.find(_call_in(webhook.target))
+        if call is None or call.transfer != "wanted" or call.ended_reason:
+            _log.warning("transfer.whisper_too_late")
+            return hang_up()
+        return self._twiml.whisper(call.call_id, call.whisper)
+
+    async def _connect_person(self, webhook: Webhook, form: Form) -> str:
+        taken = _one(form, "Digits") == TAKES_IT
+        _log.info("transfer.whispered", taken=taken)
+        if taken and await self._calls.transferred(_call_in(webhook.target), "reached", self._now()):
+            return connect_them()
+        return hang_up()
+
+    async def _come_back(self, _: Webhook, form: Form) -> str:
+        call_id, dialled = _call_id(form), _one(form, "DialCallStatus")
+        call = await self._calls.find(call_id)
+        if call is None:
+            _log.warning("dialled.unknown_call")
+            return say_goodbye()
+        reached, over = was_reached(call, dialled, _one(form, "DialBridged")), _one(form, "CallStatus") in TERMINAL
+        _log.info("transfer.over", status=dialled[:40], reached=reached, caller_is_gone=over)
+        if not call.in_transfer:
+            return hang_up() if reached or over or call.ended_reason else say_goodbye(UNREACHED)
+        if reached or over or call.ended_reason:
+            await self._end_transferred(call, TRANSFERRED if reached else GAVE_UP)
+            return hang_up()
+        await self._calls.transferred(call_id, "unreached", self._now())
+        if call.attached >= MOST_STREAMS:
+            return say_goodbye(UNREACHED)
+        return self._twiml.connect(self._tokens.issue(call_id), attempt=call.attached + 1)
+
+    async def _end_transferred(self, call: JournaledCall, reason: str) -> None:
+        """The call is over, and no stream of it is there to end it."""
+        now = self._now()
+        seconds = max(0, round((now - call.started_at).total_seconds()))
+        completed = CallCompleted(call.call_id, "completed", reason, call.outcome, seconds, call.metrics.turns)
+        await self._calls.end(
+            Ending(
+                call_id=call.call_id,
+                reason=reason,
+                at=now,
+                duration_seconds=seconds,
+                metrics=call.metrics,
+                outcome=call.outcome,
+            ),
+            self._event(Topic.CALL_COMPLETED, completed, "completed"),
+        )
 
     def _told_of(self, report: StatusReport, call: JournaledCall | None) -> list[Event]:
         stage = call.conversation.stage if call and call.conversation else ""
@@ -213,8 +313,8 @@ class Webhooks:
             completed = CallCompleted(
                 call_id=report.call_id,
                 status=report.status,
-                ended_reason=report.status,
-                outcome="",
+                ended_reason=report.reason or report.status,
+                outcome=call.outcome if call else "",
                 duration_seconds=report.duration_seconds or 0,
                 turns=len(call.turns) if call else 0,
             )
@@ -256,6 +356,14 @@ def _call_id(form: Form) -> str:
     call_id = _one(form, "CallSid")
     if not _CALL_SID.fullmatch(call_id):
         raise BadInput("the form has no CallSid, or not a usable one")
+    return call_id
+
+
+def _call_in(target: str) -> str:
+    """The call that the query names."""
+    call_id = parse_qs(urlsplit(target).query).get(CALL, [""])[0]
+    if not _CALL_SID.fullmatch(call_id):
+        raise BadInput("the query names no call")
     return call_id
 
 

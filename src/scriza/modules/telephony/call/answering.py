@@ -88,7 +88,7 @@ class Answering(Core):
             case HangUp():
                 self._afterwards = do.End(act.reason)
             case TransferTo():
-                self._afterwards = do.End("transferred", then="transfer", transfer_to=act.to)
+                self._afterwards = do.HandOver(act.to, act.whisper)
             case SendSms():
                 self._out.append(do.SendText(act.text))
             case SetOutcome():
@@ -211,7 +211,9 @@ class Answering(Core):
             self._say(line)
         self._set(Timer.PLAYOUT, self._now + self._limits.opening_on_wire)
 
-    def _end(self, ending: do.End, signal: Signal) -> None:
+    def _end(self, ending: do.End | do.HandOver, signal: Signal) -> None:
+        if isinstance(ending, do.HandOver):
+            self.metrics.transfers += 1
         self._signal(signal)
         for timer in sorted(self._timers):
             self._cancel(timer)

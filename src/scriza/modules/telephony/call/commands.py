@@ -130,12 +130,18 @@ class SendText(msgspec.Struct, frozen=True):
 
 
 class End(msgspec.Struct, frozen=True):
-    """The call is over for us: journal it, close the stream, and have the carrier do what `then` says."""
+    """The call is over: journal it and close the stream; the carrier then hangs up."""
 
     reason: str
     outcome: str = ""
-    then: Literal["hang_up", "transfer"] = "hang_up"
-    transfer_to: str = ""
+
+
+class HandOver(msgspec.Struct, frozen=True):
+    """Journal that the caller is to be connected to a person, and close the stream; the carrier then calls them."""
+
+    to: str
+    whisper: str = ""
+    outcome: str = ""
 
 
 class Detach(msgspec.Struct, frozen=True):
@@ -161,5 +167,6 @@ Command = (
     | Publish
     | SendText
     | End
+    | HandOver
     | Detach
 )

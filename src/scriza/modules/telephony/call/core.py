@@ -44,8 +44,8 @@ class Core:
         """Since when the caller speaks while the agent has the floor; none when that is decided."""
         self._unheard = ""
         """An utterance whose answer nobody heard: it is asked again together with what follows."""
-        self._afterwards: do.End | None = None
-        """What ends the call when everything has been heard."""
+        self._afterwards: do.End | do.HandOver | None = None
+        """What ends the call, or hands it over, when everything has been heard."""
         self._outcome = ""
         self._caller_has_spoken = False
         self._prompts = self._failures = self._mumbles = 0

@@ -4,6 +4,7 @@ import msgspec
 
 from scriza.modules.telephony.call_log import JournaledCall
 from scriza.ports.agent import CallPlan, HangUp, ReplyDone, SendSms, SetOutcome, TransferTo
+from scriza.ports.carrier import Answerer
 from scriza.ports.telephony import CallStatus
 from scriza.ports.tts import SpokenWord
 
@@ -162,6 +163,16 @@ class CarrierStatus(msgspec.Struct, frozen=True, tag=True):
     status: CallStatus
 
 
+class AnsweredBy(msgspec.Struct, frozen=True, tag=True):
+    """The carrier has found out who took a call that we placed."""
+
+    who: Answerer
+
+
+class StopAsked(msgspec.Struct, frozen=True, tag=True):
+    """Somebody wants all calls to end."""
+
+
 FromTheCaller = SpeechStarted | SpeechGoesOn | SpeechEnded | Words | RecogniserFailed | Digit
 """What the ear, the recogniser and the keys tell."""
 
@@ -185,4 +196,6 @@ Event = (
     | ClipFailed
     | TimerFired
     | CarrierStatus
+    | AnsweredBy
+    | StopAsked
 )

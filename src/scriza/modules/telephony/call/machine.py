@@ -16,7 +16,7 @@ from scriza.modules.telephony.call.listening import Listening
 from scriza.modules.telephony.call.memory import CallerTurn
 from scriza.modules.telephony.call.tables import Caller, Line, Mind, Signal, Voice
 from scriza.modules.telephony.call_log import TERMINAL
-from scriza.ports.agent import CallPlan
+from scriza.ports.agent import CallPlan, FixedLines
 from scriza.ports.telephony import CallMetrics, CallUpdated
 
 WITHOUT_A_PLAN = "Sorry, we cannot take your call right now. Please try again later. Goodbye."
@@ -46,6 +46,10 @@ class Call(Listening):
             case on.CarrierStatus():
                 if event.status in TERMINAL:
                     self._ended_outside("caller-hung-up" if event.status == "completed" else event.status)
+            case on.AnsweredBy():
+                pass
+            case on.StopAsked():
+                self._close(self._plan.lines.farewell if self._plan else WITHOUT_A_PLAN, "stopped")
             case on.Planned():
                 self._planned(event.plan)
             case on.PlanFailed():
@@ -103,12 +107,14 @@ class Call(Listening):
         self._journal = journal
         self._next_turn = journal.next_turn
         self._caller_has_spoken = any(turn.user for turn in journal.turns)
+        self._outcome = journal.outcome
         told = journal.metrics
         self.metrics = CallMetrics(
             turns=journal.next_turn,
             barge_ins=told.barge_ins,
             false_barge_ins=told.false_barge_ins,
-            reattached=max(0, journal.attached - 1),
+            reattached=max(0, journal.attached - 1 - told.transfers),
+            transfers=told.transfers,
             latencies=[*told.latencies],
         )
         self._signal(Signal.START)
@@ -127,13 +133,19 @@ class Call(Listening):
         if resumed and journal and journal.unanswered:
             self._answer_turn(CallerTurn(journal.unanswered, over_at=self._now, words_at=self._now), again=True)
         else:
-            self._say(plan.lines.resumed if resumed else plan.lines.opening)
+            self._say(self._first_line(plan.lines))
         if resumed is None:
             self._publish(CallUpdated(self._call_id, "in-progress", plan.conversation.stage))
         lines = plan.lines
         self._out.append(
             do.Prefetch((lines.intro_timeout, lines.trouble, lines.repair, lines.farewell, *lines.silence_prompts))
         )
+
+    def _first_line(self, lines: FixedLines) -> str:
+        journal = self._journal
+        if journal is None or journal.conversation is None:
+            return lines.opening
+        return (journal.comes_back and lines.unreached) or lines.resumed
 
     def _ended_outside(self, reason: str) -> None:
         self._account_for_answer()

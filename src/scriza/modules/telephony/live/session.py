@@ -22,7 +22,7 @@ from scriza.modules.telephony.call import commands as do
 from scriza.modules.telephony.call import events as on
 from scriza.modules.telephony.call.machine import Call
 from scriza.modules.telephony.call.replay import Recording
-from scriza.modules.telephony.call_log import TERMINAL, CallLog, Ending, Entry, JournaledCall, Once
+from scriza.modules.telephony.call_log import TERMINAL, CallLog, Ending, Entry, HandOver, JournaledCall, Once
 from scriza.modules.telephony.live.ear import Ear
 from scriza.modules.telephony.live.journal import JournalWriter, persistently
 from scriza.modules.telephony.live.mouth import Mouth
@@ -118,7 +118,7 @@ class Session:
         self._writer = JournalWriter(doors.log)
         self._timers: dict[do.Timer, asyncio.TimerHandle] = {}
         self._errands: set[asyncio.Task[None]] = set()
-        self._ending: do.End | None = None
+        self._ending: do.End | do.HandOver | None = None
         self._over = asyncio.Event()
         self.finished = asyncio.Event()
         """Everything about the call, as far as this stream goes, is kept."""
@@ -231,7 +231,7 @@ class Session:
                 self._background.append(self._tasks.create_task(fetching))
             case do.SendText():
                 self._errand(self._send_text(command.text))
-            case do.End():
+            case do.End() | do.HandOver():
                 self._ending = command
                 self._over.set()
             case do.Detach():
@@ -384,8 +384,11 @@ class Session:
             await asyncio.wait(self._errands)
         await self._writer.flushed()
         await self._keep_recording()
-        if ending := self._ending:
-            await persistently(lambda: self._end(ending), "ending")
+        match self._ending:
+            case do.End() as ending:
+                await persistently(lambda: self._end(ending), "ending")
+            case do.HandOver() as hand_over:
+                await persistently(lambda: self._hand_over(hand_over), "hand-over")
 
     async def _keep_recording(self) -> None:
         """Keep the event log's next part; parts of one stream follow those of the streams before it."""
@@ -400,6 +403,20 @@ class Session:
     def _elapsed_ms(self) -> int:
         """Since the call began, on whatever stream."""
         return max(0, round((self._doors.clock() - self._journal.started_at).total_seconds() * 1000))
+
+    async def _hand_over(self, hand_over: do.HandOver) -> None:
+        _log.info("telephony.hands_over", outcome=hand_over.outcome)
+        await self._doors.log.hand_over(
+            HandOver(
+                call_id=self._journal.call_id,
+                to=hand_over.to,
+                whisper=hand_over.whisper,
+                stream=self._journal.attached,
+                at=self._doors.clock(),
+                metrics=self._call.metrics,
+                outcome=hand_over.outcome,
+            )
+        )
 
     async def _end(self, ending: do.End) -> None:
         now = self._doors.clock()
@@ -421,8 +438,6 @@ class Session:
                 duration_seconds=duration,
                 metrics=self._call.metrics,
                 outcome=ending.outcome,
-                then=ending.then,
-                transfer_to=ending.transfer_to,
             ),
             self._about_call(Topic.CALL_COMPLETED, completed, "completed"),
         )
