@@ -5,7 +5,7 @@ Several processes may take up the same intent; whoever moves it on in the book f
 
 import asyncio
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Literal, Protocol
 
 import structlog
 
@@ -31,6 +31,7 @@ from scriza.modules.telephony.placing.intents import (
     due,
     takes,
 )
+from scriza.ports.call_desk import RefusalReason
 from scriza.ports.carrier import CallOrder, Carrier
 
 OPTED_OUT = "opted-out"
@@ -51,7 +52,7 @@ _log = structlog.get_logger()
 class Permission(Protocol):
     """Knows what may still be done."""
 
-    async def refused(self, intent: Intent) -> str:
+    async def refused(self, intent: Intent) -> RefusalReason | Literal[""]:
         """Asked right before the carrier is: empty, or the reason why not any more."""
         ...
 
