@@ -40,6 +40,7 @@ class Declaration(msgspec.Struct, frozen=True):
     binary: str
     timeout: float
     idempotent: bool
+    keyed: bool
 
 
 class Operation(msgspec.Struct, frozen=True):
@@ -65,6 +66,9 @@ class Operation(msgspec.Struct, frozen=True):
     timeout: float
     """Seconds to the reply, to the first item of a stream, or to the opening of a socket."""
     idempotent: bool
+    """Asking twice does no harm: a request that was lost on its way is sent once more."""
+    keyed: bool
+    """Whoever asks may send an ``Idempotency-Key``: under one key it is done once, and the reply is given again."""
     summary: str
 
     def bind(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> dict[str, Any]:
@@ -75,12 +79,16 @@ class Operation(msgspec.Struct, frozen=True):
         return values
 
 
-def operation(route: str, *, binary: str = "", timeout: float = 10.0, idempotent: bool = False) -> Callable[[F], F]:
+def operation(
+    route: str, *, binary: str = "", timeout: float = 10.0, idempotent: bool = False, keyed: bool = False
+) -> Callable[[F], F]:
     """Declare where a port's method is served: ``"POST /v1/turn"``, ``"GET /v1/models"`` or ``"WS /v1/stream"``."""
     verb, _, path = route.partition(" ")
     if verb not in {"GET", "POST", "DELETE", "PUT", "WS"} or not path.startswith("/"):
         raise ValueError(f"not a route: {route!r}")
-    declaration = Declaration(verb, path, binary, timeout, idempotent or verb == "GET")
+    if keyed and verb != "POST":
+        raise ValueError(f"only a POST takes a key: {route!r}")
+    declaration = Declaration(verb, path, binary, timeout, idempotent or verb == "GET", keyed)
 
     def mark(method: F) -> F:
         setattr(method, _MARK, declaration)
@@ -128,5 +136,6 @@ def _read(name: str, method: Callable[..., object], told: Declaration) -> Operat
         binary=told.binary,
         timeout=told.timeout,
         idempotent=told.idempotent,
+        keyed=told.keyed,
         summary=(inspect.getdoc(method) or name).partition("\n")[0],
     )

@@ -140,7 +140,7 @@ class Models(msgspec.Struct):
 class Llm(Protocol):
     """Answers turns."""
 
-    @operation("POST /v1/turn", timeout=30)
+    @operation("POST /v1/turn", timeout=30, keyed=True)
     async def turn(self, request: Turn) -> TurnReply:
         """The whole reply.
 
@@ -149,7 +149,7 @@ class Llm(Protocol):
         """
         ...
 
-    @operation("POST /v1/stream-turn", timeout=10)
+    @operation("POST /v1/stream-turn", timeout=10, keyed=True)
     def stream_turn(self, request: Turn) -> AsyncIterator[TextPiece | ToolPiece | UsagePiece | TurnDone]:
         """The reply as it is made. Closing the stream closes the one to the model.
 

@@ -74,7 +74,7 @@ class SpokenDone(msgspec.Struct, tag="done"):
 class Tts(Protocol):
     """Speaks texts; the same text, voice and settings is synthesised once and then served from the cache."""
 
-    @operation("POST /v1/speak", timeout=30, idempotent=True)
+    @operation("POST /v1/speak", timeout=30, idempotent=True, keyed=True)
     async def speak(self, request: Speak) -> Spoken:
         """The whole clip, in any format.
 
@@ -83,7 +83,7 @@ class Tts(Protocol):
         """
         ...
 
-    @operation("POST /v1/stream-speak", timeout=10, idempotent=True)
+    @operation("POST /v1/stream-speak", timeout=10, idempotent=True, keyed=True)
     def stream_speak(self, request: Speak) -> AsyncIterator[SpokenAudio | SpokenWords | SpokenDone]:
         """The clip for the phone line as it is made: mu-law at 8 kHz, whatever `format` says."""
         ...

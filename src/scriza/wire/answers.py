@@ -26,18 +26,24 @@ async def _leaving(receive: Receive) -> None:
     raise PeerLeft
 
 
-class _Answer(Response[bytes]):
+class Answer(Response[bytes]):
+    """An answer that makes itself while it is sent."""
+
     def __init__(self) -> None:
         super().__init__(b"")
+        self.failed = False
+        """It broke off after its status was sent."""
 
     def to_asgi_response(self, *_: object, **__: object) -> ASGIApp:  # type: ignore[override]  # Litestar calls it as such
-        return self._send_it
+        """What is sent is made by `send_it`."""
+        return self.send_it
 
-    async def _send_it(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def send_it(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Do the work and send what comes of it. What it raises before the status is sent is the answer's own error."""
         raise NotImplementedError
 
 
-class UnaryAnswer(_Answer):
+class UnaryAnswer(Answer):
     """One reply, as JSON."""
 
     def __init__(self, operation: Operation, call: Callable[[], Awaitable[object]]) -> None:
@@ -45,7 +51,8 @@ class UnaryAnswer(_Answer):
         self.operation = operation
         self.call = call
 
-    async def _send_it(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def send_it(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See `Answer`."""
         try:
             with remarks() as noted:
                 async with alongside(_leaving(receive)), deadline(self.operation.timeout, self.operation.name):
@@ -60,7 +67,7 @@ class UnaryAnswer(_Answer):
         await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
-class StreamAnswer(_Answer):
+class StreamAnswer(Answer):
     """A stream of server-sent events. The first item is awaited before the status is sent."""
 
     def __init__(
@@ -76,7 +83,8 @@ class StreamAnswer(_Answer):
         self.heartbeat = heartbeat
         self.call = call
 
-    async def _send_it(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def send_it(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See `Answer`."""
         body = _EventStream(send)
         try:
             async with alongside(_leaving(receive), body.beat(self.heartbeat)):
@@ -100,6 +108,7 @@ class StreamAnswer(_Answer):
                     await body.write(self.events.encode(item))
         except Exception as error:
             # The status is sent, so whatever it is goes into the stream; `problem_of` logs what is not for the client.
+            self.failed = True
             await body.write(self.events.failure(problems.problem_of(error)))
         await body.end()
 

@@ -17,15 +17,17 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, RequestBody, Schema
 from litestar.openapi.spec import Operation as Documented
-from litestar.params import BodyKwarg, FromPath, QueryParameter
+from litestar.params import BodyKwarg, FromPath, HeaderParameter, QueryParameter
 from litestar.types import Method
 
-from scriza.kernel.errors import Problem, ScrizaError
+from scriza.kernel.errors import Conflict, KeyReused, Problem, ScrizaError
 from scriza.kernel.operation import Kind, Operation
 from scriza.wire import problems
-from scriza.wire.answers import StreamAnswer, UnaryAnswer
+from scriza.wire.answers import Answer, StreamAnswer, UnaryAnswer
 from scriza.wire.bodies import body_decoder, converted, read_body
 from scriza.wire.codec import Events
+from scriza.wire.idempotency import HEADER, Replays, fingerprint, key_of
+from scriza.wire.keyed import KeyedAnswer
 
 Resolve = Callable[[], object]
 """Returns the implementation that answers one request."""
@@ -36,7 +38,21 @@ BINARY_LIMIT = 64 * 1024 * 1024
 
 _PROBLEM = partial(ResponseSpec, data_container=Problem, media_type=problems.MEDIA_TYPE, generate_examples=False)
 _ERRORS: list[type[ScrizaError]] = [ScrizaError, *ScrizaError.__subclasses__()]
+_ERRORS.remove(KeyReused)
 _REFUSALS = {kind.status: _PROBLEM(description=kind.title) for kind in _ERRORS}
+_KEY_REFUSALS = {
+    Conflict.status: _PROBLEM(description=f"{Conflict.title}; or the first request with this key is under way"),
+    KeyReused.status: _PROBLEM(description=KeyReused.title),
+}
+_KEY = Annotated[
+    str | None,
+    HeaderParameter(
+        name=HEADER,
+        description="A string in quotes. Within 24 hours, the same request with the same key is answered by the first "
+        "reply, with `idempotency-replayed: true`; a reply that failed (5xx), or of more than a megabyte, is not kept.",
+    ),
+]
+_KEY_ARGUMENT = "idempotency_key"
 _CONSTRAINTS = ("gt", "ge", "lt", "le", "multiple_of", "pattern", "min_length", "max_length")
 
 
@@ -50,9 +66,10 @@ class _TakesRawBody(Documented):
 
 
 def http_handler(
-    operation: Operation, resolve: Resolve, port: str, heartbeat: float, body_seconds: float
+    operation: Operation, resolve: Resolve, port: str, heartbeat: float, body_seconds: float, replays: Replays | None
 ) -> HTTPRouteHandler:
     """The route of a unary or stream operation."""
+    replays = replays if operation.keyed else None
     in_query = operation.request is not None and operation.verb == "GET"
     body = body_decoder(operation) if operation.request is not None and not in_query else None
     answer = _answers(operation, heartbeat)
@@ -60,6 +77,7 @@ def http_handler(
     async def handle(**values: object) -> Response[bytes]:
         request: object = None
         connection = values.pop("request", None)
+        key = values.pop(_KEY_ARGUMENT, None)
         if body is not None:
             # Litestar decodes no empty body.
             data = values["data"]
@@ -68,7 +86,10 @@ def http_handler(
             told = {name: value for name, value in values.items() if value is not None}
             request = converted(operation, told)
         arguments = [values.get(name, request) for name in operation.arguments]
-        return answer(lambda: getattr(resolve(), operation.name)(*arguments))
+        made = answer(lambda: getattr(resolve(), operation.name)(*arguments))
+        if replays is None or key is None:
+            return made
+        return KeyedAnswer(made, replays, key_of(cast("str", key)), fingerprint(operation, arguments))
 
     handle.__name__ = operation.name
     handle.__qualname__ = f"{port}.{operation.name}"
@@ -76,6 +97,8 @@ def http_handler(
     if body is not None:
         parameters.append(_parameter("data", Annotated[operation.request, BodyKwarg()], None))
         parameters.append(_parameter("request", Request[Any, Any, Any]))
+    if replays is not None:
+        parameters.append(_parameter(_KEY_ARGUMENT, _KEY, None))
     reply = Response.__class_getitem__(operation.reply)  # type: ignore[attr-defined]  # a Generic has it
     handle.__signature__ = inspect.Signature(parameters, return_annotation=reply)  # type: ignore[attr-defined]  # for Litestar
     handle.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters} | {"return": reply}
@@ -90,11 +113,11 @@ def http_handler(
         dto=body,
         return_dto=None,
         request_max_body_size=BINARY_LIMIT if operation.binary else JSON_LIMIT,
-        responses=_REFUSALS | _streamed(operation),
+        responses=_REFUSALS | (_KEY_REFUSALS if replays is not None else {}) | _streamed(operation),
     )(handle)
 
 
-def _answers(operation: Operation, heartbeat: float) -> Callable[[Callable[[], Any]], Response[bytes]]:
+def _answers(operation: Operation, heartbeat: float) -> Callable[[Callable[[], Any]], Answer]:
     if operation.kind is Kind.UNARY:
         return partial(UnaryAnswer, operation)
     return partial(StreamAnswer, operation, Events(operation.reply), heartbeat)

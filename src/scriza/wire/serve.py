@@ -10,6 +10,7 @@ from typing_extensions import TypeForm
 from scriza.kernel.operation import Kind, Operation, operations
 from scriza.wire import problems
 from scriza.wire.handlers import Resolve, http_handler
+from scriza.wire.idempotency import Replays
 from scriza.wire.socket_server import socket_handler
 
 P = TypeVar("P")
@@ -24,11 +25,13 @@ def serve(
     *,
     heartbeat: float = HEARTBEAT_SECONDS,
     body_seconds: float = BODY_SECONDS,
+    replays: Replays | None = None,
 ) -> Router:
     """The routes of `port`. Behind them stands `implementation`, or what it returns, asked anew for every request.
 
     A stream of events says every `heartbeat` seconds that it lives, so that a client can tell slow from dead. A body
-    has to be there after `body_seconds`. The router has no access rule of its own, and the context of its requests is
+    has to be there after `body_seconds`. Operations that take an ``Idempotency-Key`` do so if there are `replays`; else
+    the header means nothing. The router has no access rule of its own, and the context of its requests is
     the edge's work: mount it behind both.
     """
     described = cast("type", port)
@@ -37,7 +40,7 @@ def serve(
     handlers: list[HTTPRouteHandler | WebsocketRouteHandler] = [
         socket_handler(operation, resolve, described.__name__)
         if operation.kind is Kind.DUPLEX
-        else http_handler(operation, resolve, described.__name__, heartbeat, body_seconds)
+        else http_handler(operation, resolve, described.__name__, heartbeat, body_seconds, replays)
         for operation in declared
     ]
     return Router(path="/", route_handlers=handlers, tags=[described.__name__], exception_handlers=problems.HANDLERS)
