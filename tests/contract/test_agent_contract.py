@@ -27,7 +27,7 @@ from scriza.ports.agent import (
 )
 from scriza.ports.llm import ToolPiece
 from tests.contract.doors import Doors
-from tests.standins.llm_engine import Says, ScriptedEngine
+from tests.standins.llm_engine import Says, ScriptedEngine, routes
 from tests.standins.teller import Told
 
 SALES = "+14155550123"
@@ -51,7 +51,7 @@ class Answer(NamedTuple):
 
 @asynccontextmanager
 async def opened(doors: Doors, engine: ScriptedEngine | None = None, transfer_to: str = "") -> AsyncIterator[Agent]:
-    llm = LlmService(Told(), engine=engine, critical="critical-1", cheap="cheap-1")
+    llm = LlmService(Told(), **routes(engine))
     async with doors(Agent, AgentService(llm, [PLAYBOOK], transfer_to=transfer_to)) as agent:
         yield agent
     await llm.close()

@@ -10,10 +10,11 @@ import pytest
 
 from scriza.gateway.access import Bearer, ServiceAccess, behind
 from scriza.gateway.edge import edge_around
+from scriza.modules.llm.engine import Route, Upstream
 from scriza.modules.llm.service import LlmService
 from scriza.ports.llm import Llm
 from scriza.wire import serve
-from scriza_adapters.openai_llm import OpenAiEngine
+from scriza_adapters.openai.engine import OpenAiEngine
 from tests.serving import serving
 from tests.standins.openai import Behaviour, OpenAiStandIn
 from tests.standins.teller import Told
@@ -42,7 +43,8 @@ async def server() -> AsyncIterator[OpenAiStandIn]:
 @pytest.fixture
 async def client(server: OpenAiStandIn) -> AsyncIterator[httpx.AsyncClient]:
     engine = OpenAiEngine("sk-key", base_url=server.url)
-    service = LlmService(Told(), engine=engine, critical="gpt-4o", cheap="gpt-4o-mini", cache_ttl_s=60)
+    critical, cheap = (Route((Upstream(engine, model),)) for model in ("gpt-4o", "gpt-4o-mini"))
+    service = LlmService(Told(), critical=critical, cheap=cheap, cache_ttl_s=60)
     await service.warm_up()
     async with _client_of(service) as client:
         yield client
@@ -213,10 +215,15 @@ async def test_without_a_model_and_a_script_the_problem_says_what_is_missing(key
 
 
 async def test_the_models_are_listed(client: httpx.AsyncClient) -> None:
-    assert (await client.get("/v1/models")).json() == {
-        "data": [
-            {"id": "gpt-4o", "policy": "critical", "engine": "openai"},
-            {"id": "gpt-4o-mini", "policy": "cheap", "engine": "openai"},
-            {"id": "playbook", "policy": "fallback", "engine": "playbook"},
-        ]
-    }
+    reply = (await client.get("/v1/models")).json()
+    assert [(model["id"], model["policy"], model["engine"]) for model in reply["data"]] == [
+        ("gpt-4o", "critical", "openai"),
+        ("gpt-4o-mini", "cheap", "openai"),
+        ("playbook", "fallback", "playbook"),
+    ]
+    strong, _, playbook = reply["data"]
+    assert (strong["order"], strong["first_token_ms"], strong["state"]) == (0, 700, "closed")
+    assert (
+        strong["price"].items() >= {"prompt": 2_500_000, "cached_prompt": 1_250_000, "completion": 10_000_000}.items()
+    )
+    assert playbook["price"] is None

@@ -7,9 +7,9 @@ from contextlib import aclosing
 import msgspec
 import pytest
 
-from scriza.kernel.errors import DeadlineExceeded, ScrizaError, TooLarge, UpstreamFailed
-from scriza.ports.llm import Message, Policy, TextPiece, Tool, ToolCall, ToolPiece, Turn, UsagePiece
-from scriza_adapters.openai_llm import OpenAiEngine, Timeouts
+from scriza.kernel.errors import DeadlineExceeded, ScrizaError, TooLarge
+from scriza.ports.llm import Message, ModelRefused, Policy, TextPiece, Tool, ToolCall, ToolPiece, Turn, UsagePiece
+from scriza_adapters.openai.engine import OpenAiEngine, Timeouts
 from tests.standins.openai import Behaviour, OpenAiStandIn
 
 KEY = "sk-of-the-test"
@@ -149,7 +149,7 @@ async def test_an_answer_that_breaks_off_is_a_failure(
     engine: OpenAiEngine, server: OpenAiStandIn, how: Behaviour
 ) -> None:
     server.will(how)
-    assert type(await failure(engine)) is UpstreamFailed
+    assert type(await failure(engine)) is ModelRefused
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ async def test_an_answer_that_breaks_off_is_a_failure(
 )
 async def test_garbage_is_a_failure_of_the_server(engine: OpenAiEngine, server: OpenAiStandIn, body: str) -> None:
     server.will(Behaviour(body=body))
-    assert type(await failure(engine)) is UpstreamFailed
+    assert type(await failure(engine)) is ModelRefused
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 429, 500, 503])
@@ -180,7 +180,7 @@ async def test_a_refusal_is_not_retried_and_its_text_is_not_handed_on(
 ) -> None:
     server.will(Behaviour(status=status))
     error = await failure(engine)
-    assert type(error) is UpstreamFailed
+    assert type(error) is ModelRefused
     assert str(status) in error.detail
     assert "secret" not in error.detail
     assert "private" not in error.detail
@@ -202,6 +202,6 @@ async def test_a_conversation_beyond_the_models_context_is_too_large(
 async def test_a_server_that_is_not_there_is_a_failure_without_its_address() -> None:
     engine = OpenAiEngine(KEY, base_url="http://127.0.0.1:9/v1")
     error = await failure(engine)
-    assert type(error) is UpstreamFailed
+    assert type(error) is ModelRefused
     assert "127.0.0.1" not in error.detail
     await engine.close()

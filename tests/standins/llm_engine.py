@@ -4,7 +4,9 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
+from typing import TypedDict
 
+from scriza.modules.llm.engine import Patience, Route, Upstream
 from scriza.ports.llm import TextPiece, ToolPiece, Turn, UsagePiece
 
 
@@ -22,6 +24,21 @@ class Says:
     stall_after: int | None = None
     gate: asyncio.Semaphore | None = None
     """Each piece waits for it."""
+
+
+class Routes(TypedDict, total=False):
+    """What an `LlmService` takes for its routes."""
+
+    critical: Route
+    cheap: Route
+
+
+def routes(engine: "ScriptedEngine | None", patience: Patience | None = None) -> Routes:
+    """One model for each policy, `critical-1` and `cheap-1`, and no other one behind it."""
+    if engine is None:
+        return {}
+    critical, cheap = (Route((Upstream(engine, name),), patience or Patience()) for name in ("critical-1", "cheap-1"))
+    return {"critical": critical, "cheap": cheap}
 
 
 class ScriptedEngine:

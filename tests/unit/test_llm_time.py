@@ -7,10 +7,10 @@ import pytest
 
 from scriza.kernel.errors import DeadlineExceeded, UpstreamFailed
 from scriza.modules.llm.cache import Answer, TurnCache
-from scriza.modules.llm.completer import Patience
+from scriza.modules.llm.engine import Patience
 from scriza.modules.llm.service import LlmService
-from scriza.ports.llm import Message, ScriptLine, ToolPiece, Turn, Usage
-from tests.standins.llm_engine import Says, ScriptedEngine
+from scriza.ports.llm import Message, ScriptLine, ToolPiece, Turn, UsagePiece
+from tests.standins.llm_engine import Says, ScriptedEngine, routes
 from tests.standins.teller import Told
 from tests.virtual_time import run_virtual
 
@@ -18,8 +18,8 @@ TURN = Turn([Message("user", "how much is it")])
 WITH_SCRIPT = msgspec.structs.replace(TURN, script=[ScriptLine("price", "Nineteen dollars.")])
 
 
-def service(engine: ScriptedEngine, **options: object) -> LlmService:
-    return LlmService(Told(), engine=engine, critical="critical-1", cheap="cheap-1", **options)
+def service(engine: ScriptedEngine, patience: Patience | None = None, cache_ttl_s: float = 3600) -> LlmService:
+    return LlmService(Told(), cache_ttl_s=cache_ttl_s, **routes(engine, patience))
 
 
 def now() -> float:
@@ -109,13 +109,13 @@ def test_a_failed_warm_up_stops_nothing() -> None:
     run_virtual(scenario())
 
 
-def test_an_engine_without_model_names_is_not_taken() -> None:
+def test_one_route_without_the_other_is_not_taken() -> None:
     with pytest.raises(ValueError, match="critical"):
-        LlmService(Told(), engine=ScriptedEngine())
+        LlmService(Told(), cheap=routes(ScriptedEngine())["cheap"])
 
 
 def answer(text: str) -> Answer:
-    return Answer(text, "m", Usage(1, 1, 2), estimated=False)
+    return Answer(text, "m", UsagePiece(1, 1, 2))
 
 
 def test_the_cache_lets_the_least_recently_used_go() -> None:
@@ -133,6 +133,16 @@ def test_the_cache_forgets_at_the_end_of_the_time_to_live() -> None:
     cache.put("a", answer("a"), now=0)
     assert cache.get("a", now=59.9)
     assert cache.get("a", now=60) is None
+    assert len(cache) == 0
+
+
+def test_the_cache_holds_only_so_many_characters() -> None:
+    cache = TurnCache(ttl_s=60, most_characters=10)
+    for key in "abc":
+        cache.put(key, answer("12345"), now=0)
+    cache.put("c", answer("54321"), now=0)
+    assert [cache.get(key, now=1) is not None for key in "abc"] == [False, True, True]
+    cache.put("d", answer("longer than all of it"), now=0)
     assert len(cache) == 0
 
 

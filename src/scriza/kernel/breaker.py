@@ -48,6 +48,10 @@ class Breaker:
         self._trial_until = now + self._tolerance.trial_s
         return True
 
+    def rests_for(self, now: float) -> float:
+        """Seconds until it makes sense to ask again; 0 when it does now."""
+        return max(0.0, (self._open_until or 0.0) - now)
+
     def succeeded(self) -> None:
         """An answer came: the breaker closes."""
         self._failures, self._rest_s = 0, 0.0

@@ -5,7 +5,21 @@ from typing import Annotated, Literal, Protocol
 
 import msgspec
 
+from scriza.kernel.errors import UpstreamFailed
 from scriza.kernel.operation import operation
+
+
+class ModelRefused(UpstreamFailed):
+    """A model's server refused the request or answered with garbage; over HTTP it arrives as UpstreamFailed."""
+
+    def __init__(
+        self, detail: str = "", *, code: str = "", lasting: bool = False, retry_after: int | None = None
+    ) -> None:
+        super().__init__(detail, retry_after=retry_after)
+        self.code = code
+        """The vendor's word for it, or ours where it gave none: ``insufficient_quota``, ``status_500``."""
+        self.lasting = lasting
+        """The next request would be refused too: the key, the account or the model's name is not right."""
 
 
 class Persona(msgspec.Struct, omit_defaults=True):
@@ -112,6 +126,8 @@ class UsagePiece(msgspec.Struct, tag="usage", omit_defaults=True):
     total_tokens: int
     estimated: bool = False
     """The model's server told no usage; the tokens are counted by us."""
+    cached_prompt_tokens: int = 0
+    """So many of the prompt's tokens were in the model's own cache, and cost less."""
 
 
 class TurnDone(msgspec.Struct, tag="done"):
@@ -123,12 +139,29 @@ class TurnDone(msgspec.Struct, tag="done"):
     usage: Usage
 
 
+class ModelPrice(msgspec.Struct, frozen=True):
+    """Micro-USD per million tokens, by kind; `table` is the version of the price table that they are from."""
+
+    prompt: int
+    cached_prompt: int
+    completion: int
+    table: str
+
+
 class Model(msgspec.Struct):
     """A model that can answer; `policy` is the alias that leads to it."""
 
     id: str
     policy: Literal["critical", "cheap", "fallback"]
     engine: str
+    order: int = 0
+    """Its place among the models of its alias: 0 is asked first, the others when those before are late or fail."""
+    first_token_ms: int = 0
+    """So long it may take to its first token before the next model is asked too; 0: as long as the turn allows."""
+    state: Literal["closed", "open", "half-open"] = "closed"
+    """Its breaker's: an open one leaves the model alone, a half-open one tries it with one turn at a time."""
+    price: ModelPrice | None = None
+    """Null where it is not known."""
 
 
 class Models(msgspec.Struct):

@@ -10,7 +10,10 @@ from scriza.kernel.principal import RequestContext
 
 
 class LlmUsed(msgspec.Struct, frozen=True):
-    """One completion. A completion from the cache has `cached` set and cost nothing upstream."""
+    """One completion, also one that was asked for beside another and not used.
+
+    A completion from our own cache has `cached` set and cost nothing upstream.
+    """
 
     call_id: str
     model: str
@@ -19,6 +22,12 @@ class LlmUsed(msgspec.Struct, frozen=True):
     cached: bool
     estimated: bool
     """The model's server told no usage; the tokens are counted by us."""
+    cached_prompt_tokens: int = 0
+    """So many of `prompt_tokens` were in the model's own cache."""
+    cost_micro_usd: int | None = None
+    """Upstream; null when the model has no known price."""
+    prices: str = ""
+    """The version of the price table; empty where none was needed or none was known."""
 
 
 class TtsUsed(msgspec.Struct, frozen=True):

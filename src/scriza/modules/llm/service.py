@@ -3,85 +3,122 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from typing import Literal
 
 import msgspec
 import structlog
 
+from scriza.kernel.breaker import Tolerance
 from scriza.kernel.clock import WallClock, utc_now
 from scriza.kernel.errors import ScrizaError, Unavailable, UpstreamFailed
 from scriza.kernel.principal import RequestContext, current
 from scriza.kernel.remarks import note_header
-from scriza.modules.llm.cache import Answer, TurnCache, cache_key
-from scriza.modules.llm.completer import Completer, Patience
-from scriza.modules.llm.engine import Engine
+from scriza.modules.llm.attempt import Attempt
+from scriza.modules.llm.cache import Answer, AnswerCache, cache_key, ran_tools
+from scriza.modules.llm.completer import Completer, Speaks
+from scriza.modules.llm.engine import Engine, Route
 from scriza.modules.llm.limits import check
+from scriza.modules.llm.metering import Meter, counted
 from scriza.modules.llm.playbook_engine import PLAYBOOK
+from scriza.modules.llm.prices import Prices, built_in
 from scriza.modules.llm.prompt import with_system
 from scriza.modules.llm.shared_stream import SharedStream
-from scriza.modules.llm.tokens import estimated_usage
 from scriza.ports.events import Teller
-from scriza.ports.llm import Model, Models, TextPiece, ToolCall, ToolPiece, Turn, TurnDone, TurnReply, Usage, UsagePiece
-from scriza.ports.usage import LlmUsed, usage_event
+from scriza.ports.llm import (
+    Model,
+    ModelRefused,
+    Models,
+    TextPiece,
+    ToolCall,
+    ToolPiece,
+    Turn,
+    TurnDone,
+    TurnReply,
+    Usage,
+    UsagePiece,
+)
+from scriza.ports.shared_state import SharedState
 
 logger = structlog.get_logger()
 
 Part = TextPiece | ToolPiece | UsagePiece | TurnDone
 
 
-class LlmService:
-    """Answers turns by `engine`, and from their script when there is none or it fails before its first token.
+class _Begun(msgspec.Struct, frozen=True):
+    """Precedes the parts: what is said about them in headers."""
 
-    `critical` and `cheap` are the names of the engine's models that the policy chooses from. Answers are kept for
-    `cache_ttl_s` seconds (0: never), `cache_size` of them at most. Usage is told to `teller`, under the id of the
-    request that asked. It must be closed.
+    model: str
+    cache: Literal["hit", "miss", "bypass"]
+    attempts: int = 0
+    waited_s: float = 0.0
+    """For models, of the time to the first part."""
+    estimated: bool = False
+    """Usage will be our own estimate, as far as is known before the first part."""
+
+
+class LlmService:
+    """Answers turns by the models of two routes, and from their script when there is none or none speaks in time.
+
+    `critical` and `cheap` are the routes that a turn's policy chooses from; either both or none. Answers are kept for
+    `cache_ttl_s` seconds (0: never), `cache_size` of them at most in this process, or in `shared` where that is given.
+    Usage is told to `teller`, under the id of the request that asked, at what it cost by `prices`. It must be closed.
     """
 
     def __init__(
         self,
         teller: Teller,
         *,
-        engine: Engine | None = None,
-        critical: str = "",
-        cheap: str = "",
+        critical: Route | None = None,
+        cheap: Route | None = None,
         cache_ttl_s: float = 3600,
         cache_size: int = 4_096,
-        patience: Patience | None = None,
+        shared: SharedState | None = None,
+        prices: Prices | None = None,
+        tolerance: Tolerance | None = None,
         clock: WallClock = utc_now,
     ) -> None:
-        if engine is not None and not (critical and cheap):
-            raise ValueError("an engine needs the names of a critical and of a cheap model")
-        self._engine = engine
+        if (critical is None) != (cheap is None):
+            raise ValueError("there must be a critical and a cheap route, or none")
         self._critical = critical
         self._cheap = cheap
-        self._completer = Completer(engine, patience or Patience())
-        self._cache = TurnCache(cache_ttl_s, cache_size)
-        self._flights: dict[str, SharedStream[Part]] = {}
-        self._teller = teller
-        self._clock = clock
+        self._completer = Completer(tolerance)
+        self._cache = AnswerCache(cache_ttl_s, cache_size, shared)
+        self._flights: dict[str, SharedStream[_Begun | Part]] = {}
+        self._prices = prices or built_in()
+        self._meter = Meter(teller, self._prices, clock)
 
     async def warm_up(self) -> None:
-        """Make the first turn as quick as the next; a model that cannot be reached now is a warning in the log."""
-        if self._engine is None:
-            return
-        try:
-            await self._engine.warm_up()
-        except ScrizaError as error:
-            logger.warning("llm.warm_up_failed", engine=self._engine.name, reason=error.slug, detail=error.detail)
+        """Make the first turn as quick as the next.
+
+        A server that cannot be reached now is a warning in the log; one that will refuse every turn, because of its
+        key, is an error there.
+        """
+        await asyncio.gather(*(_warm_up(engine) for engine in self._engines()))
 
     async def close(self) -> None:
-        """End what is under way, tell its usage, and let go of the model's connections."""
+        """End what is under way, tell its usage, and let go of the models' connections."""
         for flight in list(self._flights.values()):
             await flight.close(Unavailable("the process is stopping"))
-        if self._engine is not None:
-            await self._engine.close()
+        for engine in self._engines():
+            await engine.close()
 
     async def models(self) -> Models:
-        """Which models answer: the engine's two, then the playbook."""
-        fallback = Model(id=PLAYBOOK, policy="fallback", engine=PLAYBOOK)
-        if self._engine is None:
-            return Models([fallback])
-        name = self._engine.name
-        return Models([Model(self._critical, "critical", name), Model(self._cheap, "cheap", name), fallback])
+        """Which models answer: each route's in their order, then the playbook."""
+        models = []
+        for policy, route in (("critical", self._critical), ("cheap", self._cheap)):
+            for order, upstream in enumerate(route.upstreams if route else ()):
+                models.append(
+                    Model(
+                        id=upstream.model,
+                        policy="critical" if policy == "critical" else "cheap",
+                        engine=upstream.engine.name,
+                        order=order,
+                        first_token_ms=round(route.patience.hedge_s * 1000) if route else 0,
+                        state=self._completer.state(upstream),
+                        price=self._prices.of(upstream.model),
+                    )
+                )
+        return Models([*models, Model(id=PLAYBOOK, policy="fallback", engine=PLAYBOOK)])
 
     async def turn(self, request: Turn) -> TurnReply:
         """The whole reply."""
@@ -99,80 +136,95 @@ class LlmService:
 
     async def stream_turn(self, request: Turn) -> AsyncGenerator[Part, None]:
         """The reply as it is made; the same turn asked twice at the same time is made once."""
+        begun_at = asyncio.get_running_loop().time()
         check(request)
-        async with aclosing(self._answer(request)) as parts:
+        async with aclosing(self._answer(request, current())) as parts:
             async for part in parts:
-                yield part
+                if isinstance(part, _Begun):
+                    _note(part, asyncio.get_running_loop().time() - begun_at)
+                else:
+                    yield part
 
-    def _answer(self, request: Turn) -> AsyncGenerator[Part, None]:
+    def _answer(self, request: Turn, asked: RequestContext) -> AsyncGenerator[_Begun | Part, None]:
         """The reply from where it is had: kept, under way, or to be made."""
-        asked = current()
-        if self._engine is None:
-            model = PLAYBOOK
-            note_header("x-scriza-usage", "estimated")
-        else:
-            model = self._critical if request.policy.critical else self._cheap
-        if not self._cache.keeps:
-            note_header("x-scriza-cache", "bypass")
-            return self._made(request, model, asked, key="")
-        key = cache_key(asked.principal.workspace, model, request, request.script if self._engine is None else ())
-        kept = self._cache.get(key, asyncio.get_running_loop().time())
-        if kept is not None:
-            note_header("x-scriza-cache", "hit")
-            return self._kept(request, kept, asked)
+        route = self._critical if request.policy.critical else self._cheap
+        if not self._cache.keeps or ran_tools(request):
+            return self._made(request, route, asked, key="")
+        model, script = (PLAYBOOK, request.script) if route is None else (route.model, ())
+        key = cache_key(asked.principal.workspace, model, request, script)
         under_way = self._flights.get(key)
         if under_way is not None:
-            note_header("x-scriza-cache", "hit")
             return self._joined(request, under_way, asked)
-        note_header("x-scriza-cache", "miss")
-        made = SharedStream(self._made(request, model, asked, key), on_end=lambda: self._landed(key))
-        self._flights[key] = made
-        return made.read()
+        flight = SharedStream(self._kept_or_made(request, route, asked, key), on_end=lambda: self._landed(key))
+        self._flights[key] = flight
+        return flight.read()
 
     def _landed(self, key: str) -> None:
         del self._flights[key]
 
-    async def _kept(self, request: Turn, answer: Answer, asked: RequestContext) -> AsyncGenerator[Part, None]:
-        """A reply from the cache."""
-        if answer.estimated:
-            note_header("x-scriza-usage", "estimated")
-        usage = answer.usage
-        self._tell(request, asked, answer.model, usage, cached=True, estimated=answer.estimated)
-        yield TextPiece(answer.text)
-        yield _usage_piece(usage, answer.estimated)
-        yield TurnDone(answer.text, answer.model, cached=True, usage=usage)
+    async def _kept_or_made(
+        self, request: Turn, route: Route | None, asked: RequestContext, key: str
+    ) -> AsyncGenerator[_Begun | Part, None]:
+        """A reply from the cache, or a new one."""
+        kept = await self._cache.get(key)
+        if kept is None:
+            async with aclosing(self._made(request, route, asked, key)) as parts:
+                async for part in parts:
+                    yield part
+            return
+        self._meter.tell(request, asked, kept.model, kept.usage, cached=True)
+        yield _Begun(kept.model, "hit", estimated=kept.usage.estimated)
+        yield TextPiece(kept.text)
+        yield kept.usage
+        yield TurnDone(kept.text, kept.model, cached=True, usage=_whole(kept.usage))
 
     async def _joined(
-        self, request: Turn, under_way: SharedStream[Part], asked: RequestContext
-    ) -> AsyncGenerator[Part, None]:
+        self, request: Turn, under_way: SharedStream[_Begun | Part], asked: RequestContext
+    ) -> AsyncGenerator[_Begun | Part, None]:
         """The reply that somebody else's request is having made."""
-        estimated = False
+        usage: UsagePiece | None = None
         async with aclosing(under_way.read()) as parts:
             async for part in parts:
                 match part:
-                    case UsagePiece():
-                        estimated = part.estimated
-                        yield part
+                    case _Begun():
+                        yield msgspec.structs.replace(part, cache="hit", attempts=0)
                     case TurnDone():
-                        self._tell(request, asked, part.model, part.usage, cached=True, estimated=estimated)
+                        if usage is not None:
+                            self._meter.tell(request, asked, part.model, usage, cached=True)
                         yield msgspec.structs.replace(part, cached=True)
                     case _:
+                        usage = part if isinstance(part, UsagePiece) else usage
                         yield part
 
-    async def _made(self, request: Turn, model: str, asked: RequestContext, key: str) -> AsyncGenerator[Part, None]:
+    async def _made(
+        self, request: Turn, route: Route | None, asked: RequestContext, key: str
+    ) -> AsyncGenerator[_Begun | Part, None]:
         """A new reply, metered, also when it is broken off, and kept under `key` unless that is empty."""
         messages = with_system(request.messages, request.persona, request.goals)
         prompt = msgspec.structs.replace(request, messages=messages)
+        given_up = 0
+
+        def spent(attempt: Attempt) -> None:
+            nonlocal given_up
+            given_up += 1
+            usage = counted(prompt, attempt.completion, attempt.told)
+            self._meter.tell(request, asked, attempt.upstream.model, usage, part=f"given-up/{given_up}")
+
         text: list[str] = []
         arguments: list[str] = []
         told: UsagePiece | None = None
-        answered = model
+        speaks: Speaks | None = None
         failed = False
         try:
-            async with aclosing(self._completer.complete(prompt, model)) as pieces:
-                async for source, piece in pieces:
-                    answered = source
+            async with aclosing(self._completer.complete(prompt, route, spent)) as pieces:
+                async for piece in pieces:
                     match piece:
+                        case Speaks():
+                            speaks = piece
+                            by_us = piece.model == PLAYBOOK
+                            cache: Literal["miss", "bypass"] = "miss" if key else "bypass"
+                            yield _Begun(piece.model, cache, piece.attempts, piece.waited_s, by_us)
+                            continue
                         case UsagePiece():
                             told = piece
                             continue
@@ -185,36 +237,44 @@ class LlmService:
             failed = True
             raise
         finally:
-            usage, estimated = _usage(prompt, "".join(text + arguments), told)
-            if text or arguments or not failed:
-                self._tell(request, asked, answered, usage, cached=False, estimated=estimated)
+            usage = counted(prompt, "".join(text + arguments), told)
+            if speaks is not None and (text or arguments or not failed):
+                self._meter.tell(request, asked, speaks.model, usage)
+        if speaks is None:
+            raise UpstreamFailed("nobody answered")
         whole = "".join(text)
         cut_short = usage.completion_tokens >= request.policy.max_tokens
-        if key and answered == model and not arguments and not cut_short:
-            self._cache.put(key, Answer(whole, answered, usage, estimated), asyncio.get_running_loop().time())
-        yield _usage_piece(usage, estimated)
-        yield TurnDone(whole, answered, cached=False, usage=usage)
+        first_choice = PLAYBOOK if route is None else route.model
+        if key and speaks.model == first_choice and not arguments and not cut_short:
+            await self._cache.put(key, Answer(whole, speaks.model, usage))
+        yield usage
+        yield TurnDone(whole, speaks.model, cached=False, usage=_whole(usage))
 
-    def _tell(
-        self, request: Turn, asked: RequestContext, model: str, usage: Usage, *, cached: bool, estimated: bool
-    ) -> None:
-        used = LlmUsed(
-            call_id=asked.call_id or request.conversation_id,
-            model=model,
-            prompt_tokens=usage.prompt_tokens,
-            completion_tokens=usage.completion_tokens,
-            cached=cached,
-            estimated=estimated,
-        )
-        self._teller.tell(usage_event(used, asked, self._clock()))
+    def _engines(self) -> list[Engine]:
+        """Each once."""
+        routes = [route for route in (self._critical, self._cheap) if route is not None]
+        return list(dict.fromkeys(upstream.engine for route in routes for upstream in route.upstreams))
 
 
-def _usage(prompt: Turn, completion: str, told: UsagePiece | None) -> tuple[Usage, bool]:
-    """What was used, and whether that is our own estimate."""
-    if told is None:
-        return estimated_usage(prompt.messages, completion), True
-    return Usage(told.prompt_tokens, told.completion_tokens, told.total_tokens), told.estimated
+async def _warm_up(engine: Engine) -> None:
+    try:
+        await engine.warm_up()
+    except ScrizaError as error:
+        lasting = isinstance(error, ModelRefused) and error.lasting
+        tell = logger.error if lasting else logger.warning
+        tell("llm.warm_up_failed", engine=engine.name, reason=error.slug, detail=error.detail)
 
 
-def _usage_piece(usage: Usage, estimated: bool) -> UsagePiece:
-    return UsagePiece(usage.prompt_tokens, usage.completion_tokens, usage.total_tokens, estimated)
+def _note(begun: _Begun, took_s: float) -> None:
+    """What is to be known about the reply beside its message."""
+    note_header("x-scriza-cache", begun.cache)
+    note_header("x-scriza-model", begun.model)
+    note_header("x-scriza-attempts", str(begun.attempts))
+    if begun.attempts:
+        note_header("x-scriza-overhead-ms", f"{max(0.0, took_s - begun.waited_s) * 1000:.1f}")
+    if begun.estimated:
+        note_header("x-scriza-usage", "estimated")
+
+
+def _whole(usage: UsagePiece) -> Usage:
+    return Usage(usage.prompt_tokens, usage.completion_tokens, usage.total_tokens)

@@ -1,25 +1,23 @@
 """OpenAI's chat completions, or any server that speaks the same: streamed, with tools and usage."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from collections.abc import AsyncGenerator
+from contextlib import suppress
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
 import msgspec
-import structlog
 
-from scriza.kernel.errors import DeadlineExceeded, ScrizaError, TooLarge, UpstreamFailed
 from scriza.ports.llm import Message, TextPiece, Tool, ToolPiece, Turn, UsagePiece
+from scriza_adapters.openai.failures import refused, told_as_ours
 
 if TYPE_CHECKING:
-    from openai import APIStatusError, AsyncOpenAI
+    from openai import AsyncOpenAI
     from openai.types.chat import ChatCompletionFunctionToolParam, ChatCompletionMessageParam
-
-logger = structlog.get_logger()
 
 _OPENAI_HOST = "api.openai.com"
 _WARM_UP_S = 5.0
+_EVENT_STREAM = "text/event-stream"
 _NO_KEY = "none"
 """Servers of one's own often want no key, but the SDK insists on one."""
 
@@ -38,14 +36,22 @@ class Timeouts(msgspec.Struct, frozen=True):
 class OpenAiEngine:
     """Completes turns by one client for the whole process, whose connections stay open for two minutes.
 
-    `base_url` empty is OpenAI's own. The SDK is imported when the client is first needed, in a thread; `warm_up` does
-    that before a caller waits for it. A failed request is not repeated: a caller's turn has no time for a second try.
+    `base_url` empty is OpenAI's own; `key_name` is what the key is called where people set it. The SDK is imported when
+    the client is first needed, in a thread; `warm_up` does that before a caller waits for it. A failed request is not
+    repeated: who else is asked, and when, is the policy's affair.
     """
 
     def __init__(
-        self, api_key: str, *, base_url: str = "", timeouts: Timeouts | None = None, connections: int = 200
+        self,
+        api_key: str,
+        *,
+        base_url: str = "",
+        key_name: str = "OPENAI_API_KEY",
+        timeouts: Timeouts | None = None,
+        connections: int = 200,
     ) -> None:
         self._api_key = api_key
+        self._key_name = key_name
         self._base_url = base_url
         self._timeouts = timeouts or Timeouts()
         self._connections = connections
@@ -61,9 +67,14 @@ class OpenAiEngine:
         return "openai"
 
     async def warm_up(self) -> None:
-        """Import the SDK, build the client and open a connection, by asking which models there are."""
+        """Import the SDK, build the client and open a connection, by asking which models there are.
+
+        Raises what `stream` raises; a server that does not list its models is fine.
+        """
         client = await self._connected()
-        with _told_as_ours():
+        from openai import NotFoundError
+
+        with told_as_ours(self._key_name), suppress(NotFoundError):
             async with asyncio.timeout(_WARM_UP_S):
                 await client.models.list()
 
@@ -77,17 +88,17 @@ class OpenAiEngine:
         """Text as it comes, then whole tool calls, then usage where the server tells it.
 
         A text is empty while a tool call is being written: it says that the model is at work.
-        Raises UpstreamFailed (with `retry_after` where the server gave one), DeadlineExceeded when a step takes too
-        long, TooLarge when the conversation does not fit into the model's context. Closing the generator closes the
+        Raises ModelRefused (with `retry_after` where the server gave one), DeadlineExceeded when a step takes too long,
+        TooLarge when the conversation does not fit into the model's context. Closing the generator closes the
         connection to the server at once, so that it stops generating.
         """
         client = await self._connected()
         from openai import omit
 
         calls: dict[int, ToolPiece] = {}
-        usage: _Usage | None = None
-        finished = False
-        with _told_as_ours():
+        usage: UsagePiece | None = None
+        finished = wrote = False
+        with told_as_ours(self._key_name):
             chunks = await client.chat.completions.create(
                 model=model,
                 messages=[_message(message) for message in turn.messages],
@@ -98,21 +109,27 @@ class OpenAiEngine:
                 extra_body={self._limit_name: turn.policy.max_tokens},
             )
             async with chunks:
+                kind = chunks.response.headers.get("content-type", _EVENT_STREAM)
+                if not kind.lower().startswith(_EVENT_STREAM):
+                    raise refused("the model's server sent what is not a stream of events", "wrong_content_type")
                 async for received in chunks:
                     chunk = msgspec.convert(received, _Chunk, from_attributes=True)
-                    usage = chunk.usage or usage
+                    usage = _usage(received.usage) or usage
                     for choice in chunk.choices or ():
                         finished = finished or choice.finish_reason is not None
                         for delta in choice.delta.tool_calls or ():
                             _gather(calls, delta)
                         if choice.delta.content or choice.delta.tool_calls:
+                            wrote = True
                             yield TextPiece(choice.delta.content or "")
-        if not finished:
-            raise UpstreamFailed("the model's server broke off its answer")
+            if not finished:
+                raise refused("the model's server broke off its answer", "cut_off")
+            if not wrote:
+                raise refused("the model answered nothing", "empty_completion")
         for _, call in sorted(calls.items()):
             yield call
         if usage is not None:
-            yield UsagePiece(usage.prompt_tokens, usage.completion_tokens, usage.total_tokens)
+            yield usage
 
     async def _connected(self) -> "AsyncOpenAI":
         async with self._building:
@@ -142,6 +159,9 @@ class OpenAiEngine:
         return client
 
 
+_Count = Annotated[int, msgspec.Meta(ge=0)]
+
+
 class _FunctionDelta(msgspec.Struct):
     name: str | None = None
     arguments: str | None = None
@@ -163,17 +183,37 @@ class _Choice(msgspec.Struct):
     finish_reason: str | None = None
 
 
-class _Usage(msgspec.Struct):
-    prompt_tokens: int
-    completion_tokens: int
-    total_tokens: int
-
-
 class _Chunk(msgspec.Struct):
     """What is read of a chunk, checked here: the SDK gives its own types to whatever a server sends."""
 
     choices: list[_Choice] | None = None
-    usage: _Usage | None = None
+
+
+class _PromptTokens(msgspec.Struct):
+    cached_tokens: _Count | None = None
+
+
+class _Usage(msgspec.Struct):
+    prompt_tokens: _Count
+    completion_tokens: _Count
+    prompt_tokens_details: _PromptTokens | None = None
+
+
+def _usage(told: object) -> UsagePiece | None:
+    """What the server says it used; none where it says nothing that makes sense, and then it is estimated."""
+    if told is None:
+        return None
+    try:
+        usage = msgspec.convert(told, _Usage, from_attributes=True)
+    except msgspec.ValidationError:
+        return None
+    details = usage.prompt_tokens_details
+    return UsagePiece(
+        usage.prompt_tokens,
+        usage.completion_tokens,
+        usage.prompt_tokens + usage.completion_tokens,
+        cached_prompt_tokens=min((details and details.cached_tokens) or 0, usage.prompt_tokens),
+    )
 
 
 def _message(message: Message) -> "ChatCompletionMessageParam":
@@ -211,29 +251,3 @@ def _gather(calls: dict[int, ToolPiece], delta: _CallDelta) -> None:
     if delta.function is not None:
         call.name = delta.function.name or call.name
         call.arguments += delta.function.arguments or ""
-
-
-@contextmanager
-def _told_as_ours() -> Iterator[None]:
-    """Turns the SDK's errors into ours. None of its texts is handed on: they may quote the key or what was said."""
-    import httpx2
-    import openai
-
-    try:
-        yield
-    except (openai.APITimeoutError, TimeoutError):
-        raise DeadlineExceeded("the model's server took too long") from None
-    except openai.APIConnectionError:
-        raise UpstreamFailed("the connection to the model's server failed") from None
-    except openai.APIStatusError as error:
-        raise _refusal(error) from None
-    except (openai.OpenAIError, httpx2.HTTPError, msgspec.ValidationError, ValueError):
-        raise UpstreamFailed("the model's server sent what is not a completion") from None
-
-
-def _refusal(error: "APIStatusError") -> ScrizaError:
-    if error.code == "context_length_exceeded" or error.status_code == 413:
-        return TooLarge("the conversation does not fit into the model's context")
-    told = error.response.headers.get("retry-after", "")
-    retry_after = int(told) if told.isascii() and told.isdigit() else None
-    return UpstreamFailed(f"the model's server refused with status {error.status_code}", retry_after=retry_after)
