@@ -2,10 +2,6 @@
 
 import asyncio
 import os
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -21,35 +17,18 @@ from scriza.ports.objects import Objects
 from scriza_adapters.objects_directory import DirectoryObjects
 from scriza_adapters.objects_s3.store import S3Objects
 from tests.serving import serving
+from tests.standins.moto_server import CREDENTIALS, make_bucket, moto_server
 
 HOUR = timedelta(hours=1)
 
 
 @pytest.fixture(scope="session")
-def s3_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def s3_url() -> Iterator[str]:
     if real := os.environ.get("SCRIZA_TEST_S3_URL"):
         yield f"{real.partition('?')[0].rstrip('/')}/{uuid4().hex}?{real.partition('?')[2]}"
         return
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    endpoint = f"http://127.0.0.1:{port}"
-    log = (tmp_path_factory.mktemp("moto") / "log").open("wb")
-    server = subprocess.Popen(
-        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], stdout=log, stderr=log
-    )
-    try:
-        for _ in range(300):
-            try:
-                httpx.put(f"{endpoint}/scriza-test", timeout=5).raise_for_status()
-                break
-            except httpx.TransportError:
-                time.sleep(0.1)
-        yield f"s3://scriza-test/{uuid4().hex}?endpoint={endpoint}&region=us-east-1"
-    finally:
-        server.terminate()
-        server.wait(10)
-        log.close()
+    with moto_server() as endpoint:
+        yield make_bucket(endpoint, "scriza-test").replace("?", f"/{uuid4().hex}?")
 
 
 @pytest.fixture(params=["directory", "s3"])
@@ -58,8 +37,8 @@ async def objects(
 ) -> AsyncIterator[Objects]:
     if request.param == "s3":
         if "SCRIZA_TEST_S3_URL" not in os.environ:
-            monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-            monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+            for name, value in CREDENTIALS.items():
+                monkeypatch.setenv(name, value)
         store = S3Objects(request.getfixturevalue("s3_url"))
         try:
             yield store

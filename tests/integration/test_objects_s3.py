@@ -1,16 +1,183 @@
-"""How S3 that does not work is told."""
+"""How S3 that does not work is told, and what a caller hears of it: nothing."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from structlog.testing import capture_logs
 
-from scriza.kernel.errors import Unavailable
+from scriza.kernel.errors import (
+    DeadlineExceeded,
+    NotFound,
+    RateLimited,
+    ScrizaError,
+    Unavailable,
+    UpstreamFailed,
+)
+from scriza_adapters.objects_s3.connection import Patience
 from scriza_adapters.objects_s3.store import S3Objects
 from tests.serving import listening_socket
+from tests.standins.bad_line import CUT_OFF, REFUSED, SLOW_HEADERS, STALL, TLS, BadLine, Fault, Refusal
+from tests.standins.moto_server import CREDENTIALS, make_bucket, moto_server
+
+XML = "application/xml"
+
+
+def refusal(code: str, status: int, retry_after: int | None = None) -> Refusal:
+    body = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>very-secret words</Message></Error>"
+    return Refusal(f"{status} {code}", status, body, XML, retry_after)
 
 
 @pytest.fixture(autouse=True)
 def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "very-secret")
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    with moto_server() as endpoint:
+        make_bucket(endpoint, "weather")
+        yield endpoint
+
+
+@pytest.fixture
+async def line(endpoint: str) -> AsyncIterator[BadLine]:
+    async with BadLine(endpoint) as line:
+        yield line
+
+
+@pytest.fixture
+async def objects(line: BadLine) -> AsyncIterator[S3Objects]:
+    store = S3Objects(f"s3://weather?endpoint={line.url}&region=us-east-1", Patience(1.0, 0.3, 3.0))
+    yield store
+    await store.close()
+
+
+WEATHER: list[tuple[Fault, type[ScrizaError], str]] = [
+    (REFUSED, Unavailable, "cannot be reached"),
+    (SLOW_HEADERS, DeadlineExceeded, "does not answer"),
+    (refusal("InvalidAccessKeyId", 403), Unavailable, "InvalidAccessKeyId"),
+    (refusal("SignatureDoesNotMatch", 403), Unavailable, "SignatureDoesNotMatch"),
+    (refusal("NoSuchBucket", 404), Unavailable, "scriza objects init"),
+    (refusal("SlowDown", 503), RateLimited, "SlowDown"),
+    (refusal("TooManyRequests", 429, retry_after=7), RateLimited, "TooManyRequests"),
+    (refusal("InternalError", 500), UpstreamFailed, "InternalError"),
+    (Refusal("broken XML", 500, "<Error><Code>Inter", XML), UpstreamFailed, "500"),
+    (Refusal("a page", 502, "<html>very-secret</html>", "text/html"), UpstreamFailed, "502"),
+]
+FAULTS = pytest.mark.parametrize(
+    ("fault", "kind", "said"), WEATHER, ids=[str(getattr(w[0], "name", w[0])) for w in WEATHER]
+)
+
+
+@FAULTS
+async def test_bad_weather_is_told_in_our_own_words(
+    line: BadLine, objects: S3Objects, fault: Fault, kind: type[ScrizaError], said: str
+) -> None:
+    await objects.put("a", b"there", "text/plain")
+    await line.turn(fault)
+    with capture_logs() as logs, pytest.raises(kind) as got:
+        async with asyncio.timeout(20):
+            await objects.get("a")
+    assert said in got.value.detail
+    with capture_logs() as more_logs, pytest.raises(kind) as put:
+        async with asyncio.timeout(20):
+            await objects.put("b", b"new", "text/plain")
+    assert "very-secret" not in f"{got.value} {put.value} {logs} {more_logs} {got.value.__cause__}"
+
+
+async def test_how_long_to_wait_is_handed_on(line: BadLine, objects: S3Objects) -> None:
+    await line.turn(refusal("TooManyRequests", 429, retry_after=7))
+    with pytest.raises(RateLimited) as caught:
+        await objects.get("a")
+    assert caught.value.retry_after == 7
+
+
+@pytest.mark.parametrize(("fault", "kind"), [(STALL, DeadlineExceeded), (CUT_OFF, UpstreamFailed)])
+async def test_an_object_that_breaks_off_is_not_taken_for_whole(
+    line: BadLine, objects: S3Objects, fault: Fault, kind: type[ScrizaError]
+) -> None:
+    await objects.put("long", bytes(100_000), "text/plain")
+    await line.turn(fault)
+    with pytest.raises(kind):
+        await objects.get("long")
+
+
+async def test_a_server_without_tls_is_not_spoken_to(line: BadLine) -> None:
+    await line.turn(TLS)
+    objects = S3Objects(f"s3://weather?endpoint={line.secure_url}&region=us-east-1")
+    try:
+        with pytest.raises(Unavailable, match=r"certificate|reached"):
+            await objects.get("a")
+    finally:
+        await objects.close()
+
+
+async def test_a_store_that_comes_back_is_used_again_by_the_same_client(line: BadLine, objects: S3Objects) -> None:
+    await objects.put("a", b"there", "text/plain")
+    await line.turn(REFUSED)
+    with pytest.raises(Unavailable):
+        await objects.get("a")
+    await line.turn("fair")
+    assert (await objects.get("a")).body == b"there"
+
+
+async def test_a_short_burst_of_errors_is_not_noticed(line: BadLine, objects: S3Objects) -> None:
+    await objects.put("a", b"there", "text/plain")
+    await line.turn(refusal("InternalError", 500))
+
+    async def fair_again() -> None:
+        while not line.met:  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+        await line.turn("fair")
+
+    clearing = asyncio.create_task(fair_again())
+    assert (await objects.get("a")).body == b"there"
+    await clearing
+
+
+async def test_a_stream_whose_store_goes_away_is_given_up_and_nothing_is_there(
+    line: BadLine, objects: S3Objects
+) -> None:
+    async def parts() -> AsyncIterator[bytes]:
+        yield bytes(9_000_000)
+        await line.turn(REFUSED)
+        yield bytes(9_000_000)
+
+    with capture_logs() as logs, pytest.raises(Unavailable):
+        await objects.put_stream("recordings/one.wav", parts(), "audio/wav")
+    assert [log["event"] for log in logs] == ["objects.upload_not_aborted"]
+    await line.turn("fair")
+    with pytest.raises(NotFound):
+        await objects.get("recordings/one.wav")
+
+
+async def test_nothing_is_left_running_after_bad_weather(line: BadLine) -> None:
+    before = asyncio.all_tasks()
+    objects = S3Objects(f"s3://weather?endpoint={line.url}&region=us-east-1")
+    await objects.put("a", bytes(100_000), "text/plain")
+    for fault in (CUT_OFF, REFUSED, refusal("AccessDenied", 403)):
+        await line.turn(fault)
+        with pytest.raises(ScrizaError):
+            await objects.get("a")
+    await objects.close()
+    await line.turn("fair")
+    assert asyncio.all_tasks() == before
+
+
+async def test_without_credentials_the_sentence_names_their_variables(
+    line: BadLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in CREDENTIALS:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    objects = S3Objects(f"s3://weather?endpoint={line.url}&region=us-east-1")
+    try:
+        with pytest.raises(Unavailable, match="AWS_ACCESS_KEY_ID"):
+            await objects.get("a")
+    finally:
+        await objects.close()
 
 
 async def test_a_store_that_cannot_be_reached_is_unavailable() -> None:

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import msgspec
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 
@@ -13,15 +14,18 @@ from scriza.kernel.errors import DeadlineExceeded, ScrizaError
 from scriza_adapters.object_keys import checked
 from scriza_adapters.objects_s3.errors import FAILURES, told
 
-_DEADLINE_S = 15.0
-_CONFIG = AioConfig(
-    connect_timeout=3,
-    read_timeout=5,
-    # Each request here may be repeated: botocore does so when a connection breaks, on 5xx and when told to slow down.
-    retries={"mode": "standard", "total_max_attempts": 3},
-    max_pool_connections=50,
-    signature_version="s3v4",
-)
+
+class Patience(msgspec.Struct, frozen=True):
+    """How long S3 is waited for, in seconds."""
+
+    connecting: float = 3.0
+    silence: float = 5.0
+    """Between two pieces of an answer."""
+    whole: float = 15.0
+    """For a request and its repetitions."""
+
+
+PATIENCE = Patience()
 
 
 class Connection:
@@ -31,7 +35,7 @@ class Connection:
     is made at the first use, in the event loop that it then belongs to.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, patience: Patience = PATIENCE) -> None:
         parts = urlsplit(url)
         options = parse_qs(parts.query)
         if parts.scheme != "s3" or not parts.netloc or not options.keys() <= {"endpoint", "region"}:
@@ -40,6 +44,7 @@ class Connection:
         self.prefix = f"{parts.path.strip('/')}/" if parts.path.strip("/") else ""
         self._endpoint = options.get("endpoint", [None])[0]
         self._region = options.get("region", [None])[0]
+        self._patience = patience
         self._lock = asyncio.Lock()
         self._open = AsyncExitStack()
         self._client: Any = None  # aiobotocore makes the class at run time
@@ -49,10 +54,13 @@ class Connection:
         return self.prefix + checked(key)
 
     @asynccontextmanager
-    async def asking(self, deadline_s: float = _DEADLINE_S) -> AsyncIterator[Any]:
-        """The client, for requests that are over before the deadline. What fails is raised as a ScrizaError."""
+    async def asking(self, deadline_s: float | None = None) -> AsyncIterator[Any]:
+        """The client, for requests that are over before the deadline (none: what patience has for a request).
+
+        What fails is raised as a ScrizaError.
+        """
         try:
-            async with asyncio.timeout(deadline_s):
+            async with asyncio.timeout(self._patience.whole if deadline_s is None else deadline_s):
                 yield self._client or await self._connected()
         except ScrizaError:
             raise
@@ -71,7 +79,17 @@ class Connection:
         async with self._lock:
             if self._client is None:
                 made = get_session().create_client(
-                    "s3", region_name=self._region, endpoint_url=self._endpoint, config=_CONFIG
+                    "s3", region_name=self._region, endpoint_url=self._endpoint, config=self._config()
                 )
                 self._client = await self._open.enter_async_context(made)
             return self._client
+
+    def _config(self) -> AioConfig:
+        return AioConfig(
+            connect_timeout=self._patience.connecting,
+            read_timeout=self._patience.silence,
+            # All requests here may be repeated: botocore does so on broken connections, 5xx and "slow down".
+            retries={"mode": "standard", "total_max_attempts": 3},
+            max_pool_connections=50,
+            signature_version="s3v4",
+        )

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from scriza.kernel.errors import UpstreamFailed
 from scriza.ports.objects import StoredObject
-from scriza_adapters.objects_s3.connection import Connection
+from scriza_adapters.objects_s3.connection import PATIENCE, Connection, Patience
 from scriza_adapters.objects_s3.errors import code_of
 from scriza_adapters.objects_s3.multipart import Upload
 
@@ -28,8 +28,8 @@ class S3Objects:
     The bucket's own lifecycle rules keep it from growing without end: `setup.prepare` sets them.
     """
 
-    def __init__(self, url: str) -> None:
-        self._connection = Connection(url)
+    def __init__(self, url: str, patience: Patience = PATIENCE) -> None:
+        self._connection = Connection(url, patience)
 
     @property
     def connection(self) -> Connection:

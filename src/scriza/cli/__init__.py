@@ -71,5 +71,9 @@ def parser() -> argparse.ArgumentParser:
     fetch.add_argument("name")
     acts.add_parser("list", help="name the models that are on disk")
 
+    objects = commands.add_parser("objects", help="where clips are kept", description="The store of clips.")
+    objects_acts = objects.add_subparsers(dest="act", required=True, metavar="ACT")
+    objects_acts.add_parser("init", help="make the bucket, set its lifecycle rules, and try it out")
+
     commands.add_parser("version", help="print the version", description="Print the version.")
     return top

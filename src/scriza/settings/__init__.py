@@ -30,6 +30,7 @@ from scriza.settings.carrier import Carrier
 from scriza.settings.listening import Listening
 from scriza.settings.process import MODULES as MODULES
 from scriza.settings.process import Access, Process, RemoteModules
+from scriza.settings.recording import Recording
 from scriza.settings.speaking import Speaking
 from scriza.settings.storage import Storage
 from scriza.settings.thinking import Thinking
@@ -50,7 +51,7 @@ def environment_name(field: str) -> str:
 
 
 SECTIONS: tuple[type[BaseModel], ...] = (
-    *(Process, Access, RemoteModules, Storage, Listening, Speaking, Thinking, Carrier, Calls),
+    *(Process, Access, RemoteModules, Storage, Listening, Speaking, Thinking, Carrier, Calls, Recording),
 )
 SIMULATED_CARRIER_URL = "http://127.0.0.1:8010"
 SIMULATED_ACCOUNT = "AC00000000000000000000000000000001"
@@ -74,7 +75,9 @@ class _SecretFiles(EnvSettingsSource):
             raise BadSettings(f"{name}_FILE: {path} cannot be read: {reason}") from error
 
 
-class Settings(Process, Access, RemoteModules, Storage, Listening, Speaking, Thinking, Carrier, Calls, BaseSettings):
+class Settings(
+    Process, Access, RemoteModules, Storage, Listening, Speaking, Thinking, Carrier, Calls, Recording, BaseSettings
+):
     """What is in force. Read it with `load`, which speaks plainly about what is wrong."""
 
     model_config = SettingsConfigDict(
