@@ -20,12 +20,13 @@ from scriza.modules.telephony.call_log import (
     JournaledCall,
     NewCall,
     Place,
+    ReceivedMessage,
     StatusReport,
     TransferState,
 )
 from scriza.modules.telephony.folding import fold, is_terminal, progress, rank
 from scriza.ports.carrier import Answerer
-from scriza.ports.telephony import CallMetrics, CallRecord, TurnRecord
+from scriza.ports.telephony import CallMetrics, CallRecord, MessageRecord, TurnRecord
 
 BY_SESSION = "session"
 """Who closed a call, when it was its own session."""
@@ -56,6 +57,7 @@ class MemoryCallLog:
         self._calls: dict[str, _Kept] = {}
         self.told: list[Event] = []
         self.event_logs: dict[str, dict[int, bytes]] = {}
+        self._messages: dict[str, ReceivedMessage] = {}
 
     async def open(self, call: NewCall, *events: Event) -> bool:
         if call.call_id in self._calls:
@@ -164,6 +166,18 @@ class MemoryCallLog:
         kept.touch(at)
         return True
 
+    async def keep_message(self, message: ReceivedMessage, *events: Event) -> bool:
+        if message.message_id in self._messages:
+            return False
+        self._messages[message.message_id] = message
+        self.told.extend(events)
+        return True
+
+    async def last_call_with(self, workspace: str, number: str) -> str:
+        calls = [kept.new for kept in self._calls.values() if kept.new.workspace == workspace]
+        theirs = [call for call in calls if number in (call.caller, call.callee)]
+        return max(theirs, key=lambda call: call.started_at).call_id if theirs else ""
+
     async def find(self, call_id: str) -> JournaledCall | None:
         kept = self._calls.get(call_id)
         return None if kept is None else _journaled(kept)
@@ -174,7 +188,11 @@ class MemoryCallLog:
 
     async def record(self, workspace: str, call_id: str) -> CallRecord | None:
         kept = self._calls.get(call_id)
-        return None if kept is None or kept.new.workspace != workspace else _record(kept, fold(kept.lines.values()))
+        if kept is None or kept.new.workspace != workspace:
+            return None
+        received = sorted((each for each in self._messages.values() if each.call_id == call_id), key=lambda m: m.at)
+        messages = [MessageRecord(message.message_id, message.text, message.at) for message in received]
+        return msgspec.structs.replace(_record(kept, fold(kept.lines.values())), messages=messages)
 
     async def page(self, workspace: str, limit: int, after: Place | None) -> list[CallRecord]:
         mine = [kept for kept in self._calls.values() if kept.new.workspace == workspace]
@@ -224,7 +242,8 @@ class MemoryOnce:
 
 
 def _record(kept: _Kept, turns: list[TurnRecord]) -> CallRecord:
-    return msgspec.structs.replace(copy.deepcopy(kept.record), turns=turns)
+    led = kept.new.assignment
+    return msgspec.structs.replace(copy.deepcopy(kept.record), turns=turns, order_id=led.order_id, reason=led.reason)
 
 
 def _journaled(kept: _Kept) -> JournaledCall:
@@ -249,6 +268,7 @@ def _journaled(kept: _Kept) -> JournaledCall:
         transfer=kept.transfer,
         transfer_to=kept.handed_over.to if kept.handed_over else "",
         whisper=kept.handed_over.whisper if kept.handed_over else "",
-        transfer_stream=kept.handed_over.stream if kept.handed_over else 0,
+        transfer_stream=kept.handed_over.stream if kept.handed_over else -1,
         answered_by=kept.answered_by,
+        assignment=kept.new.assignment,
     )

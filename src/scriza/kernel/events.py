@@ -18,6 +18,7 @@ class Topic(StrEnum):
     UTTERANCE_TRANSCRIBED = "utterance.transcribed"
     REPLY_GENERATED = "reply.generated"
     AUDIO_SYNTHESIZED = "audio.synthesized"
+    MESSAGE_RECEIVED = "message.received"
     USAGE_LLM = "usage.llm"
     USAGE_TTS = "usage.tts"
     USAGE_ASR = "usage.asr"

@@ -30,6 +30,8 @@ class Conversation(msgspec.Struct):
     opening: str = ""
     exchanges: list[Exchange] = []
     slots: dict[str, str] = {}
+    transfer_to: str = ""
+    """Who takes over on request, E.164, where the call's number names a person of its own."""
 
 
 class CallFacts(msgspec.Struct):
@@ -41,6 +43,10 @@ class CallFacts(msgspec.Struct):
     callee: str = ""
     playbook: str = ""
     """Which playbook leads it; empty for the default one."""
+    transfer_to: str = ""
+    """Who takes over on request, E.164; empty for whom the playbook or the settings name."""
+    variables: dict[str, str] = {}
+    """What is known of the other side, by the names of the playbook's slots."""
 
 
 class Voice(msgspec.Struct, frozen=True):

@@ -52,6 +52,14 @@ class CallMetrics(msgspec.Struct):
     latencies: list[TurnLatency] = []
 
 
+class MessageRecord(msgspec.Struct):
+    """A text message that the other side of a call has sent after it, or during it."""
+
+    message_id: str
+    text: str
+    received_at: datetime
+
+
 class CallRecord(msgspec.Struct):
     """A call, current while it lives. `call_id` is Twilio's CallSid."""
 
@@ -70,6 +78,11 @@ class CallRecord(msgspec.Struct):
     outcome: str
     turns: list[TurnRecord]
     metrics: CallMetrics
+    order_id: str = ""
+    """The order by which it was placed; empty for a call that came in."""
+    reason: str = ""
+    """Why it was placed, as the order says."""
+    messages: list[MessageRecord] = []
 
 
 class CallQuery(msgspec.Struct):
@@ -91,7 +104,7 @@ class Telephony(Protocol):
 
     @operation("GET /api/v1/calls/{call_id}")
     async def call(self, call_id: str) -> CallRecord:
-        """One call with its turns. Raises NotFound."""
+        """One call with its turns and messages. Raises NotFound."""
         ...
 
     @operation("GET /api/v1/calls")
@@ -124,6 +137,14 @@ class CallCompleted(msgspec.Struct, frozen=True):
     outcome: str
     duration_seconds: int
     turns: int
+
+
+class MessageReceived(msgspec.Struct, frozen=True):
+    """Data of `message.received`; `call_id` is the last call with who sent it, empty when there was none."""
+
+    call_id: str
+    message_id: str
+    text: str
 
 
 class UtteranceTranscribed(msgspec.Struct, frozen=True):

@@ -1,5 +1,6 @@
 """What the playbook does with the caller's words. Pure: the same words in the same conversation decide the same."""
 
+import copy
 from collections.abc import Iterator, Sequence
 
 import msgspec
@@ -50,6 +51,14 @@ class Guide:
         say |= {"unknown": playbook.unknown, "more": playbook.more, "repair": [playbook.lines.repair]}
         self._lines = {scope: _numbered(scope, texts) for scope, texts in say.items()}
         self._texts = {line.id: line.text for lines in self._lines.values() for line in lines}
+
+    def with_person(self, number: str) -> "Guide":
+        """The same playbook, with this person for callers who ask for one; as it is when the number is empty."""
+        if not number:
+            return self
+        other = copy.copy(self)
+        other.transfer_to = number
+        return other
 
     def decide(self, conversation: Conversation, utterance: str, digits: str = "") -> Decision:
         """What to do with an utterance, or with keys that were pressed. Raises BadInput for an unknown stage."""

@@ -68,7 +68,12 @@ class AgentService:
         playbook = self._guide(self._latest.get(asked, asked)).playbook
         lines, listening = playbook.lines, playbook.listening
         return CallPlan(
-            conversation=Conversation(playbook=playbook.id, stage=playbook.stages[0].id),
+            conversation=Conversation(
+                playbook=playbook.id,
+                stage=playbook.stages[0].id,
+                slots=dict(call.variables),
+                transfer_to=call.transfer_to,
+            ),
             lines=FixedLines(
                 opening=lines.opening.outbound if call.direction == "outbound" else lines.opening.inbound,
                 intro_timeout=lines.intro_timeout,
@@ -92,7 +97,7 @@ class AgentService:
         the llm port raises.
         """
         _check(request)
-        guide = self._guide(request.conversation.playbook)
+        guide = self._guide(request.conversation.playbook).with_person(request.conversation.transfer_to)
         decision = guide.decide(request.conversation, request.utterance, request.digits)
         utterance = _with_keys(request.utterance.strip(), request.digits)
         turn = _turn(guide, request, decision, utterance)

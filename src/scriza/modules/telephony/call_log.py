@@ -26,6 +26,19 @@ LONGEST_TRANSFER = timedelta(hours=4)
 """No call that a carrier connects lasts longer."""
 
 
+class Assignment(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How a call is to be led, as far as it was decided before it began."""
+
+    playbook: str = ""
+    person: str = ""
+    """Who takes over on request, E.164; empty for whom the settings name."""
+    order_id: str = ""
+    """The order by which we placed it."""
+    reason: str = ""
+    variables: dict[str, str] = {}
+    """What is known of the callee, by the names of the playbook's slots."""
+
+
 class NewCall(msgspec.Struct, frozen=True):
     """A call as its first webhook tells it. Numbers are E.164, or empty when withheld."""
 
@@ -36,6 +49,17 @@ class NewCall(msgspec.Struct, frozen=True):
     callee: str
     status: CallStatus
     started_at: datetime
+    assignment: Assignment = Assignment()
+
+
+class ReceivedMessage(msgspec.Struct, frozen=True):
+    """A text message that somebody has sent us. `call_id` is the last call with them, empty when there was none."""
+
+    message_id: str
+    workspace: str
+    call_id: str
+    text: str
+    at: datetime
 
 
 class StatusReport(msgspec.Struct, frozen=True):
@@ -86,7 +110,7 @@ class HandOver(msgspec.Struct, frozen=True):
     """A stream is over because the caller is to be connected to a person; the call itself goes on.
 
     `to` is E.164; `whisper` is what the person hears before the two are connected, empty connects them at once.
-    `stream` is the one that it happened on, as `JournaledCall.attached` counts them.
+    `stream` is the one that it happened on, as `JournaledCall.attached` counts them; 0 when there was none yet.
     """
 
     call_id: str
@@ -125,10 +149,11 @@ class JournaledCall(msgspec.Struct):
     transfer: TransferState = ""
     transfer_to: str = ""
     whisper: str = ""
-    transfer_stream: int = 0
-    """The stream that the latest transfer began on."""
+    transfer_stream: int = -1
+    """The stream that the latest transfer began on; -1 while there was none."""
     answered_by: Answerer | Literal[""] = ""
     """Who took a call that we placed; empty while nobody has told."""
+    assignment: Assignment = Assignment()
 
     @property
     def in_transfer(self) -> bool:
@@ -194,6 +219,10 @@ class CallLog(Protocol):
         """Who took the call; the first to be told stands, and it is False for others and for an unknown call."""
         ...
 
+    async def keep_message(self, message: ReceivedMessage, *events: Event) -> bool:
+        """Keep a message beside its call, in one transaction with the events; False when it was there already."""
+        ...
+
     async def find(self, call_id: str) -> JournaledCall | None:
         """The call as it can be gone on with; none when it is unknown."""
         ...
@@ -221,7 +250,14 @@ class CallReader(Protocol):
     """Reads what the log keeps."""
 
     async def record(self, workspace: str, call_id: str) -> CallRecord | None:
-        """The call with its turns, those of a live call from its journal; none when the workspace has no such call."""
+        """The call with its turns and messages; none when the workspace has no such call.
+
+        A live call's turns are those of its journal.
+        """
+        ...
+
+    async def last_call_with(self, workspace: str, number: str) -> str:
+        """The latest call from or to a number; empty when there was none."""
         ...
 
     async def page(self, workspace: str, limit: int, after: Place | None) -> list[CallRecord]:

@@ -11,11 +11,11 @@ from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import DuplicateKeyError
 
-from scriza.modules.telephony.call_log import Entry, JournaledCall, Place, TransferState
+from scriza.modules.telephony.call_log import Assignment, Entry, JournaledCall, Place, TransferState
 from scriza.modules.telephony.folding import Kind, fold, progress
 from scriza.ports.agent import Conversation
 from scriza.ports.carrier import Answerer
-from scriza.ports.telephony import CallMetrics, CallRecord, CallStatus, TurnRecord
+from scriza.ports.telephony import CallMetrics, CallRecord, CallStatus, MessageRecord, TurnRecord
 
 Session = AsyncClientSession
 AlreadyThere = DuplicateKeyError
@@ -55,12 +55,14 @@ class Call(Document):
     transfer: TransferState = ""
     transfer_to: str = ""
     whisper: str = ""
-    transfer_stream: int = 0
+    transfer_stream: int = -1
     answered_by: Answerer | Literal[""] = ""
     attached: int = 0
     metrics: dict[str, object] = {}
     turns: list[dict[str, object]] = []
     touched_by: str
+    assignment: str = "{}"
+    """JSON: variables may have names that the store's documents do not allow."""
 
     class Settings:
         """`closed_by` finds the live ones among many."""
@@ -70,6 +72,8 @@ class Call(Document):
             IndexModel([("call_id", ASCENDING)], unique=True),
             IndexModel([("workspace", ASCENDING), ("started_at", DESCENDING), ("call_id", DESCENDING)]),
             IndexModel([("closed_by", ASCENDING)]),
+            IndexModel([("workspace", ASCENDING), ("caller", ASCENDING)]),
+            IndexModel([("workspace", ASCENDING), ("callee", ASCENDING)]),
         ]
 
 
@@ -113,6 +117,22 @@ class CallEventLog(Document):
         indexes = [IndexModel([("call_id", ASCENDING)])]
 
 
+class CallMessage(Document):
+    """A text message that was received: inserted once, never changed."""
+
+    id: str = Field(alias="_id")  # type: ignore[assignment] # Document leaves the kind of id to us
+    workspace: str
+    call_id: str
+    text: str
+    at: datetime
+
+    class Settings:
+        """Read by call."""
+
+        name = "call_messages"
+        indexes = [IndexModel([("call_id", ASCENDING)])]
+
+
 class Claim(Document):
     """A key that must not be claimed again before it expires."""
 
@@ -142,7 +162,7 @@ class WebhookAnswer(Document):
         indexes = [IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=0)]
 
 
-DOCUMENTS: tuple[type[Document], ...] = (Call, CallTurn, CallEventLog, Claim, WebhookAnswer)
+DOCUMENTS: tuple[type[Document], ...] = (Call, CallTurn, CallEventLog, CallMessage, Claim, WebhookAnswer)
 
 
 async def read_call(call_id: str, session: Session | None = None) -> Call | None:
@@ -208,6 +228,19 @@ async def existing_lines(ids: Sequence[str]) -> list[str]:
     return [line.id for line in await CallTurn.find({"_id": {"$in": ids}}).to_list()]
 
 
+async def read_messages(call_id: str) -> list[MessageRecord]:
+    """What was received beside a call, oldest first."""
+    found = await CallMessage.find({"call_id": call_id}).sort("+at").to_list()
+    return [MessageRecord(message.id, message.text, message.at) for message in found]
+
+
+async def read_last_call_with(workspace: str, number: str) -> Call | None:
+    """The latest call from or to a number."""
+    either = [{"workspace": workspace, side: number} for side in ("caller", "callee")]
+    latest = [await Call.find(which).sort("-started_at").limit(1).to_list() for which in either]
+    return max((call for calls in latest for call in calls), key=lambda call: call.started_at, default=None)
+
+
 def _line(entry: Entry, workspace: str) -> CallTurn:
     return CallTurn(
         _id=line_id(entry),
@@ -253,11 +286,13 @@ def journaled(call: Call, lines: Sequence[Entry]) -> JournaledCall:
         whisper=call.whisper,
         transfer_stream=call.transfer_stream,
         answered_by=call.answered_by,
+        assignment=assignment_of(call),
     )
 
 
-def record(call: Call, turns: list[TurnRecord]) -> CallRecord:
-    """The call as it is told outside, with these turns."""
+def record(call: Call, turns: list[TurnRecord], messages: list[MessageRecord]) -> CallRecord:
+    """The call as it is told outside, with these turns and messages."""
+    assignment = assignment_of(call)
     return CallRecord(
         call_id=call.call_id,
         conversation_id=call.conversation_id,
@@ -274,7 +309,15 @@ def record(call: Call, turns: list[TurnRecord]) -> CallRecord:
         outcome=call.outcome,
         turns=turns,
         metrics=msgspec.convert(call.metrics, CallMetrics),
+        order_id=assignment.order_id,
+        reason=assignment.reason,
+        messages=messages,
     )
+
+
+def assignment_of(call: Call) -> Assignment:
+    """How the call is to be led."""
+    return _ASSIGNMENT.decode(call.assignment)
 
 
 def stored_turns(turns: Sequence[TurnRecord]) -> list[dict[str, object]]:
@@ -287,4 +330,5 @@ def stored_metrics(metrics: CallMetrics) -> dict[str, object]:
     return dict(msgspec.to_builtins(metrics))
 
 
+_ASSIGNMENT = msgspec.json.Decoder(Assignment)
 _CONVERSATION = msgspec.json.Decoder(Conversation)

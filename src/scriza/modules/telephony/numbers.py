@@ -7,10 +7,11 @@ import msgspec
 
 from scriza.kernel.clock import WallClock, utc_now
 from scriza.kernel.ids import DEFAULT_WORKSPACE, derived_id
+from scriza.modules.telephony.call_log import Assignment
 from scriza.modules.telephony.placing.books import NumberBook
 from scriza.modules.telephony.placing.dispatch import Dispatcher
 from scriza.modules.telephony.placing.hours import weekly_hours
-from scriza.modules.telephony.placing.intents import Assignment, CallWish
+from scriza.modules.telephony.placing.intents import CallWish
 from scriza.modules.telephony.placing.policy import Rules, cost
 from scriza.ports.call_desk import PhoneNumber
 

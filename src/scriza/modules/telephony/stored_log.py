@@ -26,19 +26,23 @@ from scriza.modules.telephony.call_log import (
     JournaledCall,
     NewCall,
     Place,
+    ReceivedMessage,
     StatusReport,
 )
 from scriza.modules.telephony.documents import (
     AlreadyThere,
     Call,
     CallEventLog,
+    CallMessage,
     Session,
     existing_lines,
     insert_lines,
     journaled,
     line_id,
     read_call,
+    read_last_call_with,
     read_lines,
+    read_messages,
     read_page,
     record,
     stored_metrics,
@@ -69,8 +73,9 @@ class MongoCallLog:
         mark = new_id("op")
 
         async def work(unit: Unit) -> None:
+            known = msgspec.structs.asdict(call) | {"assignment": msgspec.json.encode(call.assignment).decode()}
             await Call(
-                **msgspec.structs.asdict(call),
+                **known,
                 conversation_id=call.call_id,
                 changed_at=call.started_at,
                 metrics=stored_metrics(CallMetrics()),
@@ -240,6 +245,20 @@ class MongoCallLog:
 
         return await self._store.run(work) or await self._bears(str(which["call_id"]), mark)
 
+    async def keep_message(self, message: ReceivedMessage, *events: Event) -> bool:
+        """See CallLog."""
+
+        async def work(unit: Unit) -> None:
+            fields = msgspec.structs.asdict(message)
+            await CallMessage(_id=fields.pop("message_id"), **fields).insert(session=unit.session)
+            await unit.publish(*events)
+
+        try:
+            await self._store.run(work)
+        except AlreadyThere:
+            return False
+        return True
+
     async def find(self, call_id: str) -> JournaledCall | None:
         """See CallLog."""
         with self._store.errors():
@@ -262,15 +281,21 @@ class MongoCallLog:
             call = await Call.find_one({"call_id": call_id, "workspace": workspace})
             if call is None:
                 return None
-            if call.closed_by:
-                return record(call, msgspec.convert(call.turns, list[TurnRecord]))
-            return record(call, fold(await read_lines(call_id)))
+            closed = bool(call.closed_by)
+            turns = msgspec.convert(call.turns, list[TurnRecord]) if closed else fold(await read_lines(call_id))
+            return record(call, turns, await read_messages(call_id))
+
+    async def last_call_with(self, workspace: str, number: str) -> str:
+        """See CallReader."""
+        with self._store.errors():
+            call = await read_last_call_with(workspace, number)
+        return "" if call is None else call.call_id
 
     async def page(self, workspace: str, limit: int, after: Place | None) -> list[CallRecord]:
         """See CallReader."""
         with self._store.errors():
             calls = await read_page(workspace, limit, after, self._clock())
-        return [record(call, []) for call in calls]
+        return [record(call, [], []) for call in calls]
 
     async def idle(self, since: datetime, limit: int) -> list[IdleCall]:
         """See CallReader."""

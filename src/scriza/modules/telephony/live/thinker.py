@@ -34,7 +34,16 @@ class Thinker:
     async def plan(self) -> CallPlan | None:
         """How to lead the call; none when the agent cannot be asked."""
         call = self._call
-        facts = CallFacts(call.call_id, call.direction, call.caller, call.callee)
+        led = call.assignment
+        facts = CallFacts(
+            call_id=call.call_id,
+            direction=call.direction,
+            caller=call.caller,
+            callee=call.callee,
+            playbook=led.playbook,
+            transfer_to=led.person,
+            variables=led.variables,
+        )
         try:
             async with asyncio.timeout(self._deadline):
                 with acting(self._principal, request_id=f"{call.call_id}:begin", call_id=call.call_id):

@@ -11,12 +11,13 @@ from scriza.kernel.clock import WallClock, utc_now
 from scriza.kernel.errors import BadInput, NotFound
 from scriza.kernel.ids import new_id
 from scriza.kernel.principal import current
+from scriza.modules.telephony.call_log import Assignment
 from scriza.modules.telephony.numbers import intent_of
 from scriza.modules.telephony.placing.books import BarredBook, IntentBook, NumberBook, Standing
 from scriza.modules.telephony.placing.dialling_plan import Destination, destination
 from scriza.modules.telephony.placing.dispatch import Dispatcher, Permission
 from scriza.modules.telephony.placing.hours import weekly_hours
-from scriza.modules.telephony.placing.intents import Assignment, CallWish, Intent
+from scriza.modules.telephony.placing.intents import CallWish, Intent
 from scriza.modules.telephony.placing.policy import (
     Rules,
     caps_refused,

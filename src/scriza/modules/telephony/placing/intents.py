@@ -19,6 +19,8 @@ from typing import Literal, assert_never
 
 import msgspec
 
+from scriza.modules.telephony.call_log import Assignment
+
 State = Literal["waiting", "asking", "unsure", "done", "refused"]
 
 LEASE = timedelta(seconds=30)
@@ -30,17 +32,6 @@ GIVE_UP = timedelta(hours=6)
 """So long after its time an intent that cannot be looked up is left alone."""
 MOST_ASKS = 3
 _MARGIN = timedelta(minutes=2)
-
-
-class Assignment(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How a call is to be led, as far as it was decided before it began."""
-
-    playbook: str = ""
-    person: str = ""
-    """Who takes over on request, E.164; empty for whom the settings name."""
-    order_id: str = ""
-    reason: str = ""
-    variables: dict[str, str] = {}
 
 
 class CallWish(msgspec.Struct, frozen=True, tag="call"):
