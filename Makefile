@@ -34,7 +34,8 @@ test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n auto --dist loadfile -m "not system"
 
 system: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -m system
+	$(BIN)/python -m pytest -m system --ignore tests/weather
+	$(BIN)/python -m pytest -n auto --dist load -m system tests/weather
 	SCRIZA_TEST_SIGNED_FORMS=10000 $(BIN)/python -m pytest --timeout 1200 tests/unit/test_signatures_against_twilio.py
 
 lint: $(VENV)/.installed-dev
