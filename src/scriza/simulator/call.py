@@ -120,6 +120,9 @@ class Call:
             self.ended_at = datetime.now(UTC)
             ended_at_ms = self.phone.now_ms()
             self._set_status(status)
+            for recording in self.phone.recordings:
+                recording.finish()
+                self._callbacks.tell_recording(recording)
             await self._await_messages()
             await self._callbacks.delivered()
         finally:

@@ -11,6 +11,7 @@ import msgspec
 
 from scriza.simulator.messages import Refused
 from scriza.simulator.options import Options, StatusEvent
+from scriza.simulator.recordings import Recording
 from scriza.simulator.report import Timeline
 from scriza.simulator.twiml import Connect, Fetch
 from scriza.simulator.webhooks import Webhooks
@@ -118,6 +119,25 @@ class Callbacks:
         if error:
             fields.append(("StreamError", error))
         self._tasks.append(asyncio.create_task(self._post(verb.status_callback, fields, secrets.token_hex(16))))
+
+    def tell_recording(self, recording: Recording) -> None:
+        """A recording is complete, or there is none."""
+        if not recording.callback or recording.status not in recording.events:
+            return
+        account = self._options.account_sid
+        fields = [
+            ("AccountSid", account),
+            ("CallSid", self._plan.sid),
+            ("RecordingSid", recording.sid),
+            ("RecordingUrl", f"https://api.twilio.com/2010-04-01/Accounts/{account}/Recordings/{recording.sid}"),
+            ("RecordingStatus", recording.status),
+            ("RecordingDuration", str(recording.seconds or 0)),
+            ("RecordingChannels", str(recording.channels)),
+            ("RecordingStartTime", format_datetime(recording.began_at)),
+            ("RecordingSource", "StartCallRecordingAPI"),
+            ("RecordingTrack", "both"),
+        ]
+        self._tasks.append(asyncio.create_task(self._post(recording.callback, fields, secrets.token_hex(16))))
 
     async def delivered(self) -> None:
         """Wait until all have been answered or given up. Raises what went wrong in the simulator itself."""

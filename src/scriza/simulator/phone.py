@@ -16,6 +16,7 @@ from scriza.simulator.clock import FrameClock
 from scriza.simulator.ears import Ears
 from scriza.simulator.messages import CONNECTED, Mark, Media, Refused, Writer, read
 from scriza.simulator.playout import Playout, Underrun
+from scriza.simulator.recordings import Recording
 from scriza.simulator.report import SAMPLES_PER_MS, Timeline
 from scriza.simulator.scenario import Scenario
 from scriza.simulator.stream import MediaStream
@@ -53,6 +54,8 @@ class Phone:
         self.worst_lag = 0.0
         """Seconds that the clock has been late, at worst, while a media stream was open."""
         self.over: asyncio.Future[None] = self._loop.create_future()
+        self.recordings: list[Recording] = []
+        """What REST has asked for; apart from the recording that is in the outcome."""
 
     @property
     def ears(self) -> Ears:
@@ -124,6 +127,8 @@ class Phone:
         if self._record:
             self._said += said
             self._heard += heard
+        for recording in self.recordings:
+            recording.add(said, heard)
         if self._ears.hear(heard, start):
             self._tell_of_agent()
         if self._stream is not None and self._writer is not None:

@@ -1,6 +1,7 @@
 """What happened in a call, and what came of it. All times are in ms since the call was placed."""
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Literal
 
 import msgspec
@@ -87,6 +88,7 @@ class Message(msgspec.Struct, frozen=True):
     sender: str
     to: str
     text: str
+    created_at: datetime = msgspec.field(default_factory=lambda: datetime.now(UTC))
 
 
 class CallOutcome(msgspec.Struct):

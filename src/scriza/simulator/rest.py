@@ -1,62 +1,50 @@
-"""The carrier's REST API, as far as Scriza uses it: calls and messages, strict about what it is sent.
+"""The carrier's REST API, as far as Scriza uses it: calls, messages, recordings and numbers, strict in what it takes.
 
-https://www.twilio.com/docs/voice/api/call-resource and https://www.twilio.com/docs/messaging/api/message-resource.
-Form posts with basic authentication; errors are JSON with Twilio's numbers. A parameter that Twilio does not know is
-refused, where Twilio would ignore it.
+https://www.twilio.com/docs/voice/api, https://www.twilio.com/docs/messaging/api/message-resource and
+https://www.twilio.com/docs/phone-numbers/api. Form posts with basic authentication; errors are JSON with Twilio's
+numbers.
 """
 
-import re
 import secrets
 import socket
 from base64 import b64decode
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
-from email.utils import format_datetime
-from typing import Any, Literal, Protocol
-from urllib.parse import parse_qs, urlsplit
+from typing import Protocol
 
 import msgspec
 import uvicorn
-from litestar import Litestar, Request, Response, get, post
+from litestar import Litestar, Response, delete, get, post
 from litestar.params import FromPath
+from litestar.types import ASGIApp, ControllerRouterHandler
 
 from scriza.kernel.errors import Conflict
-from scriza.simulator.call import Call, new_sid
+from scriza.simulator import rest_forms as forms
+from scriza.simulator.call import Call
 from scriza.simulator.callbacks import TERMINAL, Plan
-from scriza.simulator.options import Options, StatusEvent
+from scriza.simulator.numbers import Number, OptOuts
+from scriza.simulator.options import Fault, Options
+from scriza.simulator.recordings import Recording
 from scriza.simulator.report import Message
-from scriza.simulator.twiml import Fetch, Method
+from scriza.simulator.rest_faults import with_faults
+from scriza.simulator.rest_forms import ApiRequest, Refusal, not_found, one
+from scriza.simulator.rest_resources import (
+    AccountResource,
+    CallResource,
+    MessageResource,
+    NumberResource,
+    Page,
+    RecordingResource,
+    call_resource,
+    message_resource,
+    number_resource,
+    page_of,
+    recording_resource,
+)
 
 _API = "/2010-04-01/Accounts/{account:str}"
-_E164 = re.compile(r"\+[1-9]\d{6,14}")
-_EVENTS: tuple[StatusEvent, ...] = ("initiated", "ringing", "answered", "completed")
-_CREATE = frozenset(
-    {
-        *("To", "From", "Url", "Method", "Twiml", "ApplicationSid", "FallbackUrl", "FallbackMethod"),
-        *("StatusCallback", "StatusCallbackEvent", "StatusCallbackMethod", "Timeout", "TimeLimit", "SendDigits"),
-        *("Record", "RecordingChannels", "RecordingTrack", "RecordingStatusCallback", "RecordingStatusCallbackMethod"),
-        *("RecordingStatusCallbackEvent", "Trim", "CallReason", "CallToken", "CallerId", "Byoc"),
-        *("MachineDetection", "MachineDetectionTimeout", "MachineDetectionSpeechThreshold"),
-        *("MachineDetectionSpeechEndThreshold", "MachineDetectionSilenceTimeout"),
-        *("AsyncAmd", "AsyncAmdStatusCallback", "AsyncAmdStatusCallbackMethod"),
-    }
-)
-_UPDATE = frozenset(
-    {
-        *("Status", "Url", "Method", "Twiml", "FallbackUrl", "FallbackMethod"),
-        *("StatusCallback", "StatusCallbackMethod", "TimeLimit"),
-    }
-)
-_MESSAGE = frozenset(
-    {
-        *("To", "From", "MessagingServiceSid", "Body", "MediaUrl", "StatusCallback", "ApplicationSid", "MaxPrice"),
-        *("ProvideFeedback", "Attempt", "ValidityPeriod", "ForceDelivery", "SmartEncoded", "SendAsMms", "RiskCheck"),
-    }
-)
-
-_Request = Request[Any, Any, Any]
-_Form = dict[str, list[str]]
 
 
 class Office(Protocol):
@@ -66,6 +54,9 @@ class Office(Protocol):
     options: Options
     calls: dict[str, Call]
     messages: list[Message]
+    numbers: dict[str, Number]
+    opt_outs: OptOuts
+    faults: deque[Fault]
 
     async def place(self, plan: Plan) -> Call:
         """Begin a call that Scriza has asked for."""
@@ -76,12 +67,6 @@ class Office(Protocol):
         ...
 
 
-class _Problem(Exception):
-    def __init__(self, status: int, code: int, message: str) -> None:
-        super().__init__(message)
-        self.status, self.code, self.message = status, code, message
-
-
 class _ProblemBody(msgspec.Struct):
     code: int
     message: str
@@ -89,124 +74,172 @@ class _ProblemBody(msgspec.Struct):
     status: int
 
 
-class CallResource(msgspec.Struct, rename={"sender": "from"}):
-    """A call as the API shows it."""
+def rest_app(office: Office) -> ASGIApp:
+    """The API over an office's calls, messages and numbers."""
 
-    sid: str
-    account_sid: str
-    to: str
-    sender: str
-    status: str
-    direction: str
-    date_created: str
-    start_time: str | None
-    end_time: str | None
-    duration: str | None
-    uri: str
-    api_version: str = "2010-04-01"
-    answered_by: str | None = None
-    parent_call_sid: str | None = None
-    price: str | None = None
-    price_unit: str = "USD"
-
-
-class CallList(msgspec.Struct):
-    """Calls that match a query; all of them on one page."""
-
-    calls: list[CallResource]
-    uri: str
-    page: int = 0
-    page_size: int = 1000
-    next_page_uri: str | None = None
-
-
-class MessageResource(msgspec.Struct, rename={"sender": "from"}):
-    """A message as the API shows it."""
-
-    sid: str
-    account_sid: str
-    to: str
-    sender: str
-    body: str
-    uri: str
-    status: str = "queued"
-    direction: str = "outbound-api"
-    api_version: str = "2010-04-01"
-    num_segments: str = "1"
-    num_media: str = "0"
-    error_code: int | None = None
-
-
-def rest_app(office: Office) -> Litestar:
-    """The API over an office's calls and messages."""
-
-    @post(f"{_API}/Calls.json")
-    async def create_call(request: _Request, account: FromPath[str]) -> Response[CallResource]:
-        form = await _form(request, _CREATE)
-        call = await office.place(_plan(form, office.options))
-        return Response(_call_resource(call, account), status_code=201)
-
-    @get(f"{_API}/Calls.json", sync_to_thread=False)
-    def list_calls(request: _Request, account: FromPath[str]) -> CallList:
-        query = {key: values[-1] for key, values in parse_qs(request.url.query).items()}
-        calls = [
-            _call_resource(call, account)
-            for call in reversed(office.calls.values())
-            if query.get("To", call.plan.callee) == call.plan.callee
-            and query.get("From", call.plan.caller) == call.plan.caller
-            and query.get("Status", call.status) == call.status
-            and query.get("StartTime>", "") <= call.created_at.isoformat()
-        ]
-        return CallList(calls, request.url.path)
-
-    @get(f"{_API}/Calls/{{name:str}}", sync_to_thread=False)
-    def fetch_call(request: _Request, account: FromPath[str], name: FromPath[str]) -> CallResource:
-        return _call_resource(_known(office, request, name), account)
-
-    @post(f"{_API}/Calls/{{name:str}}")
-    async def update_call(request: _Request, account: FromPath[str], name: FromPath[str]) -> Response[CallResource]:
-        form = await _form(request, _UPDATE)
-        call = _known(office, request, name)
-        if call.status in TERMINAL:
-            raise _not_found(request)
-        _update(call, form)
-        return Response(_call_resource(call, account), status_code=200)
-
-    @post(f"{_API}/Messages.json")
-    async def create_message(request: _Request, account: FromPath[str]) -> Response[MessageResource]:
-        message = _message(await _form(request, _MESSAGE), office.options)
-        office.deliver(message)
-        return Response(_message_resource(message, account), status_code=201)
-
-    @get(f"{_API}/Messages/{{name:str}}", sync_to_thread=False)
-    def fetch_message(request: _Request, account: FromPath[str], name: FromPath[str]) -> MessageResource:
-        found = [message for message in office.messages if f"{message.sid}.json" == name]
-        if not found:
-            raise _not_found(request)
-        return _message_resource(found[0], account)
-
-    def authenticate(request: _Request) -> None:
+    def authenticate(request: ApiRequest) -> None:
         sent = request.headers.get("authorization", "")
         try:
             user, _, password = b64decode(sent.removeprefix("Basic "), validate=True).decode().partition(":")
         except ValueError:
             user = password = ""
-        account = request.url.path.split("/")[3:4]
+        account = [part.removesuffix(".json") for part in request.url.path.split("/")[3:4]]
         right = secrets.compare_digest(password.encode(), office.auth_token.encode())
         if not right or user != office.options.account_sid or account != [user]:
-            raise _Problem(401, 20003, "Authenticate")
+            raise Refusal(401, 20003, "Authenticate")
 
-    return Litestar(
-        [create_call, list_calls, fetch_call, update_call, create_message, fetch_message],
+    @get("/2010-04-01/Accounts/{name:str}", sync_to_thread=False)
+    def fetch_account(name: FromPath[str]) -> AccountResource:
+        return AccountResource(name.removesuffix(".json"))
+
+    app = Litestar(
+        [fetch_account, *_calls(office), *_messages(office), *_recordings(office), *_numbers(office)],
         before_request=authenticate,
-        exception_handlers={_Problem: _problem_response},
+        exception_handlers={Refusal: _refusal_response},
         openapi_config=None,
         logging_config=None,
     )
+    return with_faults(app, office.faults)
+
+
+def _calls(office: Office) -> list[ControllerRouterHandler]:
+    @post(f"{_API}/Calls.json")
+    async def create_call(request: ApiRequest, account: FromPath[str]) -> Response[CallResource]:
+        form = await forms.form_of(request, forms.CREATE_CALL)
+        call = await office.place(forms.call_plan(form, office.numbers))
+        return Response(call_resource(call, account), status_code=201)
+
+    @get(f"{_API}/Calls.json", sync_to_thread=False)
+    def list_calls(request: ApiRequest, account: FromPath[str]) -> Page:
+        query = forms.query_of(request, forms.LIST_CALLS)
+        calls = [
+            call
+            for call in reversed(office.calls.values())
+            if one(query, "To") in ("", call.plan.callee)
+            and one(query, "From") in ("", call.plan.caller)
+            and one(query, "Status") in ("", call.status)
+            and _within(query, "StartTime", None if call.status == "queued" else call.created_at)
+            and _within(query, "EndTime", call.ended_at)
+        ]
+        return page_of(request, query, "calls", calls, lambda call: call_resource(call, account))
+
+    @get(f"{_API}/Calls/{{name:str}}", sync_to_thread=False)
+    def fetch_call(request: ApiRequest, account: FromPath[str], name: FromPath[str]) -> CallResource:
+        return call_resource(_call(office, request, _sid(request, name)), account)
+
+    @post(f"{_API}/Calls/{{name:str}}")
+    async def update_call(request: ApiRequest, account: FromPath[str], name: FromPath[str]) -> Response[CallResource]:
+        form = await forms.form_of(request, forms.UPDATE_CALL)
+        call = _call(office, request, _sid(request, name))
+        if call.status in TERMINAL:
+            raise not_found(request)
+        forms.update_call(call, form)
+        return Response(call_resource(call, account), status_code=200)
+
+    return [create_call, list_calls, fetch_call, update_call]
+
+
+def _messages(office: Office) -> list[ControllerRouterHandler]:
+    @post(f"{_API}/Messages.json")
+    async def create_message(request: ApiRequest, account: FromPath[str]) -> Response[MessageResource]:
+        form = await forms.form_of(request, forms.CREATE_MESSAGE)
+        message = forms.message(form, office.numbers, office.opt_outs)
+        office.deliver(message)
+        return Response(message_resource(message, account), status_code=201)
+
+    @get(f"{_API}/Messages.json", sync_to_thread=False)
+    def list_messages(request: ApiRequest, account: FromPath[str]) -> Page:
+        query = forms.query_of(request, forms.LIST_MESSAGES)
+        messages = [
+            message
+            for message in reversed(office.messages)
+            if one(query, "To") in ("", message.to)
+            and one(query, "From") in ("", message.sender)
+            and _within(query, "DateSent", message.created_at)
+        ]
+        return page_of(request, query, "messages", messages, lambda message: message_resource(message, account))
+
+    @get(f"{_API}/Messages/{{name:str}}", sync_to_thread=False)
+    def fetch_message(request: ApiRequest, account: FromPath[str], name: FromPath[str]) -> MessageResource:
+        sid = _sid(request, name)
+        found = [message for message in office.messages if message.sid == sid]
+        if not found:
+            raise not_found(request)
+        return message_resource(found[0], account)
+
+    return [create_message, list_messages, fetch_message]
+
+
+def _recordings(office: Office) -> list[ControllerRouterHandler]:
+    @post(f"{_API}/Calls/{{call_sid:str}}/Recordings.json")
+    async def start_recording(
+        request: ApiRequest, account: FromPath[str], call_sid: FromPath[str]
+    ) -> Response[RecordingResource]:
+        form = await forms.form_of(request, forms.CREATE_RECORDING)
+        call = _call(office, request, call_sid)
+        recording = forms.recording(call, form)
+        call.phone.recordings.append(recording)
+        return Response(recording_resource(recording, call_sid, account), status_code=201)
+
+    @get(f"{_API}/Calls/{{call_sid:str}}/Recordings.json", sync_to_thread=False)
+    def list_recordings(request: ApiRequest, account: FromPath[str], call_sid: FromPath[str]) -> Page:
+        query = forms.query_of(request, forms.LIST_RECORDINGS)
+        recordings = list(reversed(_call(office, request, call_sid).phone.recordings))
+        return page_of(
+            request, query, "recordings", recordings, lambda recording: recording_resource(recording, call_sid, account)
+        )
+
+    @get(f"{_API}/Recordings/{{name:str}}", sync_to_thread=False)
+    def fetch_recording(
+        request: ApiRequest, account: FromPath[str], name: FromPath[str]
+    ) -> Response[RecordingResource] | Response[bytes]:
+        call, recording = _recording(office, request, name.rpartition(".")[0])
+        if name.endswith(".json"):
+            return Response(recording_resource(recording, call.plan.sid, account), status_code=200)
+        channels = forms.number(forms.query_of(request, forms.FETCH_MEDIA), "RequestedChannels", recording.channels, 2)
+        if not name.endswith(".wav") or recording.status != "completed":
+            raise not_found(request)
+        if channels > recording.channels:
+            raise Refusal(400, 20001, "RequestedChannels is more than was recorded")
+        return Response(recording.wav(channels), status_code=200, media_type="audio/x-wav")
+
+    @delete(f"{_API}/Recordings/{{name:str}}", sync_to_thread=False)
+    def delete_recording(request: ApiRequest, name: FromPath[str]) -> None:
+        call, recording = _recording(office, request, _sid(request, name))
+        call.phone.recordings.remove(recording)
+
+    return [start_recording, list_recordings, fetch_recording, delete_recording]
+
+
+def _numbers(office: Office) -> list[ControllerRouterHandler]:
+    @get(f"{_API}/IncomingPhoneNumbers.json", sync_to_thread=False)
+    def list_numbers(request: ApiRequest, account: FromPath[str]) -> Page:
+        query = forms.query_of(request, forms.LIST_NUMBERS)
+        numbers = [
+            number for number in office.numbers.values() if one(query, "PhoneNumber") in ("", number.phone_number)
+        ]
+        return page_of(
+            request, query, "incoming_phone_numbers", numbers, lambda number: number_resource(number, account)
+        )
+
+    @get(f"{_API}/IncomingPhoneNumbers/{{name:str}}", sync_to_thread=False)
+    def fetch_number(request: ApiRequest, account: FromPath[str], name: FromPath[str]) -> NumberResource:
+        return number_resource(_number(office, request, _sid(request, name)), account)
+
+    @post(f"{_API}/IncomingPhoneNumbers/{{name:str}}")
+    async def update_number(
+        request: ApiRequest, account: FromPath[str], name: FromPath[str]
+    ) -> Response[NumberResource]:
+        form = await forms.form_of(request, forms.UPDATE_NUMBER)
+        number = _number(office, request, _sid(request, name))
+        forms.update_number(number, form)
+        return Response(number_resource(number, account), status_code=200)
+
+    return [list_numbers, fetch_number, update_number]
 
 
 @asynccontextmanager
-async def serving(app: Litestar, port: int) -> AsyncIterator[str]:
+async def serving(app: ASGIApp, port: int) -> AsyncIterator[str]:
     """Serve on loopback, on a free port for 0; yields the base URL. Raises Conflict when the port is taken."""
     config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=1)
     config.load()
@@ -227,180 +260,48 @@ def _bound(port: int) -> socket.socket:
         raise Conflict(f"the simulator's port {port} cannot be had: {error.strerror}") from error
 
 
-def _problem_response(request: _Request, problem: _Problem) -> Response[_ProblemBody]:
-    more_info = f"https://www.twilio.com/docs/errors/{problem.code}"
-    return Response(_ProblemBody(problem.code, problem.message, more_info, problem.status), status_code=problem.status)
+def _refusal_response(request: ApiRequest, refusal: Refusal) -> Response[_ProblemBody]:
+    more_info = f"https://www.twilio.com/docs/errors/{refusal.code}"
+    return Response(_ProblemBody(refusal.code, refusal.message, more_info, refusal.status), status_code=refusal.status)
 
 
-def _not_found(request: _Request) -> _Problem:
-    return _Problem(404, 20404, f"The requested resource {request.url.path} was not found")
+def _sid(request: ApiRequest, name: str) -> str:
+    if not name.endswith(".json"):
+        raise not_found(request)
+    return name.removesuffix(".json")
 
 
-def _known(office: Office, request: _Request, name: str) -> Call:
-    call = office.calls.get(name.removesuffix(".json"))
-    if call is None or not name.endswith(".json"):
-        raise _not_found(request)
+def _call(office: Office, request: ApiRequest, sid: str) -> Call:
+    call = office.calls.get(sid)
+    if call is None:
+        raise not_found(request)
     return call
 
 
-async def _form(request: _Request, allowed: frozenset[str]) -> _Form:
-    if request.content_type[0] != "application/x-www-form-urlencoded":
-        raise _Problem(400, 20001, f"the content type {request.content_type[0]!r} is not a form's")
-    try:
-        form = parse_qs((await request.body()).decode(), keep_blank_values=True, strict_parsing=True)
-    except ValueError as error:
-        raise _Problem(400, 20001, "the body is not a form") from error
-    unknown = sorted(set(form) - allowed)
-    if unknown:
-        raise _Problem(400, 20001, f"there is no parameter {', '.join(unknown)}")
-    return form
+def _recording(office: Office, request: ApiRequest, sid: str) -> tuple[Call, Recording]:
+    for call in office.calls.values():
+        for recording in call.phone.recordings:
+            if recording.sid == sid:
+                return call, recording
+    raise not_found(request)
 
 
-def _one(form: _Form, name: str) -> str:
-    return form.get(name, [""])[-1]
+def _number(office: Office, request: ApiRequest, sid: str) -> Number:
+    for number in office.numbers.values():
+        if number.sid == sid:
+            return number
+    raise not_found(request)
 
 
-def _number(form: _Form, name: str, default: int, most: int) -> int:
-    text = _one(form, name) or str(default)
-    if not text.isdecimal() or not 0 < int(text) <= most:
-        raise _Problem(400, 20001, f"{name} is not a number from 1 to {most}")
-    return int(text)
+def _within(query: forms.Form, name: str, moment: datetime | None) -> bool:
+    """Whether a moment is in the bounds that a query gives; one that has not come yet is in none.
 
-
-def _method(form: _Form, name: str) -> Method:
-    method = _one(form, name) or "POST"
-    if method == "GET":
-        return "GET"
-    if method == "POST":
-        return "POST"
-    raise _Problem(400, 20001, f"{name} is neither GET nor POST")
-
-
-def _url(form: _Form, name: str) -> str:
-    url = _one(form, name)
-    parts = urlsplit(url)
-    if url and (parts.scheme not in ("http", "https") or not parts.hostname):
-        raise _Problem(400, 21205, f"{name} is not a valid URL: {url}")
-    return url
-
-
-def _document(form: _Form) -> Fetch | str | None:
-    url, twiml = _url(form, "Url"), _one(form, "Twiml")
-    if url and twiml:
-        raise _Problem(400, 20001, "Url and Twiml exclude each other")
-    if len(twiml) > 4000:
-        raise _Problem(400, 20001, "Twiml is longer than 4000 characters")
-    return Fetch(url, _method(form, "Method")) if url else twiml or None
-
-
-def _plan(form: _Form, options: Options) -> Plan:
-    to, sender = _one(form, "To"), _one(form, "From")
-    if not to:
-        raise _Problem(400, 21201, "No 'To' number is specified")
-    if not sender:
-        raise _Problem(400, 21213, "No 'From' number is specified")
-    if not _E164.fullmatch(to):
-        raise _Problem(400, 21211, f"The 'To' number {to} is not a valid phone number")
-    if sender != options.number:
-        raise _Problem(400, 21210, f"The source phone number {sender} is not this account's")
-    document = _document(form)
-    if document is None:
-        raise _Problem(400, 21205, "Url parameter is required")
-    detection = _detection(form)
-    asynchronous = bool(detection) and _one(form, "AsyncAmd") == "true"
-    fallback = _url(form, "FallbackUrl")
-    asked = [word for value in form.get("StatusCallbackEvent", ["completed"]) for word in value.split()]
-    events = tuple(event for event in _EVENTS if event in asked)
-    if len(events) != len(set(asked)):
-        raise _Problem(400, 21626, f"StatusCallbackEvent is none of {', '.join(_EVENTS)}")
-    return Plan(
-        sid=new_sid("CA"),
-        direction="outbound-api",
-        caller=sender,
-        callee=to,
-        first=document if isinstance(document, Fetch) else None,
-        document=document if isinstance(document, str) else "",
-        fallback=Fetch(fallback, _method(form, "FallbackMethod")) if fallback else None,
-        status_callback=_url(form, "StatusCallback"),
-        status_events=events,
-        ring_timeout_ms=_number(form, "Timeout", 60, 600) * 1000,
-        time_limit_ms=_number(form, "TimeLimit", 14_400, 86_400) * 1000,
-        detection=detection,
-        answered_by_callback=_url(form, "AsyncAmdStatusCallback") if asynchronous else "",
+    A bound is a second, as in the dates that the API shows.
+    """
+    at = None if moment is None else moment.replace(microsecond=0)
+    after, before, on = (forms.moment(query, name + sign) for sign in (">", "<", ""))
+    return (
+        (after is None or (at is not None and at >= after))
+        and (before is None or (at is not None and at <= before))
+        and (on is None or (at is not None and at.date() == on.date()))
     )
-
-
-def _detection(form: _Form) -> Literal["", "Enable", "DetectMessageEnd"]:
-    match _one(form, "MachineDetection"):
-        case "":
-            return ""
-        case "Enable":
-            return "Enable"
-        case "DetectMessageEnd":
-            return "DetectMessageEnd"
-    raise _Problem(400, 20001, "MachineDetection is neither Enable nor DetectMessageEnd")
-
-
-def _update(call: Call, form: _Form) -> None:
-    status, document = _one(form, "Status"), _document(form)
-    if status and document is not None:
-        raise _Problem(400, 20001, "Status and a new document exclude each other")
-    if status == "canceled" and call.status == "in-progress":
-        raise _Problem(400, 21220, "Invalid call state: an answered call cannot be canceled")
-    if status in ("completed", "canceled"):
-        call.complete()
-    elif status or document is None:
-        raise _Problem(400, 20001, "neither Status=completed, Status=canceled, Url nor Twiml")
-    elif call.status != "in-progress":
-        raise _Problem(400, 21220, "Invalid call state: the call is not in progress and cannot be redirected")
-    else:
-        call.redirect(document)
-
-
-def _message(form: _Form, options: Options) -> Message:
-    to, sender, body = _one(form, "To"), _one(form, "From"), _one(form, "Body")
-    if not to:
-        raise _Problem(400, 21604, "A 'To' phone number is required")
-    if not _E164.fullmatch(to):
-        raise _Problem(400, 21211, f"The 'To' number {to} is not a valid phone number")
-    if not sender and not _one(form, "MessagingServiceSid"):
-        raise _Problem(400, 21603, "A 'From' phone number is required")
-    if sender and sender != options.number:
-        raise _Problem(400, 21606, f"The 'From' phone number {sender} is not this account's")
-    if not body and not _one(form, "MediaUrl"):
-        raise _Problem(400, 21602, "Message body is required")
-    if len(body) > 1600:
-        raise _Problem(400, 21617, "The message body exceeds the limit of 1600 characters")
-    return Message(new_sid("SM"), sender, to, body)
-
-
-def _call_resource(call: Call, account: str) -> CallResource:
-    plan, seconds = call.plan, call.duration_seconds
-    return CallResource(
-        sid=plan.sid,
-        account_sid=account,
-        to=plan.callee,
-        sender=plan.caller,
-        status=call.status,
-        direction=plan.direction,
-        date_created=format_datetime(call.created_at),
-        start_time=_date(call.answered_at),
-        end_time=_date(call.ended_at),
-        duration=None if seconds is None else str(seconds),
-        uri=f"/2010-04-01/Accounts/{account}/Calls/{plan.sid}.json",
-    )
-
-
-def _message_resource(message: Message, account: str) -> MessageResource:
-    return MessageResource(
-        sid=message.sid,
-        account_sid=account,
-        to=message.to,
-        sender=message.sender,
-        body=message.text,
-        uri=f"/2010-04-01/Accounts/{account}/Messages/{message.sid}.json",
-    )
-
-
-def _date(moment: datetime | None) -> str | None:
-    return None if moment is None else format_datetime(moment)

@@ -1,6 +1,7 @@
 """The simulated carrier as a whole: calls in both directions, over the real protocol, in real time."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from types import TracebackType
@@ -11,11 +12,12 @@ from scriza.simulator.call import Call, new_sid
 from scriza.simulator.callbacks import Plan
 from scriza.simulator.clips import Voice, VoiceBox
 from scriza.simulator.clock import FrameClock
-from scriza.simulator.options import Options
+from scriza.simulator.numbers import Number, OptOuts
+from scriza.simulator.options import Fault, Options
 from scriza.simulator.report import CallOutcome, Happening, Message
 from scriza.simulator.scenario import Scenario
 from scriza.simulator.twiml import Fetch
-from scriza.simulator.webhooks import Webhooks
+from scriza.simulator.webhooks import Answered, Webhooks
 
 Tell = Callable[[str, Happening], None]
 """Hears of everything as it happens, with the CallSid."""
@@ -46,11 +48,15 @@ class Simulator:
         self.voices = VoiceBox(voice)
         self.calls: dict[str, Call] = {}
         self.messages: list[Message] = []
+        self.opt_outs = OptOuts()
+        self.faults: deque[Fault] = deque()
+        """What the next requests to the REST API meet."""
         self.rest_url = ""
         self._rest_port = rest_port
         self._target = target.rstrip("/")
         self._public_url = (options.public_url or target).rstrip("/")
         self._tell = on_happening
+        self.numbers = {number: self._number(number) for number in (options.number, *options.more_numbers)}
         self._placed: dict[str, asyncio.Task[CallOutcome]] = {}
         self._resources = AsyncExitStack()
 
@@ -77,17 +83,22 @@ class Simulator:
     ) -> None:
         await self._resources.aclose()
 
-    async def call(self, scenario: Scenario) -> CallOutcome:
-        """Call Scriza with this caller; returns when all is over. Raises BadInput for a scenario's unreadable file."""
+    async def call(self, scenario: Scenario, *, number: str = "") -> CallOutcome:
+        """Call one of the numbers, by default the options', with this caller; returns when all is over.
+
+        Raises BadInput for a scenario's unreadable file.
+        """
+        called = self.numbers[number or self.options.number]
+        fallback = called.voice_fallback_url
         plan = Plan(
             sid=new_sid("CA"),
             direction="inbound",
             caller=scenario.caller,
-            callee=self.options.number,
-            first=Fetch(self._public_url + "/voice", "POST"),
+            callee=called.phone_number,
+            first=Fetch(called.voice_url, called.voice_method),
             document="",
-            fallback=Fetch(self._public_url + "/voice/fallback", "POST"),
-            status_callback=self._public_url + "/status-callback",
+            fallback=Fetch(fallback, called.voice_fallback_method) if fallback else None,
+            status_callback=called.status_callback,
             status_events=self.options.status_events,
         )
         return await (await self._prepare(plan, scenario)).run()
@@ -105,11 +116,48 @@ class Simulator:
         self._placed[plan.sid] = asyncio.create_task(call.run())
         return call
 
+    async def text(self, person: str, body: str, *, number: str = "") -> Answered:
+        """A person texts one of the numbers, by default the options'. Raises Refused when the webhook fails.
+
+        STOP and its kin hold back what is sent to the person from then on.
+        """
+        texted = self.numbers[number or self.options.number]
+        sid = new_sid("SM")
+        fields = [
+            ("AccountSid", self.options.account_sid),
+            ("ApiVersion", "2010-04-01"),
+            *((name, sid) for name in ("MessageSid", "SmsMessageSid", "SmsSid")),
+            ("From", person),
+            ("To", texted.phone_number),
+            ("Body", body),
+            ("SmsStatus", "received"),
+            ("NumMedia", "0"),
+            ("NumSegments", "1"),
+            *((who + "Country", "US") for who in ("From", "To")),
+            *((who + part, "") for who in ("From", "To") for part in ("City", "State", "Zip")),
+        ]
+        word = self.opt_outs.hear(person, texted.phone_number, body)
+        if word:
+            fields.append(("OptOutType", word))
+        return await self.webhooks.send(texted.sms_method, texted.sms_url, fields)
+
     def deliver(self, message: Message) -> None:
         """Take a text message; every live call of that number shows it."""
         self.messages.append(message)
         for call in self.calls.values():
             call.text_arrives(message)
+
+    def _number(self, number: str) -> Number:
+        url = self._public_url
+        return Number(
+            sid=new_sid("PN"),
+            phone_number=number,
+            friendly_name=number,
+            voice_url=f"{url}/voice",
+            voice_fallback_url=f"{url}/voice/fallback",
+            status_callback=f"{url}/status-callback",
+            sms_url=f"{url}/sms",
+        )
 
     async def _prepare(self, plan: Plan, scenario: Scenario) -> Call:
         clips = await self.voices.clips(scenario)
