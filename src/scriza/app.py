@@ -18,6 +18,7 @@ from scriza.ports.telephony import Telephony
 from scriza.ports.tts import Tts
 from scriza.settings import Settings, load
 from scriza.wire import serve
+from scriza.wire.idempotency import Replays
 from scriza_adapters.objects_directory import DirectoryObjects
 
 PORTS: dict[str, type] = {"telephony": Telephony, "agent": Agent, "asr": Asr, "tts": Tts, "llm": Llm}
@@ -41,7 +42,8 @@ def application(container: Container) -> Litestar:
     """The routes of what the container holds; entering the application's `lifespan` starts what it needs."""
     settings, secrets = container.settings(), container.secrets()
     modules = served(settings)
-    ports = [serve(PORTS[module], container.providers[module]) for module in modules]
+    replays = Replays(container.shared_state())
+    ports = [serve(PORTS[module], container.providers[module], replays=replays) for module in modules]
     routes: list[ControllerRouterHandler] = [
         behind(Bearer(), *ports),
         health_routes({"store": lambda: container.store().ping()}),

@@ -95,6 +95,7 @@ class Container(containers.DeclarativeContainer):
     espeak = providers.Singleton(espeak_worker)
     elevenlabs = providers.Singleton(speaking.elevenlabs, settings)
     objects = providers.Singleton(storage.objects, settings, secrets, data_dir)
+    shared_state = providers.Singleton(storage.shared_state, settings)
 
     llm_here = providers.Singleton(thinking.llm, settings, teller)
     llm: providers.Selector[Llm] = providers.Selector(
@@ -102,7 +103,7 @@ class Container(containers.DeclarativeContainer):
         local=llm_here,
         remote=providers.Singleton(connect, Llm, settings.provided.llm_url, token=token),
     )
-    tts_here = providers.Singleton(speaking.tts, elevenlabs, espeak, objects, teller)
+    tts_here = providers.Singleton(speaking.tts, settings, elevenlabs, espeak, objects, teller)
     tts: providers.Selector[Tts] = providers.Selector(
         providers.Callable(place, settings, "tts"),
         local=tts_here,
@@ -171,6 +172,7 @@ async def running(container: Container) -> AsyncIterator[None]:
         options = storage.store_options(settings, container.data_dir())
         container.store.override(await stack.enter_async_context(open_store(options, DOCUMENTS)))
         await stack.enter_async_context(container.teller())
+        stack.push_async_callback(container.shared_state().close)
         for module in needed(settings):
             if place(settings, module) == "remote":
                 stack.push_async_callback(disconnect, container.providers[module]())
