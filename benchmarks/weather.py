@@ -1,6 +1,6 @@
 """The weather table: each provider with each fault, what the caller heard, and after how long.
 
-It runs tests/weather, one simulated call a cell, and prints what they saw.
+It runs tests/weather, one simulated call a cell, prints what they saw and writes `benchmarks/results/weather.json`.
 """
 
 import os
@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results" / "weather.json"
 sys.path.insert(0, str(ROOT))
 
 from tests.weather.cells import Row  # noqa: E402 - the path comes first
@@ -35,7 +36,7 @@ def main() -> int:
     ]
     rows.sort(key=lambda row: order.index((row.provider, row.fault)))
     print("\n".join(_markdown(rows)))
-    (ROOT / "benchmarks" / "weather.json").write_bytes(msgspec.json.format(msgspec.json.encode(rows)))
+    RESULTS.write_bytes(msgspec.json.format(msgspec.json.encode(rows)))
     return judged.returncode
 
 
@@ -43,10 +44,9 @@ def _markdown(rows: list[Row]) -> Iterator[str]:
     yield "| provider | fault | opening after | answers after | the first answer, as heard | ended by | the log's line |"
     yield "|---|---|---|---|---|---|---|"
     for row in rows:
-        answers = ", ".join("-" if ms is None else f"{ms}" for ms in row.responses_ms)
-        yield (
-            f"| {row.provider} | {row.fault} | {row.opening_ms} ms | {answers} ms | {row.heard} | {row.ended} | {row.told} |"
-        )
+        answers = ", ".join("-" if ms is None else f"{ms} ms" for ms in row.responses_ms)
+        cells = [row.provider, row.fault, f"{row.opening_ms} ms", answers, row.heard, row.ended, row.told]
+        yield f"| {' | '.join(cells)} |"
 
 
 if __name__ == "__main__":

@@ -18,14 +18,19 @@ CELLS = [
 ]
 
 
+def note(row: Row) -> None:
+    """For the table of `benchmarks/weather.py`."""
+    if table := os.environ.get("SCRIZA_TEST_WEATHER_TABLE"):
+        with Path(table).open("ab") as file:
+            file.write(msgspec.json.encode(row) + b"\n")
+
+
 @pytest.mark.parametrize(("provider", "fault"), CELLS)
 async def test_a_fault_is_survived_and_told(
     provider: str, fault: Fault, store_options: StoreOptions, tmp_path: Path
 ) -> None:
     had = await experience(provider, fault, store_options, tmp_path)
-    if table := os.environ.get("SCRIZA_TEST_WEATHER_TABLE"):
-        with Path(table).open("ab") as file:
-            file.write(msgspec.json.encode(Row.of(had)) + b"\n")
+    note(Row.of(had))
     assert had.met or had.everything_logged.count("provider.failed"), "the fault was met at all"
     assert not had.outcome.violations
     assert 0 < had.opening_ms <= WAITS_S * 1000
