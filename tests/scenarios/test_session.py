@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -54,6 +54,7 @@ class World:
     agent: ScriptedAgent = field(default_factory=lambda: ScriptedAgent(by_the_book))
     carrier: SilentCarrier = field(default_factory=SilentCarrier)
     options: SessionOptions = field(default_factory=SessionOptions)
+    direction: Literal["inbound", "outbound"] = "inbound"
 
     def __post_init__(self) -> None:
         self.log = MemoryCallLog(self.clock)
@@ -68,9 +69,12 @@ class World:
         return record
 
     async def session(self, phone: MemoryPhone) -> Session:
-        await self.log.open(NewCall("CA1", "default", "inbound", "+14155550100", "+14155550199", "in-progress", START))
-        journal = await self.log.attach("CA1")
-        doors = Doors(
+        new = NewCall("CA1", "default", self.direction, "+14155550100", "+14155550199", "in-progress", START)
+        await self.log.open(new)
+        return Session(self.doors(), self.options, phone, "MZ1", await self.log.attach("CA1"))
+
+    def doors(self) -> Doors:
+        return Doors(
             agent=self.agent,
             asr=self.asr,
             tts=self.tts,
@@ -82,7 +86,6 @@ class World:
             clock=self.clock,
             spare_lines=SpareLines(self.tts, 4_000),
         )
-        return Session(doors, self.options, phone, "MZ1", journal)
 
 
 Script = Callable[[MemoryPhone], Awaitable[None]]
@@ -488,3 +491,32 @@ def test_the_kept_event_log_replays_the_call() -> None:
         pass
     assert again.metrics == record.metrics
     assert record.metrics.turns == len(record.turns)
+
+
+class TestACallThatWePlaced:
+    def test_the_callees_hello_is_heard_before_the_opening(self) -> None:
+        world = World(asr=LineAsr("hello", "goodbye"), direction="outbound")
+
+        async def callee(phone: MemoryPhone) -> None:
+            await asyncio.sleep(0.5)
+            await phone.say(600)
+            await phone.heard_all()
+            await phone.say(1000)
+
+        record = call(world, callee)
+        assert [turn.user for turn in record.turns] == ["hello", "goodbye"]
+        assert record.ended_reason == "agent-goodbye"
+
+    def test_who_answered_is_learned_from_the_log_when_another_process_was_told(self) -> None:
+        world = World(direction="outbound")
+
+        async def callee(phone: MemoryPhone) -> None:
+            for _ in range(4):
+                await phone.say(900)
+                await asyncio.sleep(0.25)
+            await world.log.answered("CA1", "machine_end_beep", world.clock())
+            await asyncio.sleep(60)
+
+        record = call(world, callee)
+        assert record.ended_reason == "voicemail-left"
+        assert [turn.agent for turn in record.turns] == [LINES.voicemail]

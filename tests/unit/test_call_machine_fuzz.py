@@ -13,9 +13,20 @@ from tests.unit.call_rig import Rig, conversation, journal, plan, word_times
 
 numbers = st.integers(1, 8)
 levels = st.sampled_from([-60.0, -30.0, -20.0])
-texts = st.sampled_from(["", "mm hm", "yes", "what does it cost", "goodbye", "I can offer, that. Shall we?"])
+texts = st.sampled_from(
+    [
+        "",
+        "mm hm",
+        "yes",
+        "what does it cost",
+        "goodbye",
+        "say your name",
+        "leave a message",
+        "I can offer, that. Shall we?",
+    ]
+)
 events = st.one_of(
-    st.builds(on.StreamStarted, st.just(journal())),
+    st.builds(on.StreamStarted, st.sampled_from([journal(), journal(direction="outbound")])),
     st.builds(on.Planned, st.just(plan())),
     st.just(on.PlanFailed()),
     st.builds(on.SpeechStarted, levels),
@@ -44,6 +55,8 @@ events = st.one_of(
     st.builds(on.ClipFailed, numbers),
     st.builds(on.Digit, st.sampled_from("0189#*")),
     st.builds(on.CarrierStatus, st.sampled_from(["ringing", "in-progress", "completed", "busy"])),
+    st.builds(on.AnsweredBy, st.sampled_from(["human", "machine_start", "machine_end_beep", "fax", "unknown"])),
+    st.just(on.StopAsked()),
     st.just(on.StreamLost()),
     st.just(on.StreamStopped()),
 )
@@ -64,8 +77,9 @@ def test_any_order_of_events_is_survived_and_the_call_ends_at_most_once(happened
     rig = Rig()
     play(rig, happened)
     states = rig.call.states
-    assert rig.wanted(do.End) + rig.wanted(do.Detach) <= 1
-    assert (rig.wanted(do.End) + rig.wanted(do.Detach) == 1) == (states.line is Line.ENDED)
+    endings = rig.wanted(do.End) + rig.wanted(do.HandOver) + rig.wanted(do.Detach)
+    assert endings <= 1
+    assert (endings == 1) == (states.line is Line.ENDED)
     if states.line is Line.ENDED:
         assert (states.mind, states.voice) == (Mind.IDLE, Voice.SILENT)
 

@@ -125,15 +125,15 @@ class Answering(Core):
 
     # ---- speaking ---------------------------------------------------------------------------------------------
 
-    def _say(self, line: str) -> None:
-        """Say a line that answers nothing: it is a turn of its own, without a user."""
+    def _say(self, line: str, clip: int = 0) -> None:
+        """Say a line that answers nothing: it is a turn of its own, without a user. `clip` is it, if it is made yet."""
         self._account_for_answer()
         self._answer = Answer(self._next_turn, "", self._conversation.stage if self._conversation else "")
         self._next_turn += 1
         self.metrics.turns = self._next_turn
-        if self._conversation and not self._conversation.opening:
+        if self._conversation and not self._conversation.opening and self._awaited is None:
             self._conversation = msgspec.structs.replace(self._conversation, opening=line)
-        self._speak(line)
+        self._play(clip or self._synthesise(line), line)
         self._journal_reply(self._answer)
 
     def _speak(self, text: str) -> None:

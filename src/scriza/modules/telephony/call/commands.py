@@ -26,6 +26,8 @@ class Timer(StrEnum):
     """No further key until then ends the input."""
     PLAYOUT = "playout"
     """All that was sent must have been played by then, whatever the marks say."""
+    CALLEE = "callee"
+    """Whoever took a call of ours must have said something by then, or be done with it."""
     LONGEST = "longest"
     """The call ends then."""
 

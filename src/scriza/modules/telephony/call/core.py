@@ -1,16 +1,20 @@
 """What the layers of the call machine share: the four states, what is remembered, and how commands are given."""
 
+from typing import Literal
+
 from scriza.modules.telephony.call import commands as do
 from scriza.modules.telephony.call.commands import Command, Timer
 from scriza.modules.telephony.call.events import ClipComplete, ClipFailed
-from scriza.modules.telephony.call.memory import Answer, CallerTurn, Thought
+from scriza.modules.telephony.call.memory import Answer, Awaited, CallerTurn, Thought
 from scriza.modules.telephony.call.tables import COUPLINGS, Mind, Signal, States, Voice
 from scriza.modules.telephony.call_log import JournaledCall
 from scriza.modules.telephony.playout import Ledger
 from scriza.modules.telephony.turns.barge_in import BargeInOptions
+from scriza.modules.telephony.turns.callee import CalleeOptions
 from scriza.modules.telephony.turns.endpointing import Endpointer
 from scriza.modules.telephony.turns.limits import Limits
 from scriza.ports.agent import CallPlan, Conversation
+from scriza.ports.carrier import Answerer
 from scriza.ports.telephony import AudioSynthesized, CallMetrics, CallUpdated, ReplyGenerated, UtteranceTranscribed
 
 
@@ -18,11 +22,20 @@ class Core:
     """The ground that `Answering`, `Listening` and `Call` stand on, each on the one before."""
 
     def __init__(
-        self, limits: Limits, barge_in: BargeInOptions, endpointer: Endpointer, *, speculate: bool = True
+        self,
+        limits: Limits,
+        barge_in: BargeInOptions,
+        endpointer: Endpointer,
+        *,
+        callee: CalleeOptions | None = None,
+        speculate: bool = True,
     ) -> None:
         self.states = States()
         self.metrics = CallMetrics()
+        self.answered_by: Answerer | Literal[""] = ""
+        """Who took a call that we placed, as the carrier has told it."""
         self._limits, self._barge_in, self._endpointer, self._speculate = limits, barge_in, endpointer, speculate
+        self._callee = callee or CalleeOptions()
         self._now = 0
         self._out: list[Command] = []
         self._timers: set[Timer] = set()
@@ -47,6 +60,10 @@ class Core:
         self._afterwards: do.End | do.HandOver | None = None
         """What ends the call, or hands it over, when everything has been heard."""
         self._outcome = ""
+        self._awaited: Awaited | None = None
+        """What must come before the conversation begins; none once it has, and for calls that come in."""
+        self._opening_clip = 0
+        """The opening, made while it is waited for; 0 when it has been used."""
         self._caller_has_spoken = False
         self._prompts = self._failures = self._mumbles = 0
         self._inner_pauses: list[int] = []

@@ -6,9 +6,16 @@ from scriza.modules.telephony.call import commands as do
 from scriza.modules.telephony.call import events as on
 from scriza.modules.telephony.call.answering import Answering
 from scriza.modules.telephony.call.commands import Timer
-from scriza.modules.telephony.call.memory import CallerTurn
-from scriza.modules.telephony.call.tables import Caller, Mind, Signal, Voice
+from scriza.modules.telephony.call.memory import Awaited, CallerTurn
+from scriza.modules.telephony.call.tables import Caller, Line, Mind, Signal, Voice
 from scriza.modules.telephony.turns.barge_in import Evidence, Verdict, decide
+from scriza.modules.telephony.turns.callee import Taker, asks_to_wait, who_speaks
+from scriza.ports.agent import FixedLines
+from scriza.ports.carrier import Answerer
+from scriza.ports.telephony import UtteranceTranscribed
+
+VOICEMAIL = "voicemail"
+"""The reason of a call that a machine took, and that left no message."""
 
 _MUMBLE_MS = 500
 """Speech as long as this in which no word was understood is asked about."""
@@ -75,9 +82,12 @@ class Listening(Answering):
         self._out.append(do.Transcribe())
 
     def _await_end_of_turn(self) -> None:
-        pause = self._turn.pause(understood=not self._owed, inner_pauses_ms=self._inner_pauses)
-        over_at = self._turn.ended_at + self._endpointer.silence_needed(pause)
-        self._set(Timer.END_OF_TURN, max(self._now, over_at))
+        if self._awaited:
+            silence = self._callee.silence_needed(self._turn.speech_ms)
+        else:
+            pause = self._turn.pause(understood=not self._owed, inner_pauses_ms=self._inner_pauses)
+            silence = self._endpointer.silence_needed(pause)
+        self._set(Timer.END_OF_TURN, max(self._now, self._turn.ended_at + silence))
 
     def _words(self, event: on.Words) -> None:
         if event.final:
@@ -104,7 +114,7 @@ class Listening(Answering):
         self._turn.words_at = self._now
         if self.states.caller is Caller.PAUSED:
             self._await_end_of_turn()
-            if self._speculate and self.states.mind is Mind.IDLE and self._turn.text:
+            if self._speculate and self.states.mind is Mind.IDLE and self._turn.text and not self._awaited:
                 self._think(self._turn, Signal.SPECULATE)
         elif self.states.caller is Caller.SILENT:
             self._take_turn()
@@ -166,6 +176,9 @@ class Listening(Answering):
         """The turn is the caller's: stop producing, keep what was heard."""
         if self.states.voice is not Voice.SILENT:
             self.metrics.barge_ins += 1
+        self._fall_silent()
+
+    def _fall_silent(self) -> None:
         self._afterwards = None
         self._account_for_answer()
         self._decided()
@@ -195,14 +208,114 @@ class Listening(Answering):
         """The caller's turn is over and understood, as far as it ever will be."""
         turn = self._next_caller_turn()
         self._cancel(Timer.WORDS)
-        if turn.text or turn.digits:
+        if self._awaited:
+            self._callee_spoke(turn, self._awaited)
+        elif turn.text or turn.digits:
             self._mumbles = self._prompts = 0
             if turn.text:
                 self._levels = [*self._levels[-4:], turn.level_dbfs]
             self._answer_turn(turn)
-            return
+        else:
+            self._nothing_understood(turn)
+
+    def _nothing_understood(self, turn: CallerTurn) -> None:
         if self.states.mind is Mind.SPECULATING:
             self._signal(Signal.ABANDON)
         if turn.speech_ms >= _MUMBLE_MS and self._mumbles < 2 and self.states.voice is Voice.SILENT and self._plan:
             self._mumbles += 1
             self._say(self._plan.lines.repair)
+
+    # ---- who took the call that we placed? --------------------------------------------------------------------
+
+    def _await_callee(self, lines: FixedLines) -> None:
+        """Whoever took the call speaks first; the opening is made meanwhile, and begins when they have, or do not."""
+        self._awaited = Awaited.FIRST_WORDS
+        self._opening_clip = self._synthesise(lines.opening)
+        self._cancel(Timer.OPENING)
+        self._set(Timer.CALLEE, self._now + self._callee.first_words)
+
+    def _callee_spoke(self, turn: CallerTurn, awaited: Awaited) -> None:
+        assert self._plan is not None, "nobody listens before there is a plan"
+        machine_talks = awaited in (Awaited.BEEP, Awaited.GREETING_END)
+        taker = Taker.MACHINE if machine_talks else who_speaks(turn.text)
+        lines = self._plan.lines
+        if awaited is Awaited.GREETING_END:
+            pass  # its end will be told
+        elif taker is Taker.MACHINE:
+            self._awaited = Awaited.BEEP
+            self._set(Timer.CALLEE, self._now + self._callee.beep)
+        elif awaited is Awaited.PERSON and asks_to_wait(turn.text):
+            self._set(Timer.CALLEE, self._now + self._callee.screened)
+        elif taker is Taker.SCREENING and awaited is Awaited.FIRST_WORDS:
+            self._awaited = Awaited.PERSON
+            self._set(Timer.CALLEE, self._now + self._callee.screened)
+            self._heard_first(turn)
+            self._say(lines.introduction or lines.opening)
+        else:
+            self._open(turn)
+
+    def _open(self, turn: CallerTurn) -> None:
+        """Begin the conversation; `turn` is what the callee said first."""
+        assert self._plan is not None, "nothing is waited for before there is a plan"
+        clip, self._opening_clip, self._awaited = self._opening_clip, 0, None
+        self._cancel(Timer.CALLEE)
+        self._set(Timer.OPENING, self._now + self._limits.opening_on_wire)
+        self._heard_first(turn)
+        self._say(self._plan.lines.opening, clip)
+
+    def _heard_first(self, turn: CallerTurn) -> None:
+        """What the callee said first belongs to the turn in which we answer it."""
+        self._account_for_answer()
+        if turn.text:
+            stage = self._conversation.stage if self._conversation else ""
+            self._out.append(do.Journal(self._next_turn, "user", turn.text, stage, turn.confidence))
+            self._publish(UtteranceTranscribed(self._call_id, self._next_turn, turn.text, turn.confidence))
+
+    def _callee_silent(self) -> None:
+        """What was waited for has not come."""
+        busy = self.states.caller is not Caller.SILENT or self.states.voice is not Voice.SILENT or self._owed
+        if self._awaited is None or self.states.line is not Line.OPEN:
+            return
+        if self._awaited is Awaited.BEEP and self.states.caller is Caller.SILENT:
+            self._leave_message()
+        elif self._awaited is Awaited.GREETING_END:
+            self._end(do.End(VOICEMAIL), Signal.HANG_UP)
+        elif busy:
+            self._set(Timer.CALLEE, self._now + self._callee.long_pause)
+        else:
+            self._open(CallerTurn())
+
+    def _answered_by(self, who: Answerer) -> None:
+        """The carrier has found out who took the call; the first verdict stands, but for the end of a greeting."""
+        if self.answered_by in ("", "machine_start") and who != self.answered_by:
+            self.answered_by = who
+            if self._plan and self.states.line is Line.OPEN:
+                self._deal_with_machine()
+
+    def _deal_with_machine(self) -> bool:
+        """What follows from who took the call; False when nothing does."""
+        match self.answered_by:
+            case "machine_start":
+                self._fall_silent()
+                self._cancel(Timer.OPENING)
+                self._awaited = Awaited.GREETING_END
+                self._set(Timer.CALLEE, self._now + self._callee.machine)
+            case "machine_end_beep" | "machine_end_silence" | "machine_end_other":
+                self._leave_message()
+            case "fax":
+                self._fall_silent()
+                self._end(do.End("fax"), Signal.HANG_UP)
+            case "human" | "unknown" | "":
+                return False
+        return True
+
+    def _leave_message(self) -> None:
+        """Say the playbook's message to the machine, if it has one, and hang up."""
+        assert self._plan is not None, "a verdict waits for the plan"
+        self._awaited = None
+        self._cancel(Timer.CALLEE)
+        self._fall_silent()
+        if self._plan.lines.voicemail:
+            self._close(self._plan.lines.voicemail, "voicemail-left")
+        else:
+            self._end(do.End(VOICEMAIL), Signal.HANG_UP)

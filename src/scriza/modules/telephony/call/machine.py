@@ -47,7 +47,7 @@ class Call(Listening):
                 if event.status in TERMINAL:
                     self._ended_outside("caller-hung-up" if event.status == "completed" else event.status)
             case on.AnsweredBy():
-                pass
+                self._answered_by(event.who)
             case on.StopAsked():
                 self._close(self._plan.lines.farewell if self._plan else WITHOUT_A_PLAN, "stopped")
             case on.Planned():
@@ -108,6 +108,7 @@ class Call(Listening):
         self._next_turn = journal.next_turn
         self._caller_has_spoken = any(turn.user for turn in journal.turns)
         self._outcome = journal.outcome
+        self.answered_by = journal.answered_by
         told = journal.metrics
         self.metrics = CallMetrics(
             turns=journal.next_turn,
@@ -130,16 +131,21 @@ class Call(Listening):
         journal = self._journal
         resumed = journal.conversation if journal else None
         self._conversation = resumed or plan.conversation
-        if resumed and journal and journal.unanswered:
+        if self._deal_with_machine():
+            pass
+        elif resumed and journal and journal.unanswered:
             self._answer_turn(CallerTurn(journal.unanswered, over_at=self._now, words_at=self._now), again=True)
+        elif resumed is None and journal and journal.direction == "outbound":
+            self._await_callee(plan.lines)
         else:
             self._say(self._first_line(plan.lines))
         if resumed is None:
             self._publish(CallUpdated(self._call_id, "in-progress", plan.conversation.stage))
         lines = plan.lines
-        self._out.append(
-            do.Prefetch((lines.intro_timeout, lines.trouble, lines.repair, lines.farewell, *lines.silence_prompts))
-        )
+        spare = [lines.intro_timeout, lines.trouble, lines.repair, lines.farewell, *lines.silence_prompts]
+        if journal and journal.direction == "outbound":
+            spare = [lines.voicemail, lines.introduction, *spare]
+        self._out.append(do.Prefetch(tuple(line for line in spare if line)))
 
     def _first_line(self, lines: FixedLines) -> str:
         journal = self._journal
@@ -169,7 +175,8 @@ class Call(Listening):
         silent = states.voice is Voice.SILENT and states.caller is Caller.SILENT and not self._owed
         if self._afterwards and all_heard and silent and states.line is not Line.ENDED:
             self._end(self._afterwards, Signal.HANG_UP)
-        idle = states.line is Line.OPEN and states.mind is Mind.IDLE and states.voice is Voice.SILENT
+        open_ = states.line is Line.OPEN and self._awaited is None
+        idle = open_ and states.mind is Mind.IDLE and states.voice is Voice.SILENT
         if idle and states.caller is Caller.SILENT and self._plan and not self._owed and not self._turn.digits:
             if Timer.SILENCE not in self._timers:
                 patience = self._limits.silence if self._caller_has_spoken else self._limits.first_words
@@ -197,6 +204,8 @@ class Call(Listening):
                     self._judge(overdue=True)
             case Timer.DIGITS:
                 self._digits_over()
+            case Timer.CALLEE:
+                self._callee_silent()
             case Timer.PLAYOUT:
                 self._ledger.assume_heard()
                 if self.states.line is Line.ENDING:

@@ -2,11 +2,24 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from itertools import pairwise
 
 from scriza.modules.telephony.turns.endpointing import Pause
 from scriza.ports.agent import Conversation, HangUp, ReplyDone, SendSms, SetOutcome, TransferTo
 from scriza.ports.telephony import TurnLatency
+
+
+class Awaited(Enum):
+    """What is waited for before a call that we placed becomes a conversation."""
+
+    FIRST_WORDS = "first words"
+    PERSON = "person"
+    """A screening service has been told who is calling."""
+    BEEP = "beep"
+    """A machine has asked for a message."""
+    GREETING_END = "greeting's end"
+    """A machine talks, and the carrier will tell when it has done so."""
 
 
 @dataclass

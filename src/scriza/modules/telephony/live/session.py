@@ -23,6 +23,7 @@ from scriza.modules.telephony.call import events as on
 from scriza.modules.telephony.call.machine import Call
 from scriza.modules.telephony.call.replay import Recording
 from scriza.modules.telephony.call_log import TERMINAL, CallLog, Ending, Entry, HandOver, JournaledCall, Once
+from scriza.modules.telephony.live.answerer import learn_who_answered
 from scriza.modules.telephony.live.ear import Ear
 from scriza.modules.telephony.live.journal import JournalWriter, persistently
 from scriza.modules.telephony.live.mouth import Mouth
@@ -32,6 +33,7 @@ from scriza.modules.telephony.live.spare_lines import SpareLines
 from scriza.modules.telephony.live.thinker import Thinker
 from scriza.modules.telephony.media import Dtmf, Mark, Media, MediaSocket, Sequencer, SocketClosed, Stop, decode
 from scriza.modules.telephony.turns.barge_in import BACKCHANNELS, BargeInOptions
+from scriza.modules.telephony.turns.callee import PHRASES, CalleeOptions
 from scriza.modules.telephony.turns.endpointing import Endpointer
 from scriza.modules.telephony.turns.limits import Limits
 from scriza.modules.telephony.vad import Vad
@@ -71,6 +73,7 @@ class SessionOptions(msgspec.Struct, frozen=True):
 
     limits: Limits = Limits()
     barge_in: BargeInOptions = BargeInOptions()
+    callee: CalleeOptions = CalleeOptions()
     pacing: Pacing = Pacing()
     speculate: bool = True
     thinking_deadline: int = 8_000
@@ -107,7 +110,13 @@ class Session:
         self._loop = asyncio.get_running_loop()
         self._origin = self._loop.time()
         self._principal = Principal(workspace=journal.workspace, subject="telephony")
-        self._call = Call(options.limits, options.barge_in, doors.endpointer(), speculate=options.speculate)
+        self._call = Call(
+            options.limits,
+            options.barge_in,
+            doors.endpointer(),
+            callee=options.callee,
+            speculate=options.speculate,
+        )
         self._recording = Recording()
         self._parts = 0
         self._stage_changes = 0
@@ -288,11 +297,14 @@ class Session:
         opening = AsrStart(
             call_id=self._journal.call_id,
             language=plan.language,
-            phrases=[*plan.phrases, *BACKCHANNELS],
+            phrases=[*plan.phrases, *BACKCHANNELS, *(PHRASES if self._journal.direction == "outbound" else ())],
             prompt=plan.prompt,
         )
         self._recogniser = Recogniser(self._doors.asr, opening, self.tell, self._principal)
         self._background.append(self._tasks.create_task(self._recogniser.run()))
+        if self._journal.direction == "outbound" and not self._journal.answered_by:
+            learning = learn_who_answered(self._doors.log, self._journal.call_id, self.tell)
+            self._background.append(self._tasks.create_task(learning))
         self.tell(on.Planned(plan))
 
     def _timer_fired(self, timer: do.Timer) -> None:
