@@ -377,6 +377,15 @@ async def test_a_model_that_breaks_off_ends_the_reply_with_its_error(modelled: A
         await anext(parts)
 
 
+async def test_a_model_that_breaks_off_before_a_clause_is_stood_in_for_by_the_script(
+    modelled: Agent, engine: ScriptedEngine
+) -> None:
+    engine.will(Says(["It costs ", "nineteen"], fail_after=1, failure=UpstreamFailed("gone")))
+    answer = await answered(modelled, asking("how much is it", at("pitch")))
+    assert "nineteen dollars" in answer.text
+    assert answer.done.model == "script"
+
+
 async def test_leaving_a_reply_stops_the_model(modelled: Agent, engine: ScriptedEngine) -> None:
     engine.will(Says(["It costs nineteen dollars. ", "And"], stall_after=1))
     async with aclosing(modelled.reply(asking("how much is it", at("pitch")))) as parts:

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 
 import msgspec
+import structlog
 
 from scriza.kernel.errors import BadInput, DeadlineExceeded, NotFound, TooLarge, UpstreamFailed
 from scriza.modules.agent.clauses import ClauseCutter
@@ -29,7 +30,9 @@ from scriza.ports.agent import (
     TransferTo,
     Voice,
 )
-from scriza.ports.llm import Llm, Persona, Policy, ScriptLine, TextPiece, ToolPiece, Turn, TurnDone, UsagePiece
+from scriza.ports.llm import Llm, Persona, Policy, ScriptLine, TextPiece, ToolPiece, Turn, TurnDone, Usage, UsagePiece
+
+_log = structlog.get_logger()
 
 _WORD = re.compile(r"\w+")
 
@@ -38,6 +41,8 @@ _Thought = TextPiece | ToolPiece | UsagePiece | TurnDone
 
 _LONGEST_UTTERANCE = 10_000
 _MOST_EXCHANGES = 1_000
+_SCRIPT = "script"
+"""The model that is told when the best line of the script was spoken in the place of a model's answer."""
 _TEMPERATURE = 0.4
 _MAX_TOKENS = 160
 _NEXT_PART_S = 12.0
@@ -105,23 +110,30 @@ class AgentService:
         asked: list[Act] = []
         done: TurnDone | None = None
         cutter = ClauseCutter()
-        async with _closing(self._llm.stream_turn(turn)) as thoughts:
-            while thought := await _next(thoughts):
-                match thought:
-                    case TextPiece():
-                        cut = cutter.push(thought.text)
-                    case ToolPiece():
-                        cut = cutter.flush()
-                        act = act_of(thought, guide)
-                        asked += [act] if act is not None else []
-                    case UsagePiece():
-                        cut = cutter.flush()
-                    case TurnDone():
-                        cut = cutter.flush()
-                        done = thought
-                for clause in _spoken(cut):
-                    said.append(clause)
-                    yield Clause(clause)
+        try:
+            async with _closing(self._llm.stream_turn(turn)) as thoughts:
+                while thought := await _next(thoughts):
+                    match thought:
+                        case TextPiece():
+                            cut = cutter.push(thought.text)
+                        case ToolPiece():
+                            cut = cutter.flush()
+                            act = act_of(thought, guide)
+                            asked += [act] if act is not None else []
+                        case UsagePiece():
+                            cut = cutter.flush()
+                        case TurnDone():
+                            cut = cutter.flush()
+                            done = thought
+                    for clause in _spoken(cut):
+                        said.append(clause)
+                        yield Clause(clause)
+        except (UpstreamFailed, DeadlineExceeded) as error:
+            if said or asked or not decision.script:
+                raise
+            # The model broke off before anything could be spoken of it: the caller need not know.
+            _log.warning("agent.script_answers", reason=error.slug)
+            done = TurnDone("", _SCRIPT, cached=False, usage=Usage(0, 0, 0))
         if done is None:
             raise UpstreamFailed("the model's answer ended before it was complete")
         if not said and decision.script:
