@@ -72,6 +72,10 @@ class Attempt:
         self._breaker.failed(now, at_once=lasting or error.retry_after is not None, retry_after=wait_s)
         return error
 
+    def stop(self) -> None:
+        """Stop a model that has not spoken, without waiting for its end."""
+        self.first.cancel()
+
     async def close(self) -> None:
         """Stop the model, wherever it is; to have been late without a word is a failure of the model."""
         if self.completion:
@@ -80,8 +84,8 @@ class Attempt:
             self.failed(DeadlineExceeded())
         elif self._ends():
             self._breaker.gave_up()
+        self.stop()
         if not self.first.done():
-            self.first.cancel()
             await asyncio.wait({self.first}, timeout=_CLOSING_S)
         elif not self.first.cancelled():
             self.first.exception()  # seen: the loop need not complain about it

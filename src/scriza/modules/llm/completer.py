@@ -201,4 +201,5 @@ class _Race:
         self._running.remove(attempt)
         if attempt.under_way and attempt is not self._heard:
             self._spent(attempt)
+        attempt.stop()
         self._closing.append(asyncio.create_task(attempt.close(), name="llm-attempt-closes"))
