@@ -201,6 +201,13 @@ async def test_there_are_bounds_on_phrases(rig: Rig, phrases: list[str]) -> None
         await heard(rig.asr, Finalize(), opening=Start(phrases=phrases))
 
 
+async def test_there_is_a_bound_on_the_prompt(rig: Rig) -> None:
+    with pytest.raises(BadInput, match="prompt"):
+        await rig.asr.transcribe(Transcribe(mulaw.encode(spoken(1)), prompt="w" * 2001))
+    with pytest.raises(BadInput, match="prompt"):
+        await heard(rig.asr, Finalize(), opening=Start(prompt="w" * 2001))
+
+
 async def test_an_engine_that_fails_is_an_upstream_failure(rig: Rig) -> None:
     rig.engine.failure = UpstreamFailed("the engine is broken")
     with pytest.raises(UpstreamFailed, match="the engine is broken"):
@@ -409,6 +416,47 @@ async def test_a_partial_that_never_comes_does_not_hold_up_the_final(doors: Door
     async with opened(doors, Slow(partials=True)) as rig:
         items = await said_slowly(rig.asr, [1, 2, 3, 4, 5, 6], Finalize())
     assert [item.text for item in items] == [text(1, 2, 3, 4, 5, 6)]
+
+
+# --- the caller's language
+
+
+async def test_a_language_that_was_named_is_not_asked_for(rig: Rig) -> None:
+    await heard(rig.asr, mulaw_audio(*range(1, 8)), Finalize(), opening=Start(language="de"))
+    assert (rig.engine.languages_asked, rig.engine.asked[0].language) == (0, "de")
+
+
+async def test_the_language_is_found_out_once_and_kept_for_the_call(doors: Doors) -> None:
+    async with opened(doors, BlockEngine(languages=["", "hi"])) as rig:
+        turn = (mulaw_audio(*range(1, 8)), Finalize())
+        await heard(rig.asr, *turn, *turn, *turn)
+    assert [asked.language for asked in rig.engine.asked] == ["", "hi", "hi"]
+    assert rig.engine.languages_asked == 2
+
+
+async def test_a_yes_is_too_short_to_tell_a_language(doors: Doors) -> None:
+    async with opened(doors, BlockEngine(languages=["hi"])) as rig:
+        await heard(rig.asr, mulaw_audio(1), Finalize())
+    assert (rig.engine.languages_asked, rig.engine.asked[0].language) == (0, "")
+
+
+# --- silence around words
+
+
+async def test_silence_before_and_after_is_not_recognised_and_the_times_count_it(rig: Rig) -> None:
+    [final] = await heard(rig.asr, mulaw_audio(*[0] * 20, 1, 2, *[0] * 20), Finalize())
+    assert isinstance(final, Final)
+    assert [(word.word, word.start) for word in final.words] == [("w1", 4.0), ("w2", 4.2)]
+    assert (final.start, final.end) == (0.0, 8.4)
+    assert rig.engine.asked[0].ms <= 900
+    assert [used.audio_ms for used in rig.used()] == [8400]
+
+
+async def test_silence_makes_no_partials(doors: Doors) -> None:
+    async with opened(doors, BlockEngine(partials=True)) as rig:
+        await said_slowly(rig.asr, [*range(1, 9), *[0] * 12])
+    assert max(asked.ms for asked in rig.engine.asked) <= 2000
+    assert len(rig.engine.asked) <= 4
 
 
 # --- counting

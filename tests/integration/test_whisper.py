@@ -10,7 +10,7 @@ import pytest
 
 from scriza.audio.mulaw import Samples
 from scriza.kernel.errors import BadInput, Unavailable
-from scriza_adapters.whisper.engine import Purpose, WhisperEngine
+from scriza_adapters.whisper.engine import Purpose, WhisperEngine, WhisperOptions
 from tests.standins.canned_whisper import SENTENCE, build_canned_whisper
 
 NOISE: Samples = np.random.default_rng(1).normal(0, 1000, 16_000).astype(np.int16)
@@ -45,16 +45,16 @@ async def test_any_rate_is_taken(engine: WhisperEngine) -> None:
 
 
 async def test_a_text_too_long_for_its_time_is_cut(tmp_path: Path) -> None:
-    sentence = " ".join(f"word{number}" for number in range(60))
+    sentence = " ".join(f"{number:05x}"[::-1] for number in range(7, 1_000_000, 16_001))
     engine = WhisperEngine(build_canned_whisper(tmp_path / "long", sentence))
     heard = await engine.recognise(NOISE, 8000, language="", phrases=[], purpose="partial")
-    assert 0 < len(heard.words) < 40
+    assert 16 < len(heard.words) < 40
     assert sentence.startswith(heard.text)
     await engine.close()
 
 
 async def test_one_model_serves_many_at_a_time(model: Path) -> None:
-    engine = WhisperEngine(model, places=2)
+    engine = WhisperEngine(model, WhisperOptions(places=2))
     heard = await asyncio.gather(
         *(engine.recognise(NOISE, 8000, language="", phrases=[], purpose="final") for _ in range(6))
     )
@@ -111,4 +111,55 @@ async def test_a_broken_model_is_unavailable_and_works_once_it_is_mended(model: 
     shutil.copy(model / "model.bin", directory / "model.bin")
     heard = await engine.recognise(NOISE, 8000, language="", phrases=[], purpose="final")
     assert heard.text == SENTENCE
+    await engine.close()
+
+
+@pytest.fixture(scope="session")
+def german(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Takes everything for German, and knows English too."""
+    return build_canned_whisper(tmp_path_factory.mktemp("whisper") / "german", languages=("de", "en"))
+
+
+async def test_a_language_that_nobody_named_is_found_out(german: Path) -> None:
+    engine = WhisperEngine(german)
+    assert await engine.language_of(NOISE, 8000) == "de"
+    for language in ("", "en-GB"):
+        heard = await engine.recognise(NOISE, 8000, language=language, phrases=[], purpose="final")
+        assert heard.text == SENTENCE
+    await engine.close()
+
+
+async def test_a_model_of_one_language_has_nothing_to_find_out(engine: WhisperEngine) -> None:
+    assert await engine.language_of(NOISE, 8000) == ""
+
+
+@pytest.mark.parametrize("window_s", [2.0, 5.0, 30.0])
+@pytest.mark.parametrize("seconds", [0.2, 2.0, 12.0, 29.5])
+async def test_the_encoder_may_see_less_and_hears_all_of_the_utterance(
+    model: Path, window_s: float, seconds: float
+) -> None:
+    engine = WhisperEngine(model, WhisperOptions(window_s=window_s))
+    samples = np.resize(NOISE, int(8000 * seconds))
+    heard = await engine.recognise(samples, 8000, language="en", phrases=[], purpose="final")
+    assert heard.text == SENTENCE
+    assert heard.words[-1].end == pytest.approx(seconds, abs=0.02)
+    await engine.close()
+
+
+async def test_a_long_prompt_in_any_script_leaves_room_for_the_words(engine: WhisperEngine) -> None:
+    heard = await engine.recognise(
+        NOISE, 8000, language="en", phrases=["पतंग" * 10] * 30, prompt="नमस्ते " * 200, purpose="final"
+    )
+    assert heard.text == SENTENCE
+
+
+async def test_a_prompt_that_the_model_only_repeats_is_not_taken_for_words(engine: WhisperEngine) -> None:
+    heard = await engine.recognise(NOISE, 8000, language="en", phrases=[], prompt=SENTENCE, purpose="final")
+    assert heard.text == ""
+
+
+async def test_a_compute_type_that_the_device_does_not_have_is_told(model: Path) -> None:
+    engine = WhisperEngine(model, WhisperOptions(device="cpu", compute_type="int8_float16"))
+    with pytest.raises(Unavailable, match="int8_float16"):
+        await engine.warm_up()
     await engine.close()

@@ -25,12 +25,14 @@ class BlockEngine:
     """Hears 16 different words, ``w1`` to ``w16``.
 
     A recognition waits for `gate`, if there is one; `failure` is raised by those that are no partials. `guesses` are
-    heard instead, one after the other, by partials.
+    heard instead, one after the other, by partials; `languages` are found one after the other, then none.
     """
 
     name = "blocks"
 
-    def __init__(self, *, places: int = 2, partials: bool = False, guesses: Iterable[str] = ()) -> None:
+    def __init__(
+        self, *, places: int = 2, partials: bool = False, guesses: Iterable[str] = (), languages: Iterable[str] = ()
+    ) -> None:
         self.places = places
         self.partials = partials
         self.asked: list[Asked] = []
@@ -39,6 +41,8 @@ class BlockEngine:
         self.gate: asyncio.Semaphore | None = None
         self.failure: Exception | None = None
         self._guesses = iter(guesses)
+        self._languages = iter(languages)
+        self.languages_asked = 0
 
     async def recognise(
         self,
@@ -47,6 +51,7 @@ class BlockEngine:
         *,
         language: str,
         phrases: Sequence[str],
+        prompt: str = "",
         purpose: Literal["partial", "final", "recording"],
     ) -> Transcript:
         self.asked.append(Asked(len(samples) * 1000 // sample_rate, purpose, language, list(phrases)))
@@ -62,6 +67,10 @@ class BlockEngine:
         if purpose == "partial" and (guess := next(self._guesses, None)) is not None:
             words = [HeardWord(word, 0.0, 0.1, 0.5) for word in guess.split()]
         return Transcript(" ".join(word.word for word in words), 0.9 if words else 0.0, words)
+
+    async def language_of(self, samples: Samples, sample_rate: int) -> str:
+        self.languages_asked += 1
+        return next(self._languages, "")
 
     async def prepare(self, language: str, phrases: Sequence[str]) -> None:
         if language == "tlh":

@@ -1,44 +1,49 @@
-import msgspec
+"""What Whisper makes up is not taken for what was said."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scriza_adapters.whisper.engine import spread
-from scriza_adapters.whisper.guards import believable, loop_starts
+from scriza_adapters.whisper.guards import Said, believable, loop_starts
 
 
-class Said(msgspec.Struct):
-    text: str
-    avg_logprob: float = -0.2
-    no_speech_prob: float = 0.05
-    compression_ratio: float = 1.1
+def said(text: str, avg_logprob: float = -0.2, no_speech_prob: float = 0.05) -> Said:
+    return Said(text, avg_logprob, no_speech_prob)
 
 
 def test_what_the_model_is_sure_of_is_believed() -> None:
-    assert believable(Said(" How much does it cost?"))
-    assert believable(Said(" How much does it cost?", no_speech_prob=0.9))
+    assert believable(said(" How much does it cost?"))
+    assert believable(said(" How much does it cost?", no_speech_prob=0.9))
 
 
 @pytest.mark.parametrize(
-    "said",
+    "made_up",
     [
-        Said(""),
-        Said(" ..."),
-        Said(" Thank you for watching!"),
-        Said(" Subtitles by the Amara.org community"),
-        Said(" you", avg_logprob=-0.9, no_speech_prob=0.8),
-        Said(" mumble", avg_logprob=-1.5),
-        Said(" no no no no no no no no no no", compression_ratio=3.1),
+        said(""),
+        said(" ..."),
+        said(" Thank you for watching!"),
+        said(" Subtitles by the Amara.org community"),
+        said(" you", avg_logprob=-0.9, no_speech_prob=0.8),
+        said(" mumble", avg_logprob=-1.5),
+        said(" no no no no no no no no no no no no no no no no no no no"),
     ],
 )
-def test_what_whisper_makes_up_is_not_believed(said: Said) -> None:
-    assert not believable(said)
+def test_what_whisper_makes_up_is_not_believed(made_up: Said) -> None:
+    assert not believable(made_up)
+
+
+@pytest.mark.parametrize("text", [" Thank you.", " Bye.", " you", " Okay."])
+def test_what_is_said_as_often_as_made_up_is_believed_where_somebody_seems_to_speak(text: str) -> None:
+    assert believable(said(text))
+    assert not believable(said(text, no_speech_prob=0.5))
+    assert not believable(said(text, avg_logprob=-1.0))
 
 
 def test_a_prompt_that_comes_back_is_not_believed_and_one_phrase_of_it_is() -> None:
     hint = "who are you, what does it do, is my data safe"
-    assert not believable(Said(" Who are you? What does it do? Is my data safe?"), hint)
-    assert believable(Said(" Is my data safe?"), hint)
+    assert not believable(said(" Who are you? What does it do? Is my data safe?"), hint)
+    assert believable(said(" Is my data safe?"), hint)
+    assert not believable(said(" Is my data safe?", no_speech_prob=0.5), hint)
 
 
 def test_a_loop_is_found_where_it_has_gone_round_once() -> None:
@@ -53,12 +58,3 @@ def test_cutting_a_loop_leaves_no_loop(words: list[str]) -> None:
     kept = words[: loop_starts(words)]
     assert loop_starts(kept) is None
     assert bool(kept) == bool(words)
-
-
-@given(st.text("ab é.", max_size=60), st.floats(0, 600), st.floats(0, 30))
-def test_spread_words_fill_their_time_in_order(text: str, start: float, length: float) -> None:
-    words = spread(text, start, start + length, 0.5)
-    assert [word.word for word in words] == text.split()
-    times = [time for word in words for time in (word.start, word.end)]
-    assert times == sorted(times)
-    assert all(start - 0.001 <= time <= start + length + 0.001 for time in times)

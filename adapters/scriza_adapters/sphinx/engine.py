@@ -45,6 +45,10 @@ class PocketsphinxEngine:
         """Start the processes for calls. Raises Unavailable when they do not start."""
         await asyncio.gather(*(worker.start() for worker in self._calls))
 
+    async def language_of(self, samples: Samples, sample_rate: int) -> str:
+        """Empty: it hears English only."""
+        return ""
+
     async def prepare(self, language: str, phrases: Sequence[str]) -> None:
         """Build the recogniser of these phrases. Raises BadInput for a language other than English."""
         _check(language)
@@ -62,6 +66,7 @@ class PocketsphinxEngine:
         *,
         language: str,
         phrases: Sequence[str],
+        prompt: str = "",
         purpose: Literal["partial", "final", "recording"],
     ) -> Transcript:
         """Words of an utterance. Raises BadInput for another language, and what `Worker.call` raises."""

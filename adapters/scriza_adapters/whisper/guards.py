@@ -1,60 +1,66 @@
-"""What of Whisper's output is to be believed: pure functions on its segments.
+"""What of Whisper's output is to be believed: pure functions on what it says.
 
 Whisper fills silence and noise with text. The bounds on `no_speech_prob`, `avg_logprob` and `compression_ratio` follow
 Radford et al., "Robust Speech Recognition via Large-Scale Weak Supervision", 2022, section 4.5.
 """
 
+import zlib
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NamedTuple
 
 _NO_SPEECH, _UNSURE_THEN = 0.6, -0.7
 _UNSURE = -1.3
 _REPETITIVE = 2.4
 _PHANTOMS = frozenset(
     (
-        "thank you for watching", "thanks for watching", "please subscribe", "like and subscribe",
-        "subtitles by the amara org community", "subtitles by", "transcription by castingwords", "music", "applause",
+        "thank you for watching", "thanks for watching", "thank you so much for watching", "please subscribe",
+        "like and subscribe", "please subscribe to my channel", "see you in the next video", "see you next time",
+        "subtitles by the amara org community", "subtitles by", "subtitled by", "transcription by castingwords",
+        "captions by", "music", "applause", "laughter", "silence", "blank audio",
     )
 )  # fmt: skip
-"""Endings of the films that Whisper learned from; nobody says them on the phone."""
+"""Endings of the films that Whisper learned from, and its names of sounds; nobody says them on the phone."""
+_PHANTOMS_IN_SILENCE = frozenset(
+    (
+        "you", "thank you", "thanks", "thank you very much", "thank you so much", "bye", "bye bye", "goodbye", "okay",
+        "ok", "so", "oh", "yeah", "the", "i", "hmm", "mm", "uh", "all right", "the end", "amen",
+    )
+)  # fmt: skip
+"""What callers do say, and what Whisper hears where nobody speaks: believed only where somebody seems to speak."""
+_SILENCE, _UNSURE_IN_SILENCE = 0.35, -0.9
+_PROMPT_WORDS = 3
+"""A run of so many words of the prompt may well have been said."""
 _LONGEST_UNIT = 8
 _REPEATS = 3
 
 
-class Segment(Protocol):
-    """What is looked at of faster-whisper's own segments; `avg_logprob` is natural and at most 0."""
+class Said(NamedTuple):
+    """What Whisper wrote for a piece of audio."""
 
-    @property
-    def text(self) -> str:
-        """As written, with a leading space."""
-        ...
-
-    @property
-    def avg_logprob(self) -> float:
-        """Of its tokens."""
-        ...
-
-    @property
-    def no_speech_prob(self) -> float:
-        """That nobody speaks in its window."""
-        ...
+    text: str
+    avg_logprob: float
+    """Of its tokens; natural, at most 0."""
+    no_speech_prob: float
+    """That nobody speaks."""
 
     @property
     def compression_ratio(self) -> float:
         """Of its text by zlib: high when it repeats itself."""
-        ...
+        text = self.text.strip().encode()
+        return len(text) / len(zlib.compress(text))
 
 
-def believable(segment: Segment, hint: str = "") -> bool:
+def believable(said: Said, hint: str = "") -> bool:
     """Whether somebody said this; `hint` is the prompt, which Whisper likes to repeat when nobody speaks."""
-    text = _plain(segment.text)
+    text = _plain(said.text)
     return not (
         not text
         or text in _PHANTOMS
-        or (hint and len(text.split()) > 3 and text == _plain(hint))
-        or segment.compression_ratio > _REPETITIVE
-        or segment.avg_logprob < _UNSURE
-        or (segment.no_speech_prob > _NO_SPEECH and segment.avg_logprob < _UNSURE_THEN)
+        or (text in _PHANTOMS_IN_SILENCE and _in_silence(said))
+        or _repeats_the_prompt(text, _plain(hint), said)
+        or said.compression_ratio > _REPETITIVE
+        or said.avg_logprob < _UNSURE
+        or (said.no_speech_prob > _NO_SPEECH and said.avg_logprob < _UNSURE_THEN)
     )
 
 
@@ -67,6 +73,16 @@ def loop_starts(words: Sequence[str]) -> int | None:
             if all(plain[start + size * turn : start + size * (turn + 1)] == unit for turn in range(1, _REPEATS + 1)):
                 return start + size
     return None
+
+
+def _in_silence(said: Said) -> bool:
+    return said.no_speech_prob > _SILENCE or said.avg_logprob < _UNSURE_IN_SILENCE
+
+
+def _repeats_the_prompt(text: str, prompt: str, said: Said) -> bool:
+    if len(text.split()) <= _PROMPT_WORDS:
+        return False
+    return text == prompt or (_in_silence(said) and f" {text} " in f" {prompt} ")
 
 
 def _plain(text: str) -> str:

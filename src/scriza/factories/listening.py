@@ -10,7 +10,7 @@ from scriza.modules.telephony.vad import EnergyVad, VadFactory
 from scriza.settings import BadSettings, Settings
 from scriza_adapters.silero_vad import SileroModel
 from scriza_adapters.sphinx.engine import PocketsphinxEngine
-from scriza_adapters.whisper.engine import WhisperEngine
+from scriza_adapters.whisper.engine import WhisperEngine, WhisperOptions
 from scriza_adapters.whisper.models import REPOSITORIES, find_model
 
 _log = structlog.get_logger()
@@ -23,10 +23,10 @@ def model_dir(settings: Settings, data_dir: Path) -> Path:
 
 def recogniser(settings: Settings, data_dir: Path) -> Recogniser:
     """By the model on disk, unless an engine is named; real callers are not left to the one for demos by chance."""
-    name, places = settings.asr_model, settings.asr_workers
+    name = settings.asr_model
     model = find_model(name, model_dir(settings, data_dir))
     if model is not None and settings.asr_engine != "pocketsphinx":
-        return WhisperEngine(model, places=places)
+        return WhisperEngine(model, _options(settings))
     cure = f"`scriza models fetch {name}` brings it" if name in REPOSITORIES else "set SCRIZA_ASR_MODEL to another one"
     missing = f"the model {name} is not on this machine: {cure}"
     if settings.asr_engine == "faster-whisper":
@@ -37,7 +37,17 @@ def recogniser(settings: Settings, data_dir: Path) -> Recogniser:
             "playbook's phrases only, by SCRIZA_ASR_ENGINE=pocketsphinx"
         )
     _log.warning("asr.for_demos_only", engine="pocketsphinx", knows="the playbook's phrases, in English")
-    return PocketsphinxEngine(places)
+    return PocketsphinxEngine(settings.asr_workers)
+
+
+def _options(settings: Settings) -> WhisperOptions:
+    return WhisperOptions(
+        places=settings.asr_workers,
+        device=settings.asr_device,
+        compute_type=settings.asr_compute_type,
+        threads=settings.asr_threads,
+        window_s=settings.asr_window_seconds,
+    )
 
 
 def vad(settings: Settings) -> VadFactory:

@@ -7,7 +7,14 @@ from scriza.audio.mulaw import Samples
 from scriza.kernel.errors import ScrizaError
 from scriza.modules.asr.cutting import LONGEST_S, cut
 from scriza.modules.asr.recognition import Recognition, joined, later
-from scriza.modules.asr.sound import LONGEST_RECORDING_S, check_length, decoded, refuse_other_files, sample_size
+from scriza.modules.asr.sound import (
+    LONGEST_RECORDING_S,
+    check_length,
+    decoded,
+    refuse_other_files,
+    sample_size,
+    spoken_part,
+)
 from scriza.modules.asr.stable_prefix import StablePrefix
 from scriza.ports.asr import Audio, Final, Finalize, HeardWord, Partial, Start, Stop, Transcript
 
@@ -17,7 +24,8 @@ _LONGEST_BLOCK_S = 60
 _PARTIAL_STEP_S = 0.5
 """So much new audio makes another partial worth its work."""
 _REST = 2.0
-"""A call rests from partials this many times as long as the last one took: they take a third of a place at most."""
+"""A call rests from partials this many times as long as the last one took: they take a third of a place at most,
+however long it speaks, and none is made of more than `LONGEST_S`."""
 
 
 class Live:
@@ -36,7 +44,9 @@ class Live:
         """Recognised since the last final, times since `start`."""
         self._prefix = StablePrefix()
         self._tried_s = 0.0
-        """Seconds of `_audio` that the latest partial was made of."""
+        """Seconds of `_audio` up to where somebody spoke, when the latest partial was made."""
+        self._looked_s = 0.0
+        """Seconds of `_audio` that were there then."""
         self._rest_until = 0.0
 
     async def run(self, blocks: AsyncIterator[Block]) -> AsyncGenerator[Partial | Final, None]:
@@ -95,22 +105,36 @@ class Live:
 
     def _partial_is_due(self) -> bool:
         return (
-            self._seconds - self._tried_s >= _PARTIAL_STEP_S
+            self._recognition.partials
+            and self._seconds - self._looked_s >= _PARTIAL_STEP_S
             and asyncio.get_running_loop().time() >= self._rest_until
-            and self._recognition.partials
+            and self._more_was_said()
         )
 
+    def _more_was_said(self) -> bool:
+        self._looked_s = self._seconds
+        return spoken_part(self._samples(), self._rate)[1] / self._rate - self._tried_s >= _PARTIAL_STEP_S
+
     async def _guess(self) -> Partial | None:
-        """A partial when there is something new to tell."""
+        """A partial when there is something new to tell, once there is a place for it."""
         loop = asyncio.get_running_loop()
-        began, end_s, told = loop.time(), self._end_s, self._prefix.words
-        self._tried_s = self._seconds
+        told, began, end_s = self._prefix.words, loop.time(), 0.0
+
+        def take() -> Samples:
+            nonlocal began, end_s
+            samples = self._samples()
+            began, end_s = loop.time(), self._end_s
+            self._looked_s, self._tried_s = self._seconds, spoken_part(samples, self._rate)[1] / self._rate
+            return samples
+
         try:
-            heard = await self._recognition.words(self._samples(), "partial")
+            heard = await self._recognition.partial(take)
         except ScrizaError:
             return None  # the final will tell
         finally:
             self._rest_until = loop.time() + _REST * (loop.time() - began)
+        if heard is None:
+            return None
         stable = self._prefix.push(later(heard, self._audio_start_s).words)
         return self._partial(stable, end_s) if len(stable) > len(told) else None
 
@@ -136,7 +160,7 @@ class Live:
         self._settled.append(later(heard, self._audio_start_s))
         del self._audio[: len(samples) * sample_size(self._encoding)]
         self._audio_start_s += len(samples) / self._rate
-        self._prefix, self._tried_s = StablePrefix(), 0.0
+        self._prefix, self._tried_s, self._looked_s = StablePrefix(), 0.0, 0.0
 
 
 async def _next(blocks: AsyncIterator[Block]) -> Block | None:

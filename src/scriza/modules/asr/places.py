@@ -1,39 +1,138 @@
-"""Who may ask the engine now: finals in the order of asking, partials only where nobody else waits."""
+"""Who may ask the engine now: what somebody waits for on the phone first, partials with what is left over.
+
+Finals go before partials, and the latest final before the others: its caller has just stopped talking, while who has
+waited long has mostly gone on talking, which asks again. A partial is shed for a final: it is told to stop, and its
+call goes on without. Among partials the call is served whose turn was longest ago.
+"""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 from scriza.kernel.errors import Unavailable
 
+T = TypeVar("T")
+
+
+class Share:
+    """A call's share in what is left over."""
+
+    def __init__(self) -> None:
+        self.latest_turn = 0
+
+
+class _Visit:
+    """A partial that holds a place."""
+
+    def __init__(self, stop: Callable[[], object]) -> None:
+        self.stop = stop
+        self.shed = False
+
 
 class Places:
-    """An engine's `places`, and a bounded queue before them."""
+    """An engine's `places`, and a bounded queue before them; with ``latest_first=False`` the first come is served."""
 
-    def __init__(self, places: int, *, waiting: int = 64) -> None:
+    def __init__(self, places: int, *, waiting: int = 64, latest_first: bool = True) -> None:
         self._free = places
-        self._spare_after = 1 if places > 1 else 0
-        self._waiting = waiting
-        self._places = asyncio.Semaphore(places)
-
-    @property
-    def spare(self) -> bool:
-        """Whether a partial may begin: nobody waits, and of several places one stays free for a final."""
-        return not self._places.locked() and self._free > self._spare_after
+        self._kept_free = 1 if places > 1 else 0
+        """Of several places one is not given to partials, so that a final begins at once."""
+        self._most_waiting = waiting
+        self._latest_first = latest_first
+        self._waiting: list[asyncio.Future[None]] = []
+        self._guests: dict[asyncio.Future[None], Share] = {}
+        """Partials that wait for what is left over."""
+        self._visits: list[_Visit] = []
+        self._turns = 0
 
     @asynccontextmanager
     async def one(self) -> AsyncIterator[None]:
-        """Hold a place. Raises Unavailable when too many are waiting."""
-        if self._waiting == 0:
-            raise Unavailable("too many recognitions are waiting", retry_after=1)
-        self._waiting -= 1
-        try:
-            await self._places.acquire()
-        finally:
-            self._waiting += 1
-        self._free -= 1
+        """Hold a place for what somebody waits for. Raises Unavailable when too many are waiting.
+
+        Where the latest goes first, it is the one that has waited longest who is turned away.
+        """
+        if self._free and not self._waiting:
+            self._free -= 1
+        else:
+            await self._queued()
         try:
             yield
         finally:
-            self._free += 1
-            self._places.release()
+            self._leave()
+
+    async def left_over(self, share: Share, work: Callable[[], Awaitable[T]]) -> T | None:
+        """The result of `work`, begun when a place is left over; none when it was shed for who needed the place."""
+        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._guests[place] = share
+        self._serve()
+        try:
+            await place
+        except asyncio.CancelledError:
+            if self._guests.pop(place, None) is None and not place.cancelled():
+                self._leave()
+            raise
+        running: asyncio.Future[T] = asyncio.ensure_future(work())
+        visit = _Visit(running.cancel)
+        self._visits.append(visit)
+        running.add_done_callback(lambda _: self._left(visit))
+        try:
+            await asyncio.wait([running])
+        finally:
+            running.cancel()
+            await asyncio.wait([running])
+        return None if visit.shed and running.cancelled() else running.result()
+
+    async def _queued(self) -> None:
+        if len(self._waiting) >= self._most_waiting:
+            refusal = Unavailable("too many recognitions are waiting", retry_after=1)
+            if not self._latest_first or not self._waiting:
+                raise refusal
+            _answer(self._waiting.pop(0), refusal)
+        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(place)
+        self._shed()
+        try:
+            await place
+        except asyncio.CancelledError:
+            if place in self._waiting:
+                self._waiting.remove(place)
+            elif not place.cancelled() and place.exception() is None:
+                self._leave()
+            raise
+
+    def _shed(self) -> None:
+        """Have as many partials leave as there are finals waiting, the latest to come first."""
+        leaving = sum(visit.shed for visit in self._visits)
+        for visit in reversed(self._visits):
+            if leaving < len(self._waiting) and not visit.shed:
+                visit.shed = True
+                visit.stop()
+                leaving += 1
+
+    def _left(self, visit: _Visit) -> None:
+        self._visits.remove(visit)
+        self._leave()
+
+    def _leave(self) -> None:
+        self._free += 1
+        self._serve()
+
+    def _serve(self) -> None:
+        while self._free and self._waiting:
+            self._free -= _answer(self._waiting.pop(-1 if self._latest_first else 0))
+        while self._free > self._kept_free and self._guests:
+            place = min(self._guests, key=lambda guest: self._guests[guest].latest_turn)
+            self._turns += 1
+            self._guests.pop(place).latest_turn = self._turns
+            self._free -= _answer(place)
+
+
+def _answer(place: asyncio.Future[None], refusal: Unavailable | None = None) -> bool:
+    """Whether there is still somebody to whom it matters."""
+    if place.done():
+        return False
+    if refusal is None:
+        place.set_result(None)
+    else:
+        place.set_exception(refusal)
+    return True

@@ -20,6 +20,7 @@ _RECORDING_S = 58.0
 """A little less than the door gives, so that the reason is told."""
 _RECORDINGS_WAITING = 16
 _MOST_PHRASES, _LONGEST_PHRASE = 2000, 200
+_LONGEST_PROMPT = 2000
 
 
 class AsrService:
@@ -30,7 +31,7 @@ class AsrService:
         self._teller = teller
         self._clock = clock
         self._calls = Places(engine.places)
-        self._recordings = Places(1, waiting=_RECORDINGS_WAITING)
+        self._recordings = Places(1, waiting=_RECORDINGS_WAITING, latest_first=False)
 
     async def start(self) -> None:
         """Load the engine. Raises ScrizaError when it cannot work."""
@@ -42,11 +43,11 @@ class AsrService:
 
     async def transcribe(self, request: Transcribe) -> Transcript:
         """Words of a whole recording, recognised piece by piece."""
-        _check_phrases(request.phrases)
+        _check_hints(request.phrases, request.prompt)
         samples, rate = await asyncio.to_thread(recording, request)
         if not len(samples):
             raise BadInput("audio: there is none")
-        asked = Asked(request.call_id, rate, request.language, request.phrases)
+        asked = Asked(request.call_id, rate, request.language, request.phrases, request.prompt)
         recognition = Recognition(self._engine, self._recordings, self._teller, self._clock, asked)
         try:
             async with asyncio.timeout(_RECORDING_S):
@@ -62,8 +63,8 @@ class AsrService:
     ) -> AsyncIterator[Partial | Final]:
         """Words of a live call."""
         check_rate(opening.sample_rate)
-        _check_phrases(opening.phrases)
-        asked = Asked(opening.call_id, opening.sample_rate, opening.language, opening.phrases)
+        _check_hints(opening.phrases, opening.prompt)
+        asked = Asked(opening.call_id, opening.sample_rate, opening.language, opening.phrases, opening.prompt)
         live = Live(opening, Recognition(self._engine, self._calls, self._teller, self._clock, asked))
         async with aclosing(live.run(blocks)) as heard:
             async for item in heard:
@@ -80,6 +81,8 @@ async def _transcribed(recognition: Recognition, samples: Samples, rate: int) ->
     return joined(pieces)
 
 
-def _check_phrases(phrases: Sequence[str]) -> None:
+def _check_hints(phrases: Sequence[str], prompt: str) -> None:
     if len(phrases) > _MOST_PHRASES or any(len(phrase) > _LONGEST_PHRASE for phrase in phrases):
         raise BadInput(f"at most {_MOST_PHRASES} phrases of at most {_LONGEST_PHRASE} characters are taken")
+    if len(prompt) > _LONGEST_PROMPT:
+        raise BadInput(f"a prompt of at most {_LONGEST_PROMPT} characters is taken")

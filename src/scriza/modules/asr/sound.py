@@ -20,6 +20,10 @@ _QUIET_DBFS = -60.0
 _FRAME_S = 0.1
 _SHORTEST_S = 0.06
 """No word is shorter."""
+_STEP_S = 0.02
+_MARGIN_S = 0.25
+"""The faint beginning and end of a word."""
+_RANGE_DB, _OVER_NOISE_DB = 40.0, 6.0
 
 _SIGNATURES: dict[bytes, str] = {
     b"\x89PNG": "a PNG image",
@@ -103,3 +107,21 @@ def is_silent(samples: Samples, sample_rate: int) -> bool:
         return True
     size = int(_FRAME_S * sample_rate)
     return all(dbfs(samples[start : start + size]) < _QUIET_DBFS for start in range(0, len(samples), size))
+
+
+def spoken_part(samples: Samples, sample_rate: int) -> tuple[int, int]:
+    """Where somebody may be speaking: from the first to the last sound, in samples, with a quarter of a second around.
+
+    Sound is what is less than 40 dB under the loudest frames of 20 ms, and clearly over the quietest of them; nothing
+    under -60 dBFS is. ``(0, 0)`` where `is_silent`.
+    """
+    if is_silent(samples, sample_rate):
+        return 0, 0
+    size = int(_STEP_S * sample_rate)
+    frames = samples[: len(samples) // size * size].reshape(-1, size).astype(np.float32) / 32768
+    levels = 20 * np.log10(np.sqrt((frames**2).mean(axis=1)) + 1e-9)
+    quiet, loud = np.percentile(levels, (10, 95))
+    threshold = max(_QUIET_DBFS, loud - _RANGE_DB, min(quiet + _OVER_NOISE_DB, loud - _RANGE_DB / 2))
+    sounding = np.flatnonzero(levels >= threshold)
+    margin = int(_MARGIN_S * sample_rate)
+    return max(0, int(sounding[0]) * size - margin), min(len(samples), (int(sounding[-1]) + 1) * size + margin)

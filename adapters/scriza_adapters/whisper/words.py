@@ -1,0 +1,70 @@
+"""Words with their times and confidence out of Whisper's tokens: pure functions.
+
+The confidence of a word is the geometric mean of its tokens' probabilities, that of an utterance the geometric mean
+over all its tokens: ``exp(mean(log p))``, as in Radford et al., 2022, section 4.5, where its logarithm decides whether
+a decoding is to be trusted. It lies between 0 and 1 and is **not calibrated**: 0.8 does not mean that four of five
+such words are right. `scriza models check` shows what it means on recordings of one's own.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from scriza.ports.asr import HeardWord
+
+_LEAST = 1e-6
+_SHORTEST_S = 0.04
+"""Words that are shorter than that on average were not aligned with the sound."""
+
+
+class TokenizedWord(NamedTuple):
+    """A word as it is written, with the probabilities of its tokens and where it lies, in seconds."""
+
+    text: str
+    probabilities: Sequence[float]
+    start: float
+    end: float
+
+
+def mean_logprob(probabilities: Sequence[float]) -> float:
+    """Natural, at most 0; of nothing it is 0."""
+    if not len(probabilities):
+        return 0.0
+    return sum(math.log(min(1.0, max(_LEAST, p))) for p in probabilities) / len(probabilities)
+
+
+def confidence(probabilities: Sequence[float]) -> float:
+    """The geometric mean, 0 to 1."""
+    return round(math.exp(mean_logprob(probabilities)), 3)
+
+
+def heard_words(words: Sequence[TokenizedWord], seconds: float) -> list[HeardWord]:
+    """Words in `seconds` of audio. Where the alignment found no places, each is as long as its letters take."""
+    words = [word for word in words if word.text.strip()]
+    if not words:
+        return []
+    sure = [confidence(word.probabilities) for word in words]
+    start, end = min(word.start for word in words), max(word.end for word in words)
+    if end - start < _SHORTEST_S * len(words):
+        texts = [word.text.strip() for word in words]
+        return spread(texts, 0.0, seconds, sure)
+    heard: list[HeardWord] = []
+    at = 0.0
+    for word, certainty in zip(words, sure, strict=True):
+        at = min(max(at, word.start), seconds)
+        until = min(max(at, word.end), seconds)
+        heard.append(HeardWord(word.text.strip(), round(at, 3), round(until, 3), certainty))
+        at = until
+    return heard
+
+
+def spread(words: Sequence[str], start: float, end: float, confidences: Sequence[float]) -> list[HeardWord]:
+    """`words` between `start` and `end` (seconds), each as long as its letters take, a pause included."""
+    unit = max(0.0, end - start) / max(1, sum(len(word) + 1 for word in words))
+    heard: list[HeardWord] = []
+    at = start
+    for word, certainty in zip(words, confidences, strict=True):
+        until = at + (len(word) + 1) * unit
+        heard.append(HeardWord(word, round(at, 3), round(until, 3), certainty))
+        at = until
+    return heard
