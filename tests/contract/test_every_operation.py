@@ -25,6 +25,7 @@ ASKED: dict[str, tuple[Any, ...]] = {
     "WS /v1/stream": (asr.Start("CA1", "en", "mulaw", 8000, ["a price"]), [asr.Audio(b"\xff" * 800), asr.Stop()]),
     "POST /v1/speak": (Speak("Grüße", voice_id="v", tone="friendly", format="wav", delivery="url"),),
     "POST /v1/stream-speak": (Speak("Grüße"),),
+    "GET /v1/speech-cache": (),
     "POST /v1/turn": (Turn([Message("user", "hi")], "CA1"),),
     "POST /v1/stream-turn": (Turn([Message("user", "hi")], "CA1"),),
     "GET /v1/models": (),

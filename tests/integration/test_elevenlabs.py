@@ -1,8 +1,9 @@
 """The ElevenLabs adapter, with the vendor's own SDK, against a stand-in that behaves badly on demand."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +20,10 @@ from scriza.kernel.errors import (
     UpstreamFailed,
 )
 from scriza.ports.tts import Speak, SpokenWord
-from scriza_adapters.elevenlabs_tts import ElevenLabsEngine, Patience
+from scriza_adapters.elevenlabs.casting import Casting
+from scriza_adapters.elevenlabs.client import ElevenLabs, Way
+from scriza_adapters.elevenlabs.engine import ElevenLabsEngine
+from scriza_adapters.elevenlabs.order import Patience
 from tests.serving import listening_socket
 from tests.standins.elevenlabs import Behaviour, ElevenLabsStandIn, sound, standing_in
 from tests.waiting import eventually
@@ -34,15 +38,34 @@ async def vendor() -> AsyncIterator[ElevenLabsStandIn]:
         yield standin
 
 
-def made(vendor: ElevenLabsStandIn, **options: object) -> ElevenLabsEngine:
-    return ElevenLabsEngine("sk_secret", base_url=vendor.url, **options)  # type: ignore[arg-type]
+Opened = Callable[..., ElevenLabsEngine]
 
 
 @pytest.fixture
-async def engine(vendor: ElevenLabsStandIn) -> AsyncIterator[ElevenLabsEngine]:
-    engine = made(vendor, patience=Patience(first_s=5, next_s=5))
-    yield engine
-    await engine.close()
+async def opened(vendor: ElevenLabsStandIn) -> AsyncIterator[Opened]:
+    """Makes engines that are closed at the end; the options are the client's and the engine's."""
+    clients: list[ElevenLabs] = []
+
+    def make(
+        *,
+        key: str = "sk_secret",
+        url: str = "",
+        way: Way = "timed",
+        patience: Patience | None = None,
+        casting: Casting | None = None,
+        **options: Any,
+    ) -> ElevenLabsEngine:
+        clients.append(ElevenLabs(key, base_url=url or vendor.url, way=way, patience=patience or Patience(5, 5)))
+        return ElevenLabsEngine(clients[-1], casting, **options)
+
+    yield make
+    for client in clients:
+        await client.close()
+
+
+@pytest.fixture
+def engine(opened: Opened) -> ElevenLabsEngine:
+    return opened()
 
 
 async def spoken(
@@ -92,7 +115,7 @@ async def test_what_changes_the_sound_changes_its_name(engine: ElevenLabsEngine)
         Speak(TEXT, locale="hi"),
     ]
     assert len({engine.sound(request) for request in requests}) == 4
-    assert engine.sound(Speak(TEXT)) == engine.sound(Speak("another", locale="en-GB", format="wav", call_id="CA1"))
+    assert engine.sound(Speak(TEXT)) == engine.sound(Speak("another", locale="en-CA", format="wav", call_id="CA1"))
 
 
 async def test_calls_share_one_connection(engine: ElevenLabsEngine, vendor: ElevenLabsStandIn) -> None:
@@ -118,24 +141,24 @@ async def test_leaving_closes_the_connection_to_the_vendor(engine: ElevenLabsEng
     await eventually(vendor.spoken[0].disconnected.is_set)
 
 
-async def test_without_timestamps_words_are_guessed_and_cover_the_text(vendor: ElevenLabsStandIn) -> None:
-    engine = made(vendor, timestamps=False)
-    samples, words = await spoken(engine)
-    await engine.close()
+async def test_without_timestamps_words_are_guessed_and_cover_the_text(
+    opened: Opened, vendor: ElevenLabsStandIn
+) -> None:
+    samples, words = await spoken(opened(way="plain"))
     assert vendor.spoken[0].path.endswith("/stream")
     assert len(samples) == SOUNDS_S * 8000
     assert [word.chars for word in words] == sorted({word.chars for word in words})
     assert words[-1] == SpokenWord(words[-1].start_ms, 1250, len(TEXT))
 
 
-async def test_a_server_without_timestamps_is_asked_for_a_plain_stream_from_then_on() -> None:
-    async with standing_in(ElevenLabsStandIn(key="sk_secret", timestamps=False)) as vendor:
-        engine = made(vendor)
-        for _ in range(2):
-            samples, words = await spoken(engine)
-            assert (len(samples), words[-1].chars) == (SOUNDS_S * 8000, len(TEXT))
-        await engine.close()
-        assert [request.path.rpartition("/")[2] for request in vendor.spoken] == ["with-timestamps", "stream", "stream"]
+async def test_a_server_without_timestamps_is_asked_for_a_plain_stream_from_then_on(
+    engine: ElevenLabsEngine, vendor: ElevenLabsStandIn
+) -> None:
+    vendor.timestamps = False
+    for _ in range(2):
+        samples, words = await spoken(engine)
+        assert (len(samples), words[-1].chars) == (SOUNDS_S * 8000, len(TEXT))
+    assert [request.path.rpartition("/")[2] for request in vendor.spoken] == ["with-timestamps", "stream", "stream"]
 
 
 async def test_audio_without_alignment_is_spoken_all_the_same(
@@ -231,30 +254,31 @@ async def test_after_the_first_audio_nothing_is_tried_again_and_a_hole_is_notice
     ],
 )
 async def test_a_vendor_that_stalls_is_left_in_time(
-    vendor: ElevenLabsStandIn, trouble: Behaviour, patience: Patience
+    opened: Opened, vendor: ElevenLabsStandIn, trouble: Behaviour, patience: Patience
 ) -> None:
-    engine = made(vendor, patience=patience)
     vendor.will(trouble)
     async with asyncio.timeout(20):
         with pytest.raises(DeadlineExceeded):
-            await spoken(engine)
+            await spoken(opened(patience=patience))
     await eventually(vendor.spoken[0].disconnected.is_set)
-    await engine.close()
 
 
-async def test_a_key_that_is_not_accepted_is_known_at_warm_up(vendor: ElevenLabsStandIn) -> None:
-    engine = ElevenLabsEngine("another", base_url=vendor.url)
-    with pytest.raises(Unavailable, match="401 invalid_api_key"):
-        await engine.warm_up()
-    await engine.close()
+async def test_a_key_that_is_not_accepted_is_known_by_name_at_warm_up(opened: Opened) -> None:
+    with pytest.raises(Unavailable, match="does not accept ELEVENLABS_API_KEY: it answered 401 invalid_api_key"):
+        await opened(key="another").warm_up()
 
 
-async def test_a_vendor_that_cannot_be_reached_has_failed() -> None:
+async def test_a_vendor_that_cannot_be_reached_has_failed(opened: Opened) -> None:
     with listening_socket() as bound:
-        engine = ElevenLabsEngine("key", base_url=f"http://127.0.0.1:{bound.getsockname()[1]}")
+        engine = opened(url=f"http://127.0.0.1:{bound.getsockname()[1]}")
         with pytest.raises(UpstreamFailed, match="ConnectError"):
             await spoken(engine)
-        await engine.close()
+
+
+async def test_a_vendor_whose_encryption_fails_has_failed(opened: Opened, vendor: ElevenLabsStandIn) -> None:
+    engine = opened(url=vendor.url.replace("http:", "https:"))
+    with pytest.raises(UpstreamFailed, match="ConnectError"):
+        await spoken(engine)
 
 
 async def test_a_voice_that_would_change_the_path_is_refused(

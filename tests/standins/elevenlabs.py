@@ -1,8 +1,9 @@
 """A stand-in for ElevenLabs' text to speech: real HTTP, deterministic, and as bad as a test wants it.
 
 It speaks the protocol of https://elevenlabs.io/docs/api-reference/text-to-speech: the stream, the stream with
-timestamps, and the list of models. What it answers next is queued with `will`; with an empty queue it answers
-`default`. Every character sounds for 50 ms.
+timestamps, the socket with several contexts, and the list of models; a field or query name that the vendor does not
+document is refused with 422. What it answers next is queued with `will`; with an empty queue it answers `default`.
+Every character sounds for 50 ms.
 """
 
 import argparse
@@ -21,10 +22,11 @@ import uvicorn
 
 from scriza.audio import mulaw
 from tests.serving import serving
+from tests.standins.elevenlabs_shapes import RATES, SOCKET_QUERY, STREAM_QUERY, Misshapen, check_body, check_query
+from tests.standins.elevenlabs_socket import ContextSocket
 
 CHARACTER_S = 0.05
-RATES = {"ulaw_8000": 8000, "pcm_22050": 22050, "pcm_16000": 16000}
-VOICES = {"EXAVITQu4vr4xnSDxMaL", "JBFqnCBsd6RMkjVDRZzb"}
+VOICES = {"EXAVITQu4vr4xnSDxMaL", "JBFqnCBsd6RMkjVDRZzb", "Xb7hH8MSUJpSbSDYk0k2", "IKne3meq5aSn9XLyUdCD"}
 
 
 @dataclass
@@ -49,6 +51,8 @@ class Behaviour:
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
     """Sent as it is instead of an answer."""
+    content_type: str = ""
+    """Instead of the right one."""
 
 
 @dataclass
@@ -73,6 +77,12 @@ class ElevenLabsStandIn:
         self.default = default or Behaviour()
         self.timestamps = timestamps
         """Whether it knows the streams with timestamps."""
+        self.sockets = 200
+        """How it answers who wants a socket: 200 opens it, another status refuses it."""
+        self.opened = 0
+        """How many sockets were opened."""
+        self.live: set[asyncio.Task[Any]] = set()
+        """What serves the sockets that are open."""
         self.requests: list[Request] = []
         self.url = ""
         self._queued: deque[Behaviour] = deque()
@@ -85,8 +95,14 @@ class ElevenLabsStandIn:
         """Behave so for the next texts, in this order."""
         self._queued.extend(behaviours)
 
+    def cut_sockets(self) -> None:
+        """Break all sockets that are open."""
+        for task in self.live:
+            task.cancel()
+
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "http":
+        if scope["type"] == "websocket":
+            await self._socket(scope, receive, send)
             return
         body = b""
         while (event := await receive())["type"] == "http.request":
@@ -115,6 +131,13 @@ class ElevenLabsStandIn:
             await _whole(send, 200, json.dumps([{"model_id": "eleven_flash_v2_5", "name": "Flash"}]).encode())
         elif request.path.startswith("/v1/text-to-speech/"):
             voice, _, kind = request.path.removeprefix("/v1/text-to-speech/").partition("/")
+            try:
+                check_query(request.query, STREAM_QUERY)
+                check_body(request.body)
+            except Misshapen as problem:
+                refusal = {"detail": [{"loc": ["body"], "msg": str(problem), "type": "extra_forbidden"}]}
+                await _whole(send, 422, json.dumps(refusal).encode())
+                return
             if kind == "stream/with-timestamps" and not self.timestamps:
                 await _whole(send, 404, b'{"detail": "Not Found"}')
             elif voice not in VOICES:
@@ -125,12 +148,54 @@ class ElevenLabsStandIn:
         else:
             await _whole(send, 404, b'{"detail": "Not Found"}')
 
+    async def _socket(self, scope: Any, receive: Any, send: Any) -> None:
+        assert (await receive())["type"] == "websocket.connect"
+        headers = {name.decode(): value.decode() for name, value in scope["headers"]}
+        query = parse_qs(scope["query_string"].decode())
+        voice = scope["path"].removeprefix("/v1/text-to-speech/").removesuffix("/multi-stream-input")
+        status, code = self.sockets, ""
+        if headers.get("xi-api-key") != self.key:
+            status, code = 401, "invalid_api_key"
+        elif voice not in VOICES:
+            status, code = 404, "voice_not_found"
+        try:
+            check_query(query, SOCKET_QUERY)
+        except Misshapen:
+            status = 422
+        if status != 200:
+            refusal = [(b"content-type", b"application/json")]
+            await send({"type": "websocket.http.response.start", "status": status, "headers": refusal})
+            body = json.dumps({"detail": {"status": code, "message": "sk_secret"}}).encode() if code else b""
+            await send({"type": "websocket.http.response.body", "body": body})
+            return
+        await send({"type": "websocket.accept"})
+
+        def ordered(asked: dict[str, Any]) -> tuple[Request, Behaviour]:
+            request = Request(scope["path"], query, headers, asked, scope["client"][1])
+            self.requests.append(request)
+            return request, self._queued.popleft() if self._queued else self.default
+
+        output_format = query.get("output_format", ["ulaw_8000"])[0]
+        socket = ContextSocket(receive, send, ordered, lambda text: sound(text, output_format), CHARACTER_S)
+        self.opened += 1
+        serving_it = asyncio.ensure_future(socket.serve())
+        self.live.add(serving_it)
+        try:
+            await asyncio.wait([serving_it])
+            if serving_it.cancelled():
+                raise ConnectionAbortedError("as the test wants it")
+            serving_it.result()
+        finally:
+            self.live.discard(serving_it)
+            serving_it.cancel()
+
     async def _speak(self, request: Request, behaviour: Behaviour, send: Any, *, timed: bool) -> None:
         await asyncio.sleep(behaviour.first_s)
         if behaviour.status != 200:
             await _refuse(send, behaviour.status, behaviour.code, behaviour.headers, behaviour.body)
             return
         kind = b"application/json" if timed else b"audio/basic"
+        kind = behaviour.content_type.encode() or kind
         headers = [(b"content-type", kind), (b"request-id", b"standin")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         if behaviour.body:

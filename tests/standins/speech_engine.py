@@ -28,7 +28,7 @@ class ToneEngine:
         failure: Exception | None = None,
         gate: asyncio.Semaphore | None = None,
     ) -> None:
-        self.name = name
+        self.name = self.provider = name
         self.asked: list[Speak] = []
         self.closed = 0
         """How many clips are over, made or given up."""
@@ -37,6 +37,7 @@ class ToneEngine:
         self.failure = failure or UpstreamFailed("the tone engine is broken")
         self.gate = gate
         self.warm = False
+        self.prepared: list[Speak] = []
 
     def sound(self, request: Speak) -> str:
         return f"{request.voice_id}/{request.tone}/{request.locale}"
@@ -59,6 +60,9 @@ class ToneEngine:
                 yield _tone(count, sample_rate * WORD_MS // 1000), [word]
         finally:
             self.closed += 1
+
+    def prepare(self, request: Speak) -> None:
+        self.prepared.append(request)
 
     async def warm_up(self) -> None:
         self.warm = True

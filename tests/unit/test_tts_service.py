@@ -1,21 +1,32 @@
 """Speech: cache, fallback and metering, as they show at the door."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import pytest
 
-from scriza.kernel.errors import BadInput, NotFound, RateLimited, TooLarge, Unavailable, UpstreamFailed
+from scriza.kernel.errors import (
+    BadInput,
+    DeadlineExceeded,
+    NotFound,
+    RateLimited,
+    TooLarge,
+    Unavailable,
+    UpstreamFailed,
+)
 from scriza.kernel.principal import Principal, acting
 from scriza.modules.tts.cache import ClipCache
 from scriza.modules.tts.clip import Clip
+from scriza.modules.tts.engine import Piece
+from scriza.modules.tts.pronunciation import Pronunciation
 from scriza.modules.tts.service import TtsService
 from scriza.ports.objects import StoredObject
-from scriza.ports.tts import Speak, SpokenAudio, SpokenDone
+from scriza.ports.tts import Speak, SpokenAudio, SpokenDone, SpokenWord, SpokenWords
 from scriza.ports.usage import TtsUsed
 from scriza_adapters.objects_directory import DirectoryObjects
 from tests.standins.speech_engine import ToneEngine
@@ -174,12 +185,12 @@ async def test_when_the_first_engine_fails_the_next_one_speaks_in_a_voice_of_its
     assert [request.voice_id for request in (broken.asked + spare.asked)] == ["the broken one's", ""]
 
 
-async def test_an_engine_that_has_just_failed_is_left_alone_while_another_can_speak(service: Make) -> None:
+async def test_an_engine_that_failed_twice_is_left_alone_while_another_can_speak(service: Make) -> None:
     broken, spare = ToneEngine("broken", fail_after=0), ToneEngine("spare")
     speech = service(broken, spare)
-    for number in range(3):
+    for number in range(4):
         await speech.speak(Speak(f"number {number}"))
-    assert (len(broken.asked), len(spare.asked)) == (1, 3)
+    assert (len(broken.asked), len(spare.asked)) == (2, 4)
 
 
 async def test_an_engine_that_is_left_alone_is_still_heard_from_the_cache(service: Make) -> None:
@@ -200,14 +211,187 @@ async def test_an_engine_that_refuses_a_text_is_asked_for_the_next_one(service: 
     assert (len(picky.asked), len(spare.asked)) == (2, 2)
 
 
-async def test_after_the_first_audio_no_other_engine_takes_over(service: Make) -> None:
-    broken, spare = ToneEngine("broken", fail_after=1), ToneEngine("spare")
-    parts = service(broken, spare).stream_speak(CLIP)
-    await anext(parts)
-    await anext(parts)
+class Heard(NamedTuple):
+    audio: bytes
+    words: list[SpokenWord]
+    done: SpokenDone
+
+
+async def streamed(speech: TtsService, request: Speak = CLIP) -> Heard:
+    parts = [part async for part in speech.stream_speak(request)]
+    assert isinstance(parts[-1], SpokenDone)
+    audio = b"".join(part.payload for part in parts if isinstance(part, SpokenAudio))
+    words = [word for part in parts if isinstance(part, SpokenWords) for word in part.words]
+    return Heard(audio, words, parts[-1])
+
+
+@pytest.mark.parametrize("said", [1, 2])
+async def test_what_breaks_off_is_said_to_its_end_by_the_next_engine(service: Make, said: int) -> None:
+    broken, spare = ToneEngine("broken", fail_after=said), ToneEngine("spare")
+    heard = await streamed(service(broken, spare))
+    assert [request.text for request in spare.asked] == [" ".join(CLIP.text.split()[said:])]
+    assert heard.words == [SpokenWord(0, 100, 3), SpokenWord(100, 200, 7), SpokenWord(200, 300, 13)]
+    assert len(heard.audio) == 8 * 300
+    assert heard.done == SpokenDone(0.3, 13, cache_hit=False)
+
+
+async def test_a_word_that_was_cut_in_two_is_said_again(service: Make) -> None:
+    class Halved(ToneEngine):
+        async def synthesize(self, request: Speak, sample_rate: int) -> AsyncGenerator[Piece, None]:
+            async with aclosing(super().synthesize(request, sample_rate)) as pieces:
+                yield await anext(pieces)
+                samples, words = await anext(pieces)
+                yield samples[: len(samples) // 2], words
+            raise UpstreamFailed("broken off")
+
+    heard = await streamed(service(Halved("halved"), spare := ToneEngine("spare")))
+    assert [request.text for request in spare.asked] == ["two three"]
+    assert heard.words == [SpokenWord(0, 100, 3), SpokenWord(150, 250, 7), SpokenWord(250, 350, 13)]
+
+
+async def test_a_clip_said_by_two_engines_is_not_kept(service: Make) -> None:
+    broken = ToneEngine("broken", fail_after=2)
+    speech = service(broken, ToneEngine("spare"))
+    await streamed(speech)
+    broken.fail_after = None
+    assert not (await streamed(speech)).done.cache_hit
+
+
+async def test_a_stream_that_broke_after_its_last_word_is_complete(service: Make) -> None:
+    class Ragged(ToneEngine):
+        async def synthesize(self, request: Speak, sample_rate: int) -> AsyncGenerator[Piece, None]:
+            async for piece in super().synthesize(request, sample_rate):
+                yield piece
+            raise UpstreamFailed("broken off")
+
+    heard = await streamed(service(Ragged("ragged"), spare := ToneEngine("spare")))
+    assert (heard.done.duration, heard.words[-1].chars, spare.asked) == (0.3, 13, [])
+
+
+async def test_a_file_is_made_whole_by_the_next_engine(service: Make) -> None:
+    spare = ToneEngine("spare")
+    clip = await service(ToneEngine("broken", fail_after=2), spare).speak(CLIP)
+    assert (clip.duration, [request.text for request in spare.asked]) == (0.3, [CLIP.text])
+
+
+async def test_when_even_the_last_engine_breaks_off_the_stream_breaks_off(service: Make) -> None:
+    speech = service(ToneEngine("broken", fail_after=1), ToneEngine("spare", fail_after=1))
     with pytest.raises(UpstreamFailed):
-        await anext(parts)
+        await streamed(speech)
+
+
+async def test_a_clip_of_another_tone_goes_before_the_last_engine(service: Make) -> None:
+    first, spare = ToneEngine("first"), ToneEngine("spare")
+    speech = service(first, spare)
+    await speech.speak(CLIP)
+    first.fail_after = 0
+    angry = msgspec.structs.replace(CLIP, tone="angry", voice_id="v", previous_text="Well.")
+    assert (await speech.speak(angry)).cache_hit
     assert spare.asked == []
+
+
+async def test_a_provider_that_is_down_is_not_asked_for_its_second_voice(service: Make) -> None:
+    first, second, own = (ToneEngine(name, fail_after=0, failure=DeadlineExceeded()) for name in ("a", "b", "own"))
+    second.provider, own.fail_after = first.provider, None
+    speech = service(first, second, own)
+    for number in range(3):
+        await speech.speak(Speak(f"number {number}"))
+    assert (len(first.asked), len(second.asked), len(own.asked)) == (1, 0, 3)
+
+
+async def test_the_second_voice_of_a_provider_speaks_when_the_first_one_is_gone(service: Make) -> None:
+    first, second = ToneEngine("a", fail_after=0, failure=NotFound()), ToneEngine("b")
+    second.provider = first.provider
+    await service(first, second, ToneEngine("own")).speak(Speak("number", voice_id="v"))
+    assert [request.voice_id for request in second.asked] == ["v"]
+
+
+def test_a_dead_engine_costs_its_time_out_once_and_is_tried_again_later() -> None:
+    async def spoken() -> list[float]:
+        engines = [ToneEngine("dead", stall_after=0), ToneEngine("spare")]
+        speech = TtsService(engines, Nowhere(NotFound), Told())
+        loop = asyncio.get_running_loop()
+        waits = []
+        for number in range(4):
+            began = loop.time()
+            await streamed(speech, Speak(f"number {number}"))
+            waits.append(round(loop.time() - began, 1))
+            if number == 2:
+                engines[0].stall_after = None
+                await asyncio.sleep(20)
+        await speech.close()
+        assert [request.text for request in engines[0].asked] == ["number 0", "number 3"]
+        return waits
+
+    assert run_virtual(spoken()) == [2.5, 0, 0, 0]
+
+
+def test_engines_that_fail_slowly_share_the_time_to_the_first_audio() -> None:
+    class Slow(ToneEngine):
+        async def synthesize(self, request: Speak, sample_rate: int) -> AsyncGenerator[Piece, None]:
+            await asyncio.sleep(2)
+            async for piece in super().synthesize(request, sample_rate):
+                yield piece
+
+    async def heard_at() -> float:
+        slow = [Slow(name, fail_after=0) for name in ("a", "b", "c")]
+        speech = TtsService([*slow, ToneEngine("own")], Nowhere(NotFound), Told())
+        await streamed(speech)
+        await speech.close()
+        return asyncio.get_running_loop().time()
+
+    assert run_virtual(heard_at()) <= 2.6
+
+
+async def test_a_clip_from_the_cache_prepares_the_engine_for_the_next_one(service: Make) -> None:
+    speech = service(engine := ToneEngine())
+    await speech.speak(CLIP)
+    assert engine.prepared == []
+    await speech.speak(CLIP)
+    assert [request.text for request in engine.prepared] == [CLIP.text]
+
+
+@pytest.mark.parametrize("hot", [True, False], ids=["in memory", "in the store"])
+async def test_an_old_clip_is_made_anew(objects: DirectoryObjects, tmp_path: Path, hot: bool) -> None:
+    times = [NOON]
+
+    def opened() -> TtsService:
+        oldest = timedelta(days=90)
+        return TtsService([ToneEngine()], objects, Told(), oldest_clip=oldest, clock=lambda: times[-1])
+
+    speech = opened()
+    await speech.speak(CLIP)
+    await kept(tmp_path)
+    for days, hit in ((89, True), (91, False)):
+        times.append(NOON + timedelta(days=days))
+        if not hot:
+            await speech.close()
+            speech = opened()
+        assert (await speech.speak(CLIP)).cache_hit is hit
+    await speech.close()
+
+
+async def test_what_the_cache_saved_is_reported(service: Make) -> None:
+    speech = service(ToneEngine("tone"))
+    for text in ("one two", "one two", "one two", "three"):
+        await speech.speak(Speak(text, format="mulaw"))
+    told = await speech.speech_cache()
+    assert (told.clips, told.hits, told.hit_rate) == (4, 2, 0.5)
+    assert (told.characters_made, told.characters_saved) == (12, 14)
+    assert (told.clips_in_memory, told.engines) == (2, {"tone": "closed"})
+    assert told.bytes_in_memory > 300 * 8
+
+
+async def test_words_of_the_table_are_said_as_it_says_and_timed_as_they_are_written(
+    objects: DirectoryObjects,
+) -> None:
+    engine = ToneEngine()
+    pronunciation = Pronunciation({"GTM": "go to market", "Scriza": "skreeza"})
+    speech = TtsService([engine], objects, Told(), pronunciation=pronunciation)
+    heard = await streamed(speech, Speak("Our gtm is Scriza."))
+    await speech.close()
+    assert [request.text for request in engine.asked] == ["Our go to market is skreeza."]
+    assert [word.chars for word in heard.words] == [3, 4, 4, 7, 10, 18]
 
 
 @pytest.mark.parametrize(

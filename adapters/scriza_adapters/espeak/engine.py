@@ -25,7 +25,7 @@ def espeak_worker() -> Worker:
 class EspeakEngine:
     """Speaks by espeak-ng: every locale it has a voice for, in the manner of the tone."""
 
-    name = "espeak"
+    name = provider = "espeak"
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
@@ -33,6 +33,9 @@ class EspeakEngine:
     async def warm_up(self) -> None:
         """Start the process and load a voice, so that the first clip does not wait for it."""
         await EspeakVoice(self._worker).samples("ready")
+
+    def prepare(self, request: Speak) -> None:
+        """Nothing takes long here."""
 
     def sound(self, request: Speak) -> str:
         """Everything that decides how a text sounds, besides the text."""

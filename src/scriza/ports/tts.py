@@ -22,6 +22,10 @@ class Speak(msgspec.Struct):
     format: AudioFormat = "mp3"
     delivery: Literal["inline", "url"] = "inline"
     call_id: str = ""
+    previous_text: str = ""
+    """What was said just before, for the tone of voice; not spoken. An engine may sound the same without it."""
+    next_text: str = ""
+    """What will be said next, where it is known already; not spoken."""
 
 
 class Spoken(msgspec.Struct, omit_defaults=True):
@@ -71,6 +75,21 @@ class SpokenDone(msgspec.Struct, tag="done"):
     cache_hit: bool
 
 
+class SpeechCache(msgspec.Struct):
+    """What one process's cache of clips was good for, since it started."""
+
+    clips: int
+    hits: int
+    hit_rate: float
+    """From 0 to 1."""
+    characters_made: int
+    characters_saved: int
+    clips_in_memory: int
+    bytes_in_memory: int
+    engines: dict[str, Literal["closed", "open", "half-open"]]
+    """Each engine's breaker: an open one is left alone for a while."""
+
+
 class Tts(Protocol):
     """Speaks texts; the same text, voice and settings is synthesised once and then served from the cache."""
 
@@ -86,4 +105,9 @@ class Tts(Protocol):
     @operation("POST /v1/stream-speak", timeout=10, idempotent=True, keyed=True)
     def stream_speak(self, request: Speak) -> AsyncIterator[SpokenAudio | SpokenWords | SpokenDone]:
         """The clip for the phone line as it is made: mu-law at 8 kHz, whatever `format` says."""
+        ...
+
+    @operation("GET /v1/speech-cache")
+    async def speech_cache(self) -> SpeechCache:
+        """How many clips came from the cache, and what that saved."""
         ...

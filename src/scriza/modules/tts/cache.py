@@ -7,10 +7,13 @@ card is written last, so that a clip without a card is not there yet.
 import asyncio
 import hashlib
 from collections import OrderedDict
+from datetime import timedelta
+from typing import NamedTuple
 
 import msgspec
 import structlog
 
+from scriza.kernel.clock import WallClock, utc_now
 from scriza.kernel.errors import NotFound, ScrizaError
 from scriza.modules.tts.clip import Clip, Form
 from scriza.ports.objects import Objects
@@ -21,7 +24,7 @@ _log = structlog.get_logger()
 CLIPS = "tts-cache"
 """The folder of all clips."""
 
-_VERSION = 1
+_VERSION = 2
 """Counts up when clips of an older one must not be served."""
 _LOOK_UP_S = 0.25
 """Making a clip anew takes about as long; a slower store is not waited for."""
@@ -32,6 +35,8 @@ _WORD_BYTES = 120
 
 class _Card(msgspec.Struct):
     digest: str
+    made_at: float
+    """Seconds of Unix time."""
     duration: float
     words: list[SpokenWord]
 
@@ -42,22 +47,45 @@ def clip_key(form: Form, *parts: str) -> str:
     return f"{CLIPS}/{digest[:2]}/{digest[2:]}.{form.extension}"
 
 
-class ClipCache:
-    """Keeps clips. `memory` bounds the bytes of the hot ones."""
+class _Hot(NamedTuple):
+    clip: Clip
+    made_at: float
 
-    def __init__(self, objects: Objects, memory: int = 32 * 1024 * 1024) -> None:
+
+class ClipCache:
+    """Keeps clips. `memory` bounds the bytes of the hot ones; a clip older than `oldest` is not found any more."""
+
+    def __init__(
+        self,
+        objects: Objects,
+        memory: int = 32 * 1024 * 1024,
+        *,
+        oldest: timedelta | None = None,
+        clock: WallClock = utc_now,
+    ) -> None:
         self._objects = objects
         self._room = self._memory = memory
-        self._hot: OrderedDict[str, Clip] = OrderedDict()
+        self._oldest_s = oldest.total_seconds() if oldest else float("inf")
+        self._clock = clock
+        self._hot: OrderedDict[str, _Hot] = OrderedDict()
+
+    @property
+    def hot(self) -> tuple[int, int]:
+        """How many clips are in memory, and how many bytes they take."""
+        return len(self._hot), self._memory - self._room
 
     async def find(self, key: str) -> Clip | None:
         """The clip, or none: also when it cannot be read or is not what was kept."""
-        if (clip := self._hot.get(key)) is not None:
-            self._hot.move_to_end(key)
-            return clip
+        if (hot := self._hot.get(key)) is not None:
+            if not self._is_old(hot.made_at):
+                self._hot.move_to_end(key)
+                return hot.clip
+            self._forget(key)
         try:
             async with asyncio.timeout(_LOOK_UP_S):
                 card = msgspec.json.decode((await self._objects.get(_card_key(key))).body, type=_Card)
+                if self._is_old(card.made_at):
+                    return None
                 audio = (await self._objects.get(key)).body
         except NotFound:
             return None
@@ -68,23 +96,22 @@ class ClipCache:
             _log.warning("tts.cache_corrupted", key=key)
             return None
         clip = Clip(audio, card.words, card.duration)
-        self.remember(key, clip)
+        self.remember(key, clip, card.made_at)
         return clip
 
-    def remember(self, key: str, clip: Clip) -> None:
+    def remember(self, key: str, clip: Clip, made_at: float | None = None) -> None:
         """Keep the clip in memory, in the place of those that were not asked for lately."""
         size = _size(clip)
         if size > self._memory // 4 or key in self._hot:
             return
-        self._hot[key] = clip
+        self._hot[key] = _Hot(clip, self._now if made_at is None else made_at)
         self._room -= size
         while self._room < 0:
-            _, oldest = self._hot.popitem(last=False)
-            self._room += _size(oldest)
+            self._forget(next(iter(self._hot)))
 
     async def keep(self, key: str, clip: Clip, content_type: str) -> bool:
         """Keep the clip as objects. False when the store failed, which costs no more than making it again."""
-        card = _Card(hashlib.sha256(clip.audio).hexdigest(), clip.duration, list(clip.words))
+        card = _Card(hashlib.sha256(clip.audio).hexdigest(), self._now, clip.duration, list(clip.words))
         try:
             async with asyncio.timeout(_KEEP_S):
                 await self._objects.put(key, clip.audio, content_type)
@@ -103,6 +130,16 @@ class ClipCache:
         except (ScrizaError, TimeoutError):
             pass
         return await self.keep(key, clip, content_type)
+
+    @property
+    def _now(self) -> float:
+        return self._clock().timestamp()
+
+    def _is_old(self, made_at: float) -> bool:
+        return self._now - made_at > self._oldest_s
+
+    def _forget(self, key: str) -> None:
+        self._room += _size(self._hot.pop(key).clip)
 
 
 def _card_key(key: str) -> str:

@@ -11,9 +11,10 @@ Piece = tuple[Samples, list[SpokenWord]]
 
 
 class Engine(Protocol):
-    """Makes speech. `name` is in events, logs and cache keys."""
+    """Makes speech. `name` is in events, logs and cache keys; engines of one `provider` are down together."""
 
     name: str
+    provider: str
 
     def sound(self, request: Speak) -> str:
         """Everything that decides how a text sounds, besides the text: clips of the same sound are interchangeable."""
@@ -26,6 +27,10 @@ class Engine(Protocol):
         `call_id` of the request have no meaning here. Raises ScrizaError; before the first samples the work may be
         given to another engine.
         """
+        ...
+
+    def prepare(self, request: Speak) -> None:
+        """A text of this voice will be asked for soon: begin what would make it late. Raises BadInput."""
         ...
 
     async def warm_up(self) -> None:

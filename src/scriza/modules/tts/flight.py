@@ -14,7 +14,7 @@ from scriza.modules.tts.engine import Piece
 _log = structlog.get_logger()
 
 FIRST_PIECE_S = 6.0
-NEXT_PIECE_S = 5.0
+NEXT_PIECE_S = 3.0
 LONGEST_CLIP_S = 600
 """A text of nothing but digits or emoji sounds far longer than it looks."""
 
@@ -27,7 +27,7 @@ class Flight:
         self.listeners = 0
         self._form = form
         self._pieces: list[Made] = []
-        self._failure: ScrizaError | None = None
+        self.failure: ScrizaError | None = None
         self._news = asyncio.Event()
         self._samples_left = LONGEST_CLIP_S * form.sample_rate
 
@@ -38,19 +38,25 @@ class Flight:
             while told < len(self._pieces):
                 told += 1
                 yield self._pieces[told - 1]
-            if self._failure is not None:
-                raise ScrizaError.from_problem(self._failure.problem())  # each listener has an instance of its own
+            if self.failure is not None:
+                raise ScrizaError.from_problem(self.failure.problem())  # each listener has an instance of its own
             if self.clip is not None:
                 return
             await self._news.wait()
 
     async def make(
-        self, source: AsyncGenerator[Piece, None], finish: Callable[[list[Made]], Awaitable[Clip]]
+        self,
+        source: AsyncGenerator[Piece, None],
+        finish: Callable[[list[Made]], Awaitable[Clip]],
+        first_s: float = FIRST_PIECE_S,
     ) -> Clip | None:
-        """Make the clip; `finish` joins its pieces. None when that failed: then the listeners are told why."""
+        """Make the clip; `finish` joins its pieces. None when that failed: then the listeners are told why.
+
+        `first_s` is how long the first piece may take.
+        """
         try:
             async with aclosing(source):
-                while piece := await self._next(source):
+                while piece := await self._next(source, NEXT_PIECE_S if self._pieces else first_s):
                     self._samples_left -= len(piece[0])
                     if self._samples_left < 0:
                         raise TooLarge(f"this text takes longer than {LONGEST_CLIP_S} seconds to speak")
@@ -60,14 +66,14 @@ class Flight:
                 raise UpstreamFailed("the engine made no sound")
             self.clip = await finish(self._pieces)
         except ScrizaError as failure:
-            self._failure = failure
+            self.failure = failure
         except TimeoutError:
-            self._failure = DeadlineExceeded("the engine took too long")
+            self.failure = DeadlineExceeded("the engine took too long")
         except Exception as error:  # the task's outermost shell
             # The message may hold what is to be spoken; the place where it happened does not.
             where = "".join(traceback.format_tb(error.__traceback__))
             _log.error("tts.engine_broke", error=type(error).__name__, where=where)
-            self._failure = UpstreamFailed("the engine broke")
+            self.failure = UpstreamFailed("the engine broke")
         finally:
             self._tell()
         return self.clip
@@ -75,16 +81,16 @@ class Flight:
     def give_up(self) -> None:
         """End the waiting of whoever still listens to a clip that will not be made."""
         if not self.over:
-            self._failure = Unavailable("speech is shutting down")
+            self.failure = Unavailable("speech is shutting down")
             self._tell()
 
     @property
     def over(self) -> bool:
         """Whether the clip is there, or will never be."""
-        return self.clip is not None or self._failure is not None
+        return self.clip is not None or self.failure is not None
 
-    async def _next(self, source: AsyncGenerator[Piece, None]) -> Piece | None:
-        async with asyncio.timeout(NEXT_PIECE_S if self._pieces else FIRST_PIECE_S):
+    async def _next(self, source: AsyncGenerator[Piece, None], seconds: float) -> Piece | None:
+        async with asyncio.timeout(seconds):
             return await anext(source, None)
 
     def _tell(self) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -11,138 +11,224 @@ import msgspec
 import structlog
 
 from scriza.kernel.clock import WallClock, utc_now
-from scriza.kernel.errors import BadInput, NotFound, ScrizaError, TooLarge, Unavailable, UpstreamFailed
+from scriza.kernel.errors import (
+    BadInput,
+    DeadlineExceeded,
+    NotFound,
+    ScrizaError,
+    TooLarge,
+    Unavailable,
+    UpstreamFailed,
+)
 from scriza.kernel.principal import current
 from scriza.modules.tts.cache import ClipCache, clip_key
 from scriza.modules.tts.clip import FORMS, Clip, Form, Made, cut, joined
 from scriza.modules.tts.engine import Engine
-from scriza.modules.tts.flight import Flight, Flights
+from scriza.modules.tts.flight import FIRST_PIECE_S, Flight, Flights
+from scriza.modules.tts.handing import Handing
+from scriza.modules.tts.pronunciation import Pronunciation
+from scriza.modules.tts.roster import Roster
 from scriza.modules.tts.text import speakable
 from scriza.ports.events import Teller
 from scriza.ports.objects import Objects
-from scriza.ports.tts import Speak, Spoken, SpokenAudio, SpokenDone, SpokenWords
+from scriza.ports.tts import Speak, SpeechCache, Spoken, SpokenAudio, SpokenDone, SpokenWords
 from scriza.ports.usage import TtsUsed, usage_event
 
 _log = structlog.get_logger()
 
 _URL_OPENS = timedelta(hours=1)
-_REST_S = 15.0
-"""Seconds for which an engine that has just failed is left alone while another one can speak."""
+_BUDGET_S = 2.5
+"""Seconds to the first audio, all engines together but the last, which is asked then."""
 
 
 class _Whole(NamedTuple):
-    """The clip is complete. `hit` says that it was not made for this request."""
+    """The clip is complete. `hit` says that it was not made for this request.
 
-    key: str
-    clip: Clip
+    `clip` is none where several engines have said it: such a clip is kept nowhere.
+    """
+
+    duration: float
     hit: bool
+    key: str = ""
+    clip: Clip | None = None
 
 
 class TtsService:
-    """Implements `ports.tts.Tts` by `engines`, in the order of preference."""
+    """Implements `ports.tts.Tts` by `engines`, in the order of preference.
+
+    A clip older than `oldest_clip` is made anew.
+    """
 
     def __init__(
-        self, engines: Sequence[Engine], objects: Objects, teller: Teller, *, clock: WallClock = utc_now
+        self,
+        engines: Sequence[Engine],
+        objects: Objects,
+        teller: Teller,
+        *,
+        pronunciation: Pronunciation | None = None,
+        oldest_clip: timedelta | None = None,
+        clock: WallClock = utc_now,
     ) -> None:
-        if not engines:
-            raise ValueError("speech needs an engine")
-        self._engines = engines
+        self._roster = Roster(engines)
         self._objects = objects
-        self._cache = ClipCache(objects)
+        self._cache = ClipCache(objects, oldest=oldest_clip, clock=clock)
         self._flights = Flights()
         self._teller = teller
+        self._pronunciation = pronunciation or Pronunciation()
         self._clock = clock
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="tts-encode")
-        self._rests_until: dict[str, float] = {}
+        self._clips = self._clips_hit = self._characters_made = self._characters_saved = 0
 
     async def warm_up(self) -> None:
         """Make the first clip as quick as the next. An engine that cannot work is logged; the others speak."""
-        await asyncio.gather(*(self._warm_up(engine) for engine in self._engines))
+        await asyncio.gather(*(self._warm_up(engine) for engine in self._roster.engines))
 
     async def close(self) -> None:
         """Give up what is being made, and tell that it was used."""
         await self._flights.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
+        if self._clips:
+            told = await self.speech_cache()
+            _log.info("tts.cache", clips=told.clips, hit_rate=told.hit_rate, characters_saved=told.characters_saved)
+
+    async def speech_cache(self) -> SpeechCache:
+        """What the cache was good for in this process."""
+        hot, hot_bytes = self._cache.hot
+        return SpeechCache(
+            clips=self._clips,
+            hits=self._clips_hit,
+            hit_rate=round(self._clips_hit / self._clips, 4) if self._clips else 0.0,
+            characters_made=self._characters_made,
+            characters_saved=self._characters_saved,
+            clips_in_memory=hot,
+            bytes_in_memory=hot_bytes,
+            engines=self._roster.states(),
+        )
 
     async def speak(self, request: Speak) -> Spoken:
         """The whole clip, in any format."""
-        said = speakable(request.text)
-        async with aclosing(self._heard(request, said.text, FORMS[request.format])) as parts:
+        said = speakable(request.text, self._pronunciation)
+        parts = self._heard(msgspec.structs.replace(request, text=said.text), FORMS[request.format], None)
+        async with aclosing(parts):
             async for part in parts:
-                if isinstance(part, _Whole):
-                    return await self._delivered(request, part)
+                if isinstance(part, _Whole) and part.clip is not None:
+                    return await self._delivered(request, part.key, part.clip, hit=part.hit)
         raise AssertionError("a clip ends with the whole of it")
 
     async def stream_speak(self, request: Speak) -> AsyncIterator[SpokenAudio | SpokenWords | SpokenDone]:
-        """The clip for the phone line as it is made."""
-        said = speakable(request.text)
-        streamed = False
-        async with aclosing(self._heard(request, said.text, FORMS["mulaw"])) as parts:
+        """The clip for the phone line as it is made. What breaks off is said to its end by the next engine."""
+        said = speakable(request.text, self._pronunciation)
+        handing = Handing(said.text)
+        async with aclosing(
+            self._heard(msgspec.structs.replace(request, text=said.text), FORMS["mulaw"], handing)
+        ) as parts:
             async for part in parts:
-                if isinstance(part, Made):
-                    streamed, pieces = True, iter((part,))
-                else:
-                    pieces = iter(()) if streamed else cut(part.clip)
-                for piece in pieces:
-                    if piece.words:
-                        yield SpokenWords([said.place(word) for word in piece.words])
-                    if piece.audio:
-                        yield SpokenAudio(piece.audio)
                 if isinstance(part, _Whole):
-                    yield SpokenDone(part.clip.duration, len(request.text), part.hit)
+                    yield SpokenDone(part.duration, len(request.text), part.hit)
+                    continue
+                if part.words:
+                    yield SpokenWords([said.place(word) for word in part.words])
+                if part.audio:
+                    yield SpokenAudio(part.audio)
 
-    async def _heard(self, request: Speak, text: str, form: Form) -> AsyncGenerator[Made | _Whole, None]:
-        """The pieces of a clip that is being made, then the whole; of a cached one the whole alone."""
+    def prepare(self, request: Speak) -> None:
+        """A text like this will be spoken soon; its voice may take a moment to be reached."""
+        engine = self._roster.first
+        if self._roster.rests(engine):
+            return
+        with suppress(BadInput):
+            engine.prepare(self._roster.asked(engine, request))
+
+    async def _heard(self, request: Speak, form: Form, handing: Handing | None) -> AsyncGenerator[Made | _Whole, None]:
+        """The clip. With `handing` its pieces come as they are made and are handed on; else the whole of it alone.
+
+        The engines are asked in their order until one has begun; when the last is due, a clip that says the same in
+        another tone goes before it.
+        """
+        loop = asyncio.get_running_loop()
         failure: ScrizaError = Unavailable("no engine of speech can work now")
-        for engine, asked in self._attempts(msgspec.structs.replace(request, text=text)):
-            key = clip_key(form, current().principal.workspace, engine.name, engine.sound(asked), text)
-            used = TtsUsed(request.call_id, engine.name, asked.voice_id, len(request.text), cached=True)
-            if clip := await self._cache.find(key):
-                self._tell(used, key)
-                yield _Whole(key, clip, hit=True)
+        due = loop.time() + _BUDGET_S
+        down: set[str] = set()
+        for engine in self._roster.engines:
+            asked = self._roster.asked(engine, request)
+            last = self._roster.is_last(engine)
+            if last and engine is not self._roster.first and (spare := await self._spare(request, form)):
+                for part in self._told(*spare, handing):
+                    yield part
                 return
-            if self._rests(engine):
+            key = self._key(engine, asked, form)
+            if clip := await self._cache.find(key):
+                self.prepare(request)
+                self._tell(self._used(engine, asked, cached=True), key)
+                for part in self._told(key, clip, handing):
+                    yield part
+                return
+            patience = FIRST_PIECE_S if last else due - loop.time()
+            if patience <= 0 or engine.provider in down or not self._roster.allows(engine):
                 continue
             begun = False
-            with self._flights.joined(key, form, self._making(engine, asked, form, key)) as (flight, own):
+            with self._flights.joined(key, form, self._making(engine, asked, form, key, patience)) as (flight, own):
                 counts = True
                 try:
                     async with aclosing(flight.listen()) as pieces:
                         async for piece in pieces:
                             begun = True
-                            yield piece
+                            if handing is not None:
+                                yield handing.take(piece)
                 except ScrizaError as error:
-                    _log.warning("tts.engine_failed", engine=engine.name, error=error.slug, detail=error.detail)
+                    _log.info("tts.engine_failed", engine=engine.name, error=error.slug, detail=error.detail)
                     failure = error
                     counts = begun
                 else:
                     assert flight.clip is not None
-                    yield _Whole(key, flight.clip, hit=not own)
+                    for part in self._completed(key, flight.clip, handing, hit=not own):
+                        yield part
                     return
                 finally:
                     # Also when whoever asked went away: the engine's work was ordered.
                     if counts:
-                        self._tell(msgspec.structs.replace(used, cached=not own), key)
-            if begun:
-                break
-            if not isinstance(failure, BadInput | NotFound | TooLarge):
-                self._rests_until[engine.name] = asyncio.get_running_loop().time() + _REST_S
+                        self._tell(self._used(engine, asked, cached=not own), key)
+            if isinstance(failure, Unavailable | DeadlineExceeded):
+                down.add(engine.provider)
+            if handing is not None and handing.begun:
+                handing.broken_off()
+                if not handing.rest:
+                    yield _Whole(handing.seconds, hit=False)
+                    return
+                request = msgspec.structs.replace(request, text=handing.rest, previous_text=handing.said)
+                due = loop.time() + _BUDGET_S
         if isinstance(failure, BadInput | NotFound | TooLarge | Unavailable):
             raise failure
         raise UpstreamFailed(f"the text could not be spoken: {failure.detail}", retry_after=failure.retry_after)
 
-    def _attempts(self, request: Speak) -> Iterator[tuple[Engine, Speak]]:
-        yield self._engines[0], request
-        # A voice is the first engine's own; another one takes what fits tone and locale.
-        for engine in self._engines[1:]:
-            yield engine, msgspec.structs.replace(request, voice_id="")
+    def _told(self, key: str, clip: Clip, handing: Handing | None) -> Iterator[Made | _Whole]:
+        """A clip that is there already."""
+        if handing is not None:
+            yield from (handing.take(piece) for piece in cut(clip))
+        yield from self._completed(key, clip, handing, hit=True)
 
-    def _rests(self, engine: Engine) -> bool:
-        now = asyncio.get_running_loop().time()
-        return engine is not self._engines[-1] and self._rests_until.get(engine.name, 0.0) > now
+    def _completed(self, key: str, clip: Clip, handing: Handing | None, *, hit: bool) -> Iterator[Made | _Whole]:
+        if handing is None:
+            yield _Whole(clip.duration, hit, key, clip)
+        else:
+            yield handing.finished()
+            yield _Whole(handing.seconds, hit)
+
+    async def _spare(self, request: Speak, form: Form) -> tuple[str, Clip] | None:
+        """A clip that was made of this text in another manner, and its key."""
+        likely = {self._key(engine, asked, form): (engine, asked) for engine, asked in self._roster.likely(request)}
+        found = await asyncio.gather(*map(self._cache.find, likely))
+        for (key, (engine, asked)), clip in zip(likely.items(), found, strict=True):
+            if clip is not None:
+                self._tell(self._used(engine, asked, cached=True), key)
+                return key, clip
+        return None
+
+    def _key(self, engine: Engine, asked: Speak, form: Form) -> str:
+        return clip_key(form, current().principal.workspace, engine.name, engine.sound(asked), asked.text)
 
     def _making(
-        self, engine: Engine, asked: Speak, form: Form, key: str
+        self, engine: Engine, asked: Speak, form: Form, key: str, patience: float
     ) -> Callable[[Flight], Coroutine[object, object, None]]:
         async def finish(pieces: list[Made]) -> Clip:
             if form.format == "mulaw":
@@ -153,27 +239,43 @@ class TtsService:
             return clip
 
         async def fly(flight: Flight) -> None:
-            clip = await flight.make(engine.synthesize(asked, form.sample_rate), finish)
+            clip = None
+            try:
+                clip = await flight.make(engine.synthesize(asked, form.sample_rate), finish, patience)
+            finally:
+                if clip is None:
+                    self._roster.failed(engine, flight.failure)
             if clip is not None:
+                self._roster.succeeded(engine)
                 await self._cache.keep(key, clip, form.content_type)
 
         return fly
 
+    def _used(self, engine: Engine, asked: Speak, *, cached: bool) -> TtsUsed:
+        return TtsUsed(asked.call_id, engine.name, asked.voice_id, len(asked.text), cached=cached)
+
     def _tell(self, used: TtsUsed, clip: str) -> None:
         """A request may have several clips: another engine's, where one broke down."""
+        self._clips += 1
+        if used.cached:
+            self._clips_hit += 1
+            self._characters_saved += used.characters
+        else:
+            self._characters_made += used.characters
         self._teller.tell(usage_event(used, current(), self._clock(), part=clip))
 
-    async def _delivered(self, request: Speak, whole: _Whole) -> Spoken:
-        clip = whole.clip
+    async def _delivered(self, request: Speak, key: str, clip: Clip, *, hit: bool) -> Spoken:
         duration = round(clip.duration, 3)
         if request.delivery == "inline":
-            return Spoken(duration, whole.hit, audio_base64=clip.audio)
-        if not await self._cache.ensure_kept(whole.key, clip, FORMS[request.format].content_type):
+            return Spoken(duration, hit, audio_base64=clip.audio)
+        if not await self._cache.ensure_kept(key, clip, FORMS[request.format].content_type):
             raise Unavailable("the clip cannot be stored, so there is no URL of it; `delivery: inline` has it")
-        return Spoken(duration, whole.hit, url=await self._objects.signed_url(whole.key, _URL_OPENS))
+        return Spoken(duration, hit, url=await self._objects.signed_url(key, _URL_OPENS))
 
     async def _warm_up(self, engine: Engine) -> None:
         try:
             await engine.warm_up()
+        except Unavailable as error:
+            _log.error("tts.engine_not_ready", engine=engine.name, error=error.slug, detail=error.detail)
         except ScrizaError as error:
             _log.warning("tts.engine_not_ready", engine=engine.name, error=error.slug, detail=error.detail)

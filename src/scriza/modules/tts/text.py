@@ -5,6 +5,7 @@ import unicodedata
 from typing import NamedTuple
 
 from scriza.kernel.errors import BadInput, TooLarge
+from scriza.modules.tts.pronunciation import Pronunciation
 from scriza.ports.tts import SpokenWord
 
 LONGEST_TEXT = 5000
@@ -32,13 +33,30 @@ class Speakable(NamedTuple):
         return SpokenWord(word.start_ms, word.end_ms, self.told[min(word.chars, len(self.text))])
 
 
-def speakable(text: str) -> Speakable:
+_AS_WRITTEN = Pronunciation()
+
+
+def speakable(text: str, pronunciation: Pronunciation = _AS_WRITTEN) -> Speakable:
     """Leave out what cannot be said: control, zero-width and direction characters, halves of surrogate pairs.
 
-    Raises TooLarge past `LONGEST_TEXT` characters, BadInput for a text without a letter or digit.
+    Words of the table are put as they are said. Raises TooLarge past `LONGEST_TEXT` characters, as written or as said,
+    BadInput for a text without a letter or digit.
     """
+    _check_length(text)
+    written, told = pronunciation.written(text)
+    _check_length(written)
+    said = _without_unsaid(written)
+    if told is None:
+        return said
+    return Speakable(said.text, told if said.told is None else [told[place] for place in said.told])
+
+
+def _check_length(text: str) -> None:
     if len(text) > LONGEST_TEXT:
         raise TooLarge(f"a text to speak has at most {LONGEST_TEXT} characters, this one {len(text)}")
+
+
+def _without_unsaid(text: str) -> Speakable:
     if not any(map(str.isalnum, text)):
         raise BadInput("there is nothing to say in this text: no letter and no digit")
     if text.isprintable() and not _LONG_RUN.search(text):

@@ -1,0 +1,66 @@
+"""The ways over HTTP: one request a clip, by the vendor's SDK, on connections that stay open."""
+
+import ssl
+from collections.abc import AsyncGenerator
+from typing import TYPE_CHECKING
+
+import httpx
+
+from scriza.audio import mulaw
+from scriza.kernel.errors import UpstreamFailed
+from scriza_adapters.elevenlabs.decoding import Chunk, chunk_of
+from scriza_adapters.elevenlabs.order import Order
+
+if TYPE_CHECKING:
+    from elevenlabs import PronunciationDictionaryVersionLocator
+    from elevenlabs.client import AsyncElevenLabs
+
+_CHUNK = 320
+"""Bytes of audio that the SDK gathers before it hands them on: 40 ms of mu-law."""
+_KEEPALIVE_S = 120.0
+
+
+def http_client(tls: ssl.SSLContext, longest_s: float) -> httpx.AsyncClient:
+    """The pool of connections; `longest_s` bounds each wait, beyond the deadlines of those who wait."""
+    limits = httpx.Limits(max_connections=200, max_keepalive_connections=50, keepalive_expiry=_KEEPALIVE_S)
+    return httpx.AsyncClient(limits=limits, timeout=longest_s, verify=tls)
+
+
+async def streamed(
+    client: "AsyncElevenLabs", order: Order, sample_rate: int, *, timed: bool
+) -> AsyncGenerator[Chunk, None]:
+    """The clip as it is sent. Raises what the SDK and httpx raise, and UpstreamFailed for what is no audio."""
+    from elevenlabs import VoiceSettings
+
+    manner = order.manner
+    settings = VoiceSettings(stability=manner.stability, similarity_boost=manner.similarity, speed=manner.speed)
+    if manner.style:
+        settings = settings.model_copy(update={"style": manner.style})
+    raw = client.text_to_speech.with_raw_response
+    answering = (raw.stream_with_timestamps if timed else raw.stream)(
+        order.voice_id,
+        text=order.text,
+        model_id=order.model,
+        output_format="ulaw_8000" if sample_rate == mulaw.SAMPLE_RATE else "pcm_22050",
+        voice_settings=settings,
+        request_options={"max_retries": 0, "chunk_size": _CHUNK},
+        **({"language_code": order.language} if order.language else {}),
+        **({"previous_text": order.previous_text} if order.previous_text else {}),
+        **({"next_text": order.next_text} if order.next_text else {}),
+        **({"pronunciation_dictionary_locators": _locators(order)} if order.dictionaries else {}),
+    )
+    async with answering as response:
+        kind = response.headers.get("content-type", "").lower()
+        if kind.startswith(("text/html", "audio/") if timed else ("text/", "application/json")):
+            raise UpstreamFailed("ElevenLabs answered with another content type")
+        async for received in response.data:
+            yield Chunk(received) if isinstance(received, bytes) else chunk_of(received)
+
+
+def _locators(order: Order) -> "list[PronunciationDictionaryVersionLocator]":
+    from elevenlabs import PronunciationDictionaryVersionLocator
+
+    return [
+        PronunciationDictionaryVersionLocator(pronunciation_dictionary_id=each.id, version_id=each.version or None)
+        for each in order.dictionaries
+    ]
