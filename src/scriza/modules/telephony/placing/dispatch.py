@@ -157,7 +157,7 @@ class Dispatcher:
     async def _move(self, intent: Intent, event: Event) -> Intent | None:
         moved = after(intent, event, self._clock())
         if not await self._book.change(intent, moved):
-            _log.info("intent.moved_elsewhere", intent=intent.intent_id, event=type(event).__name__)
+            _log.info("intent.moved_elsewhere", intent=intent.intent_id, missed=type(event).__name__)
             return None
         _log.info("intent.moved", intent=intent.intent_id, state=moved.state, asks=moved.asks, reason=moved.reason)
         return moved
