@@ -9,16 +9,19 @@ import msgspec
 import pytest
 
 from scriza.kernel.errors import BadInput, NotFound, ScrizaError, TooLarge, UpstreamFailed
-from scriza.modules.agent.playbook import sample_playbook
+from scriza.modules.agent.playbook import Answer as PlaybookAnswer
+from scriza.modules.agent.playbook import Intent, Playbook, sample_playbook
 from scriza.modules.agent.service import AgentService
 from scriza.modules.llm.service import LlmService
 from scriza.ports.agent import (
+    Act,
     Agent,
     CallFacts,
     Clause,
     Conversation,
     Exchange,
     HangUp,
+    PressKeys,
     Reply,
     ReplyDone,
     SendSms,
@@ -31,9 +34,11 @@ from tests.standins.llm_engine import Says, ScriptedEngine, routes
 from tests.standins.teller import Told
 
 SALES = "+14155550123"
+TOLD = "This is Sunny from Paper Kite. I have a caller for you. They said: let us see about that elephant."
+"""What the person hears of the caller."""
 PLAYBOOK = sample_playbook()
 
-Part = Clause | HangUp | TransferTo | SendSms | SetOutcome | ReplyDone
+Part = Clause | Act | ReplyDone
 
 
 class Answer(NamedTuple):
@@ -50,9 +55,11 @@ class Answer(NamedTuple):
 
 
 @asynccontextmanager
-async def opened(doors: Doors, engine: ScriptedEngine | None = None, transfer_to: str = "") -> AsyncIterator[Agent]:
+async def opened(
+    doors: Doors, engine: ScriptedEngine | None = None, transfer_to: str = "", playbook: Playbook = PLAYBOOK
+) -> AsyncIterator[Agent]:
     llm = LlmService(Told(), **routes(engine))
-    async with doors(Agent, AgentService(llm, [PLAYBOOK], transfer_to=transfer_to)) as agent:
+    async with doors(Agent, AgentService(llm, [playbook], transfer_to=transfer_to)) as agent:
         yield agent
     await llm.close()
 
@@ -211,8 +218,38 @@ async def test_a_person_is_promised_only_where_there_is_one(doors: Doors, agent:
     assert (without.acts, without.conversation.stage) == ([], "booking")
     async with opened(doors, transfer_to=SALES) as connected:
         (with_one,) = await talk(connected, "can i talk to a person")
-    assert with_one.acts == [TransferTo(SALES)]
+    said = "This is Sunny from Paper Kite. I have a caller for you. They said: can i talk to a person."
+    assert with_one.acts == [TransferTo(SALES, said)]
     assert "connect you" in with_one.text
+
+
+async def test_the_person_hears_what_is_known_of_the_caller(doors: Doors) -> None:
+    async with opened(doors, transfer_to=SALES) as agent:
+        *_, last = await talk(agent, "tomorrow afternoon works", "can i talk to a person")
+    (act,) = last.acts
+    assert isinstance(act, TransferTo)
+    assert act.whisper.endswith("a caller for you. time: tomorrow afternoon. They said: can i talk to a person.")
+
+
+async def test_lines_for_machines_and_for_those_who_come_back_are_in_the_plan(agent: Agent) -> None:
+    lines = (await agent.begin(CallFacts("CA1", direction="outbound"))).lines
+    assert (lines.voicemail, lines.introduction) == (PLAYBOOK.lines.voicemail, PLAYBOOK.lines.introduction)
+    assert lines.unreached == PLAYBOOK.lines.unreached != ""
+
+
+async def test_keys_are_pressed_where_the_playbook_says_so_or_the_model_asks(doors: Doors) -> None:
+    intent = Intent("menu", ["press one for sales"], PlaybookAnswer(["Sure."], press="1w2"), ["press one"])
+    stages = [msgspec.structs.replace(PLAYBOOK.stages[0], keys=4), *PLAYBOOK.stages[1:]]
+    playbook = msgspec.structs.replace(PLAYBOOK, intents=[*PLAYBOOK.intents, intent], stages=stages)
+    engine = ScriptedEngine()
+    async with opened(doors, playbook=playbook) as agent:
+        answer = await answered(agent, asking("press one for sales", at("greeting")))
+    assert answer.acts == [PressKeys("1w2")]
+    assert answer.done.expects_keys == 4
+    async with opened(doors, engine, playbook=playbook) as agent:
+        for keys, acts in (("2", [PressKeys("2")]), ("hash", [])):
+            engine.will(Says(["One moment.", ToolPiece("c1", "press_keys", f'{{"keys": "{keys}"}}')]))
+            assert (await answered(agent, asking("about that elephant", at("pitch")))).acts == acts
 
 
 async def test_a_text_message_is_sent_once_however_often_it_is_asked_for(agent: Agent) -> None:
@@ -317,11 +354,11 @@ async def test_the_strong_model_answers_where_the_playbook_says_so(modelled: Age
     ("calls", "acts"),
     [
         ([("end_call", "{}")], [HangUp()]),
-        ([("transfer", "")], [TransferTo(SALES)]),
+        ([("transfer", "")], [TransferTo(SALES, TOLD)]),
         ([("set_outcome", '{"outcome": "callback"}')], [SetOutcome("callback")]),
         ([("end_call", "{}"), ("set_outcome", '{"outcome": "callback"}')], [SetOutcome("callback"), HangUp()]),
         ([("end_call", "{}"), ("end_call", "{}")], [HangUp()]),
-        ([("end_call", "{}"), ("transfer", "{}")], [TransferTo(SALES)]),
+        ([("end_call", "{}"), ("transfer", "{}")], [TransferTo(SALES, TOLD)]),
         ([("set_outcome", '{"outcome": "world peace"}')], []),
         ([("set_outcome", "{not json")], []),
         ([("set_outcome", '{"outcome": 7}')], []),

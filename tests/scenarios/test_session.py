@@ -1,6 +1,8 @@
 """Whole calls on virtual time: the session with a phone in memory, in-process engines and the journal in memory."""
 
 import asyncio
+import base64
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -20,8 +22,9 @@ from scriza.modules.telephony.turns.barge_in import BargeInOptions
 from scriza.modules.telephony.turns.fixed_silence import FixedSilence
 from scriza.modules.telephony.turns.limits import Limits
 from scriza.modules.telephony.vad import EnergyVad
-from scriza.ports.agent import Clause, HangUp, Reply, ReplyPart, SendSms, TransferTo
+from scriza.ports.agent import Clause, HangUp, PressKeys, Reply, ReplyPart, SendSms, TransferTo
 from scriza.ports.telephony import CallRecord
+from scriza.simulator.keypad import Keypad
 from tests.memory_log import MemoryCallLog, MemoryOnce
 from tests.scenarios.engines import LineAsr, ScriptedAgent, SilentCarrier, ToneTts
 from tests.scenarios.memory_phone import MemoryPhone
@@ -39,6 +42,8 @@ def by_the_book(request: Reply) -> list[ReplyPart]:
             return [Clause("one two three four five six seven eight nine ten eleven twelve.")]
         case "text me":
             return [Clause("Done."), SendSms("Hello from Acme")]
+        case "press one two for sales":
+            return [Clause("Sure."), PressKeys("1w2#")]
         case "a person please":
             return [Clause("I will connect you."), TransferTo("+14155550123", "Somebody asks.")]
         case _:
@@ -342,6 +347,25 @@ def test_a_transfer_is_left_to_the_carrier_when_the_announcement_was_heard() -> 
     assert journal is not None
     assert (journal.transfer, journal.transfer_to, journal.whisper) == ("wanted", "+14155550123", "Somebody asks.")
     assert Topic.CALL_COMPLETED not in topics(world)
+
+
+def test_keys_are_heard_as_tones_when_the_words_before_them_have_been() -> None:
+    world = World(asr=LineAsr("press one two for sales"))
+    keypad = Keypad()
+
+    async def machine(phone: MemoryPhone) -> None:
+        await phone.heard_all()
+        await phone.say(1000)
+        await phone.heard_all()
+        media = [json.loads(text)["media"] for text in phone.sent if '"media"' in text]
+        audio = b"".join(base64.b64decode(part["payload"]) for part in media)
+        for start in range(0, len(audio) - 159, 160):
+            keypad.hear(audio[start : start + 160])
+        phone.hang_up()
+
+    record = call(world, machine)
+    assert keypad.heard == "12#"
+    assert record.turns[-1].agent == "Sure. pressed 1 2 #"
 
 
 class TestTrouble:

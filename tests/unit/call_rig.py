@@ -92,6 +92,8 @@ class Rig:
                     self._timers.pop(timer, None)
                 case do.Synthesise(clip=clip, text=text):
                     self._texts[clip] = text
+                case do.Dial(clip=clip, keys=keys):
+                    self._texts[clip] = f"pressed {' '.join(keys.replace('w', ''))}"
                 case _:
                     pass
         self.commands += commands
@@ -144,11 +146,11 @@ class Rig:
         if done:
             self.done(thought, *clauses, stage=stage)
 
-    def done(self, thought: do.Think, *clauses: str, stage: str = "pitch") -> None:
+    def done(self, thought: do.Think, *clauses: str, stage: str = "pitch", expects_keys: int = 0) -> None:
         before = thought.reply.conversation
         exchange = Exchange(thought.reply.utterance, " ".join(clauses))
         after = Conversation(before.playbook, stage, before.opening, [*before.exchanges, exchange])
-        self.tell(on.ThoughtDone(thought.thought, ReplyDone(after, Usage(10, 5, 15), "playbook", False)))
+        self.tell(on.ThoughtDone(thought.thought, ReplyDone(after, Usage(10, 5, 15), "playbook", False, expects_keys)))
 
     def hear(self, clip: int, until_ms: int | None = None) -> None:
         """The clip is sent and the phone plays it, to its end or to `until_ms`."""

@@ -11,7 +11,7 @@ from scriza.modules.telephony.call.tables import Caller, Line, Mind, Voice
 from scriza.modules.telephony.turns.barge_in import BargeInOptions
 from scriza.modules.telephony.turns.fixed_silence import FixedSilence
 from scriza.modules.telephony.turns.limits import Limits
-from scriza.ports.agent import Conversation, HangUp, SendSms, SetOutcome, TransferTo
+from scriza.ports.agent import Conversation, HangUp, PressKeys, SendSms, SetOutcome, TransferTo
 from scriza.ports.telephony import CallMetrics
 from tests.unit.call_rig import LINES, OPENING, Rig, conversation, journal, plan
 
@@ -477,6 +477,35 @@ class TestKeys:
         asked = len(rig.replies)
         rig.pass_ms(2_000)
         assert len(rig.replies) == asked
+
+    def test_an_answer_of_known_length_needs_no_hash_and_no_wait(self) -> None:
+        rig = Rig().after_opening()
+        thought = rig.turn("book it")
+        rig.tell(on.ClauseThought(thought.thought, "What is your pin?"))
+        rig.done(thought, "What is your pin?", expects_keys=4)
+        rig.hear_all()
+        for digit in "1234":
+            rig.tell(on.Digit(digit))
+        assert rig.replies[-1].digits == "1234"
+
+    def test_keys_are_sounded_behind_what_is_said_and_stand_in_the_transcript(self) -> None:
+        rig = Rig().after_opening()
+        thought = rig.turn("press one for sales")
+        rig.tell(on.ClauseThought(thought.thought, "One moment."))
+        rig.tell(on.ActThought(thought.thought, PressKeys("1w#")))
+        rig.done(thought, "One moment.")
+        assert [command.keys for command in rig.commands if isinstance(command, do.Dial)] == ["1w#"]
+        rig.hear_all()
+        assert rig.transcript[-1] == (1, "heard", "One moment. pressed 1 #")
+
+    def test_keys_alone_are_an_answer(self) -> None:
+        rig = Rig().after_opening()
+        thought = rig.turn("press one for sales")
+        rig.tell(on.ActThought(thought.thought, PressKeys("1")))
+        rig.done(thought)
+        rig.hear_all()
+        assert rig.said[-1] == "pressed 1"
+        assert rig.turn("and now").reply.conversation.exchanges[-1].agent == "pressed 1"
 
     def test_a_key_interrupts(self) -> None:
         rig = Rig().begin()

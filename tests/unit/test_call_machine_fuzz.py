@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from scriza.modules.telephony.call import commands as do
 from scriza.modules.telephony.call import events as on
 from scriza.modules.telephony.call.tables import Line, Mind, Voice
-from scriza.ports.agent import HangUp, SendSms, SetOutcome, TransferTo
+from scriza.ports.agent import HangUp, PressKeys, SendSms, SetOutcome, TransferTo
 from scriza.ports.agent import ReplyDone as Done
 from scriza.ports.llm import Usage
 from tests.unit.call_rig import Rig, conversation, journal, plan, word_times
@@ -38,7 +38,7 @@ events = st.one_of(
     st.builds(
         on.ActThought,
         numbers,
-        st.sampled_from([HangUp(), SendSms("x"), SetOutcome("won"), TransferTo("+14155550123")]),
+        st.sampled_from([HangUp(), SendSms("x"), SetOutcome("won"), TransferTo("+14155550123"), PressKeys("1w2")]),
     ),
     st.builds(
         on.ThoughtDone,

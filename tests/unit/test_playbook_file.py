@@ -110,6 +110,7 @@ def test_a_minimal_playbook_is_one() -> None:
         (MINIMAL.replace('unknown: ["Pardon me?"]', "unknown: []"), "$.unknown"),
         (MINIMAL.replace("locale: en-US", "locale: english"), "$.locale"),
         (MINIMAL.replace("{unavailable", "{to: '0123', unavailable"), "$.transfer.to"),
+        (MINIMAL.replace('say: ["At {time}, then."]', "say: [Yes.], press: one"), ".press"),
         (MINIMAL.replace('say: ["At {time}, then."]', "say: [Yes.], to: nowhere"), "'nowhere', which is no stage"),
         (MINIMAL.replace("Be there.", "Be there., next: nowhere"), "'nowhere', which is no stage"),
         (MINIMAL.replace("Be there.", "Be there., answers: {who: {say: [Me.]}}"), "'who', which is no intent"),

@@ -4,7 +4,7 @@ What it must remember is the `Conversation`: a value that goes in with each requ
 """
 
 from collections.abc import AsyncIterator
-from typing import Literal, Protocol
+from typing import Annotated, Literal, Protocol
 
 import msgspec
 
@@ -140,6 +140,15 @@ class SendSms(msgspec.Struct, tag="send_sms"):
     text: str
 
 
+class PressKeys(msgspec.Struct, tag="press_keys"):
+    """Sound these keys of a phone when all that was said has been heard, for the machine on the other side.
+
+    `keys` are 0 to 9, ``*``, ``#`` and A to D; ``w`` is a pause of half a second, ``W`` one of a second.
+    """
+
+    keys: Annotated[str, msgspec.Meta(pattern=r"^[0-9A-D*#wW]{1,64}$")]
+
+
 class SetOutcome(msgspec.Struct, tag="set_outcome"):
     """What came of the call, as the playbook names it."""
 
@@ -153,9 +162,14 @@ class ReplyDone(msgspec.Struct, tag="done"):
     usage: Usage
     model: str
     cached: bool
+    expects_keys: int = 0
+    """So many keys of the caller's are a whole answer to what was asked; 0 leaves it to `#` and to time."""
 
 
-ReplyPart = Clause | HangUp | TransferTo | SendSms | SetOutcome | ReplyDone
+Act = HangUp | TransferTo | SendSms | PressKeys | SetOutcome
+"""What the agent wants done, besides speaking."""
+
+ReplyPart = Clause | Act | ReplyDone
 
 
 class Agent(Protocol):
@@ -167,7 +181,9 @@ class Agent(Protocol):
         ...
 
     @operation("POST /v1/reply", timeout=15)
-    def reply(self, request: Reply) -> AsyncIterator[Clause | HangUp | TransferTo | SendSms | SetOutcome | ReplyDone]:
+    def reply(
+        self, request: Reply
+    ) -> AsyncIterator[Clause | HangUp | TransferTo | SendSms | PressKeys | SetOutcome | ReplyDone]:
         """Clauses and acts, as they are thought of; `ReplyDone` is the last.
 
         Raises NotFound for a playbook that is not here, BadInput or TooLarge for what is no turn of a call, and what

@@ -8,13 +8,13 @@ import msgspec
 from scriza.kernel.errors import BadInput
 from scriza.modules.agent.matching import Matcher, slot_value, words
 from scriza.modules.agent.playbook import UNAVAILABLE, Answer, Intent, Playbook, Stage, slots_in
-from scriza.ports.agent import Conversation, HangUp, SendSms, SetOutcome, TransferTo
+from scriza.ports.agent import Act, Conversation, HangUp, PressKeys, SendSms, SetOutcome, TransferTo
 from scriza.ports.llm import ScriptLine
-
-Act = HangUp | TransferTo | SendSms | SetOutcome
 
 _LINES = 8
 """Lines that are ranked for one answer, at most."""
+_WHISPERED = 200
+"""Characters of the caller's last words that the person is told."""
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -102,6 +102,8 @@ class Guide:
             yield SetOutcome(answer.outcome)
         if answer.sms and sms_id(scope) not in told.ids:
             yield SendSms(answer.sms)
+        if answer.press:
+            yield PressKeys(answer.press)
         if answer.act == "transfer":
             yield TransferTo(self.transfer_to)
         if answer.act == "hang_up":
@@ -128,6 +130,15 @@ class Guide:
                 text, id_ = f"{text} {question.text}", f"{id_}+{question.id}"
             script.append(ScriptLine(id_, text))
         return script
+
+
+def whisper(playbook: Playbook, slots: dict[str, str], utterance: str) -> str:
+    """What a person hears of the caller before the two are connected; empty when the playbook has no words for it."""
+    if not playbook.transfer.whisper:
+        return ""
+    known = [f"{name.replace('_', ' ')}: {value}." for name, value in sorted(slots.items())]
+    said = [f"They said: {utterance[:_WHISPERED].strip('. ')}."] if utterance else []
+    return " ".join([playbook.transfer.whisper, *known, *said])
 
 
 class _Told:

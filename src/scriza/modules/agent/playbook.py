@@ -38,6 +38,8 @@ class Answer(_Strict, frozen=True):
     """The stage that the conversation moves to; empty stays."""
     outcome: str = ""
     act: Literal["", "hang_up", "transfer"] = ""
+    press: Annotated[str, msgspec.Meta(pattern=r"^[0-9A-D*#wW]{0,64}$")] = ""
+    """Keys that are sounded behind it, for a machine that asks for them; `w` is a pause of half a second."""
     sms: str = ""
     """Text of a message that is sent to the caller."""
 
@@ -84,6 +86,8 @@ class Stage(_Strict, frozen=True):
     """Only its own answers lead elsewhere."""
     critical: bool = False
     """The strong model answers here."""
+    keys: Annotated[int, msgspec.Meta(ge=0, le=64)] = 0
+    """How many keys answer its questions, where that is known: no `#` is waited for."""
 
 
 class Persona(_Strict, frozen=True):
@@ -132,13 +136,21 @@ class Lines(_Strict, frozen=True):
     farewell: Line
     resumed: Line
     silence_sms: str = ""
+    unreached: str = ""
+    voicemail: str = ""
+    introduction: str = ""
 
 
 class Transfer(_Strict, frozen=True):
-    """Where callers go who ask for a person. `to` is E.164; empty says `unavailable` instead."""
+    """Where callers go who ask for a person. `to` is E.164; empty says `unavailable` instead.
+
+    The person first hears `whisper`, what is known of the caller and what they said last, and takes the call by a
+    key; an empty `whisper` connects the two at once.
+    """
 
     unavailable: Answer
     to: Annotated[str, msgspec.Meta(pattern=r"^(\+[1-9]\d{6,14})?$")] = ""
+    whisper: str = ""
 
 
 class Playbook(_Strict, frozen=True):
@@ -177,6 +189,10 @@ class Playbook(_Strict, frozen=True):
         for asked in self.intents:
             yield asked.id, asked.answer
         yield UNAVAILABLE, self.transfer.unavailable
+
+    def presses_keys(self) -> bool:
+        """Whether any answer sounds keys."""
+        return any(answer.press for _, answer in self.answers())
 
     def outcomes(self) -> list[str]:
         """Every outcome that an answer can set, sorted."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from scriza.modules.agent.decision import Decision, Guide
-from scriza.ports.agent import Conversation, HangUp, SendSms, TransferTo
+from scriza.ports.agent import Conversation, HangUp, PressKeys, SendSms, TransferTo
 from scriza.ports.llm import Message
 
 _EXCHANGES = 20
@@ -22,6 +22,7 @@ This is a phone call, and what you write is spoken aloud.
 _FOLLOWS = {
     HangUp: "After this answer the call ends: say goodbye, and ask nothing.",
     TransferTo: "After this answer the caller is connected to a colleague: say so, and ask nothing.",
+    PressKeys: "After this answer keys of the phone are pressed, as the machine asked: say nothing but yes.",
     SendSms: "After this answer the caller gets a text message with the key points: say so.",
 }
 

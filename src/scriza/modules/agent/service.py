@@ -10,23 +10,23 @@ import structlog
 
 from scriza.kernel.errors import BadInput, DeadlineExceeded, NotFound, TooLarge, UpstreamFailed
 from scriza.modules.agent.clauses import ClauseCutter
-from scriza.modules.agent.decision import Act, Decision, Guide, sms_id
+from scriza.modules.agent.decision import Decision, Guide, sms_id, whisper
 from scriza.modules.agent.playbook import Playbook
 from scriza.modules.agent.prompt import messages
 from scriza.modules.agent.speakable import speakable
 from scriza.modules.agent.tools import act_of, merged, tools
 from scriza.ports.agent import (
+    Act,
     CallFacts,
     CallPlan,
     Clause,
     Conversation,
     Exchange,
     FixedLines,
-    HangUp,
     Reply,
     ReplyDone,
+    ReplyPart,
     SendSms,
-    SetOutcome,
     TransferTo,
     Voice,
 )
@@ -36,7 +36,6 @@ _log = structlog.get_logger()
 
 _WORD = re.compile(r"\w+")
 
-Part = Clause | HangUp | TransferTo | SendSms | SetOutcome | ReplyDone
 _Thought = TextPiece | ToolPiece | UsagePiece | TurnDone
 
 _LONGEST_UTTERANCE = 10_000
@@ -88,6 +87,9 @@ class AgentService:
                 farewell=lines.farewell,
                 resumed=lines.resumed,
                 silence_sms=lines.silence_sms,
+                unreached=lines.unreached,
+                voicemail=lines.voicemail,
+                introduction=lines.introduction,
             ),
             voice=Voice(playbook.voice.voice_id, playbook.voice.tone, playbook.locale),
             phrases=[*listening.hot_words, *(phrase for intent in playbook.intents for phrase in intent.phrases)],
@@ -95,7 +97,7 @@ class AgentService:
             prompt=listening.prompt,
         )
 
-    async def reply(self, request: Reply) -> AsyncGenerator[Part, None]:
+    async def reply(self, request: Reply) -> AsyncGenerator[ReplyPart, None]:
         """Clauses as soon as the model has written them, then acts, then the changed conversation.
 
         Raises NotFound for a playbook that is not here, BadInput or TooLarge for what is no turn of a call, and what
@@ -143,7 +145,11 @@ class AgentService:
         lines = _lines_in(" ".join(said), decision.script)
         acts = merged(decision.follows(lines), asked)
         for act in acts:
-            yield act
+            if isinstance(act, TransferTo):
+                told = whisper(guide.playbook, decision.slots, utterance)
+                yield msgspec.structs.replace(act, whisper=told)
+            else:
+                yield act
         if any(isinstance(act, SendSms) for act in acts):
             lines.append(sms_id(decision.scope))
         exchange = Exchange(user=utterance, agent=" ".join(said), line_ids=lines)
@@ -157,6 +163,7 @@ class AgentService:
             usage=done.usage,
             model=done.model,
             cached=done.cached,
+            expects_keys=decision.stage.keys,
         )
 
     def _guide(self, playbook: str) -> Guide:

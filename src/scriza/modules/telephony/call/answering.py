@@ -8,7 +8,7 @@ from scriza.modules.telephony.call.commands import Timer
 from scriza.modules.telephony.call.core import Core
 from scriza.modules.telephony.call.memory import Answer, CallerTurn, Thought, Timing
 from scriza.modules.telephony.call.tables import Line, Mind, Signal, Voice
-from scriza.ports.agent import Exchange, HangUp, Reply, SendSms, SetOutcome, TransferTo
+from scriza.ports.agent import Act, Exchange, HangUp, PressKeys, Reply, SendSms, SetOutcome, TransferTo
 from scriza.ports.telephony import AudioSynthesized, CallUpdated, ReplyGenerated, UtteranceTranscribed
 
 
@@ -76,14 +76,14 @@ class Answering(Core):
         else:
             self._play(clip, text)
 
-    def _act(self, act: HangUp | TransferTo | SendSms | SetOutcome) -> None:
+    def _act(self, act: Act) -> None:
         assert self._thought is not None
         if self.states.mind is Mind.SPECULATING:
             self._thought.acts.append(act)
         else:
             self._do(act)
 
-    def _do(self, act: HangUp | TransferTo | SendSms | SetOutcome) -> None:
+    def _do(self, act: Act) -> None:
         match act:
             case HangUp():
                 self._afterwards = do.End(act.reason)
@@ -91,6 +91,8 @@ class Answering(Core):
                 self._afterwards = do.HandOver(act.to, act.whisper)
             case SendSms():
                 self._out.append(do.SendText(act.text))
+            case PressKeys():
+                self._press(act.keys)
             case SetOutcome():
                 self._outcome = act.outcome
 
@@ -108,6 +110,7 @@ class Answering(Core):
             answer.stage = done.conversation.stage
             self._publish(CallUpdated(self._call_id, "in-progress", answer.stage))
         self._conversation = done.conversation
+        self._expected_keys = done.expects_keys
         if not answer.clauses and self._afterwards is None and self._plan:
             self._speak(self._plan.lines.repair)
         self._journal_reply(answer)
@@ -135,6 +138,12 @@ class Answering(Core):
             self._conversation = msgspec.structs.replace(self._conversation, opening=line)
         self._play(clip or self._synthesise(line), line)
         self._journal_reply(self._answer)
+
+    def _press(self, keys: str) -> None:
+        """Sound keys behind what is being said; the transcript tells of them as it does of the caller's."""
+        clip, self._next_clip = self._next_clip, self._next_clip + 1
+        self._out.append(do.Dial(clip, keys))
+        self._play(clip, f"pressed {' '.join(key for key in keys if key.lower() != 'w')}".strip())
 
     def _speak(self, text: str) -> None:
         self._play(self._synthesise(text), text)

@@ -70,6 +70,13 @@ class Synthesise(msgspec.Struct, frozen=True):
     text: str
 
 
+class Dial(msgspec.Struct, frozen=True):
+    """Make a clip of the tones of keys, with pauses; see `PressKeys`."""
+
+    clip: int
+    keys: str
+
+
 class Play(msgspec.Struct, frozen=True):
     """Send the clip behind all others, as soon as there is audio of it."""
 
@@ -158,6 +165,7 @@ Command = (
     | Think
     | CancelThinking
     | Synthesise
+    | Dial
     | Play
     | Forget
     | Hold

@@ -64,6 +64,8 @@ class Core:
         """What must come before the conversation begins; none once it has, and for calls that come in."""
         self._opening_clip = 0
         """The opening, made while it is waited for; 0 when it has been used."""
+        self._expected_keys = 0
+        """So many keys answer what was asked last; 0 when that is not known."""
         self._caller_has_spoken = False
         self._prompts = self._failures = self._mumbles = 0
         self._inner_pauses: list[int] = []

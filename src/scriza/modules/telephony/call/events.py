@@ -3,7 +3,7 @@
 import msgspec
 
 from scriza.modules.telephony.call_log import JournaledCall
-from scriza.ports.agent import CallPlan, HangUp, ReplyDone, SendSms, SetOutcome, TransferTo
+from scriza.ports.agent import Act, CallPlan, ReplyDone
 from scriza.ports.carrier import Answerer
 from scriza.ports.telephony import CallStatus
 from scriza.ports.tts import SpokenWord
@@ -81,7 +81,7 @@ class ActThought(msgspec.Struct, frozen=True, tag=True):
     """Something the agent wants done, besides speaking."""
 
     thought: int
-    act: HangUp | TransferTo | SendSms | SetOutcome
+    act: Act
 
 
 class ThoughtDone(msgspec.Struct, frozen=True, tag=True):

@@ -136,6 +136,8 @@ class Listening(Answering):
             return
         self._turn.digits += digit
         self._set(Timer.DIGITS, self._now + self._limits.digits)
+        if len(self._turn.digits) == self._expected_keys:
+            self._digits_over()
 
     def _digits_over(self) -> None:
         self._cancel(Timer.DIGITS)

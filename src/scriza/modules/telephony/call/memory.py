@@ -6,7 +6,7 @@ from enum import Enum
 from itertools import pairwise
 
 from scriza.modules.telephony.turns.endpointing import Pause
-from scriza.ports.agent import Conversation, HangUp, ReplyDone, SendSms, SetOutcome, TransferTo
+from scriza.ports.agent import Act, Conversation, ReplyDone
 from scriza.ports.telephony import TurnLatency
 
 
@@ -81,7 +81,7 @@ class Thought:
     digits: str = ""
     clips: list[tuple[int, str]] = field(default_factory=list)
     """Clauses as clips, while speculating; none of them is played yet."""
-    acts: list[HangUp | TransferTo | SendSms | SetOutcome] = field(default_factory=list)
+    acts: list[Act] = field(default_factory=list)
     done: ReplyDone | None = None
 
 

@@ -4,6 +4,7 @@ import asyncio
 
 import structlog
 
+from scriza.audio.tones import dial_tones
 from scriza.kernel.errors import ScrizaError
 from scriza.kernel.principal import Principal, acting
 from scriza.modules.telephony.call import events as on
@@ -42,6 +43,12 @@ class Mouth:
         clip = self._clips[number] = self._player.clip(number)
         task = self._making[number] = self._tasks.create_task(self._make(clip, text))
         task.add_done_callback(lambda _: self._making.pop(number, None))
+
+    def dial(self, number: int, keys: str) -> None:
+        """Make a clip of keys' tones."""
+        clip = self._clips[number] = self._player.clip(number)
+        clip.add(dial_tones(keys))
+        clip.finish()
 
     def play(self, number: int) -> None:
         """Have a clip sent; it stays known until then."""

@@ -224,6 +224,8 @@ class Session:
                 self._thinker.cancel(command.thought)
             case do.Synthesise():
                 self._mouth.synthesise(command.clip, command.text)
+            case do.Dial():
+                self._mouth.dial(command.clip, command.keys)
             case do.Play():
                 self._mouth.play(command.clip)
             case do.Forget():
