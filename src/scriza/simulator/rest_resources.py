@@ -75,15 +75,15 @@ class NumberResource(msgspec.Struct):
     account_sid: str
     phone_number: str
     friendly_name: str
-    voice_url: str
+    voice_url: str | None
     voice_method: str
-    voice_fallback_url: str
+    voice_fallback_url: str | None
     voice_fallback_method: str
-    status_callback: str
+    status_callback: str | None
     status_callback_method: str
-    sms_url: str
+    sms_url: str | None
     sms_method: str
-    sms_fallback_url: str
+    sms_fallback_url: str | None
     sms_fallback_method: str
     voice_application_sid: str | None
     sms_application_sid: str | None
@@ -168,8 +168,8 @@ def message_resource(message: Message, account: str) -> MessageResource:
 def number_resource(shown: Number, account: str) -> NumberResource:
     """A phone number as the API shows it."""
     fields = msgspec.structs.asdict(shown)
-    for name in ("voice_application_sid", "sms_application_sid", "trunk_sid"):
-        fields[name] = fields[name] or None
+    for name, value in fields.items():
+        fields[name] = value or None
     return NumberResource(**fields, account_sid=account, uri=_uri(account, "IncomingPhoneNumbers", shown.sid))
 
 
