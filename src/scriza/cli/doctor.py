@@ -7,32 +7,22 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Literal
 from urllib.parse import urlsplit
 
 import httpx
-import msgspec
 
 from scriza import data_dir, logs
+from scriza.cli.finding import Finding
+from scriza.cli.provider_checks import provider_findings
 from scriza.container import place
-from scriza.factories import listening, speaking, storage
+from scriza.factories import listening, speaking, storage, thinking
 from scriza.kernel.errors import ScrizaError
 from scriza.settings import MODULES, Settings, load, unknown_variables
 from scriza_adapters.espeak.engine import EspeakEngine, espeak_worker
 from scriza_adapters.mongo.store import open_store
 from scriza_adapters.whisper.models import find_model
 
-Verdict = Literal["ok", "note", "bad"]
-
 _OLDEST, _NEWEST = (3, 11), (3, 13)
-
-
-class Finding(msgspec.Struct, frozen=True):
-    """What was found: `ok`, a `note` to know of, or `bad`: Scriza cannot work so."""
-
-    verdict: Verdict
-    what: str
-    text: str
 
 
 def run(told: argparse.Namespace) -> int:
@@ -65,6 +55,9 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
     yield _twilio(settings)
     yield _llm(settings)
     yield await _tts(settings)
+    if folder is not None:
+        async for finding in provider_findings(settings, folder):
+            yield finding
     for module in MODULES:
         if place(settings, module) == "remote":
             yield await _remote(settings, module)
@@ -122,12 +115,14 @@ def _twilio(settings: Settings) -> Finding:
 def _llm(settings: Settings) -> Finding:
     if place(settings, "llm") == "remote":
         return Finding("ok", "thinking", "in another process")
-    if settings.llm_engine == "openai" and not settings.openai_api_key:
-        return Finding("bad", "thinking", "SCRIZA_LLM_ENGINE=openai needs OPENAI_API_KEY")
-    if settings.openai_api_key and settings.llm_engine != "playbook":
-        models = f"{settings.openai_model_critical}, {settings.openai_model_cheap}"
-        return Finding("ok", "thinking", f"{models} at {settings.openai_base_url or 'OpenAI'}")
-    return Finding("note", "thinking", "answers come from the playbook; OPENAI_API_KEY brings a language model")
+    try:
+        servers = thinking.servers(settings)
+    except ScrizaError as error:
+        return Finding("bad", "thinking", str(error))
+    if servers is None:
+        return Finding("note", "thinking", "answers come from the playbook; OPENAI_API_KEY brings a language model")
+    models = zip((settings.openai_model_critical, settings.openai_model_cheap), servers, strict=True)
+    return Finding("ok", "thinking", ", ".join(f"{model} at {server.url or 'OpenAI'}" for model, server in models))
 
 
 def _asr(settings: Settings, folder: Path) -> Finding:
