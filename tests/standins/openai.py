@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import itertools
 import json
+import ssl
 from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -23,6 +24,10 @@ class Behaviour:
     """(name, arguments as JSON text); the arguments are sent in two pieces."""
     usage: tuple[int, int] | None = (100, 7)
     """Prompt and completion tokens; none for a server that tells no usage."""
+    cached_tokens: int = 0
+    """So many of the prompt's tokens came from the server's own cache."""
+    headers_s: float = 0.0
+    """Before the status line."""
     first_token_s: float = 0.0
     gap_s: float = 0.0
     stall_after: int | None = None
@@ -35,6 +40,8 @@ class Behaviour:
     headers: dict[str, str] = field(default_factory=dict)
     body: str = ""
     """Sent as it is instead of a completion; with a status of 200 as an event stream."""
+    code: str | None = None
+    """The error's code, with a status other than 200."""
 
 
 @dataclass
@@ -57,11 +64,16 @@ class _ClientLeftError(Exception):
 class OpenAiStandIn:
     """`async with OpenAiStandIn() as server`: `server.url` is the base URL for a client."""
 
-    def __init__(self, default: Behaviour | None = None, port: int = 0) -> None:
+    def __init__(
+        self, default: Behaviour | None = None, port: int = 0, key: str = "", tls: ssl.SSLContext | None = None
+    ) -> None:
         self.default = default or Behaviour()
+        self.key = key
+        """The only key that opens the server; empty takes any."""
         self.requests: list[Request] = []
         self.asked = asyncio.Event()
         """Somebody has asked for a completion."""
+        self._tls = tls
         self._queued: deque[Behaviour] = deque()
         self._port = port
         self._server: asyncio.Server | None = None
@@ -71,18 +83,23 @@ class OpenAiStandIn:
     def url(self) -> str:
         assert self._server is not None
         host, port = self._server.sockets[0].getsockname()[:2]
-        return f"http://{host}:{port}/v1"
+        return f"http{'s' if self._tls else ''}://{host}:{port}/v1"
 
     @property
     def completions(self) -> list[Request]:
         return [request for request in self.requests if request.path.endswith("/chat/completions")]
+
+    @property
+    def open_connections(self) -> int:
+        """How many clients are connected now."""
+        return len(self._connections)
 
     def will(self, *behaviours: Behaviour) -> None:
         """Behave so for the next completions, in this order."""
         self._queued.extend(behaviours)
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._connected, "127.0.0.1", self._port)
+        self._server = await asyncio.start_server(self._connected, "127.0.0.1", self._port, ssl=self._tls)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -97,12 +114,14 @@ class OpenAiStandIn:
         task = asyncio.current_task()
         assert task is not None
         self._connections.add(task)
+        request: Request | None = None
         try:
             while (request := await _read(reader, writer)) is not None:
                 self.requests.append(request)
                 await self._answer(request, reader, writer)
         except (_ClientLeftError, ConnectionError):
-            self.requests[-1].disconnected.set()
+            if request is not None:
+                request.disconnected.set()
         except asyncio.CancelledError:
             pass  # the stand-in is closing
         finally:
@@ -110,16 +129,20 @@ class OpenAiStandIn:
             writer.close()
 
     async def _answer(self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.key and request.headers.get("authorization") != f"Bearer {self.key}":
+            await _send_whole(writer, 401, _error("invalid_api_key"))
+            return
         if not request.path.endswith("/chat/completions"):
             models = {"object": "list", "data": [{"id": "m", "object": "model", "created": 0, "owned_by": "tests"}]}
             await _send_whole(writer, 200, json.dumps(models))
             return
         self.asked.set()
         behaviour = self._queued.popleft() if self._queued else self.default
+        await _pause(behaviour.headers_s, reader)
         if behaviour.status != 200:
-            error = {"error": {"message": "sk-secret said something private", "type": "t", "code": None}}
             await _pause(behaviour.first_token_s, reader)
-            await _send_whole(writer, behaviour.status, behaviour.body or json.dumps(error), behaviour.headers)
+            body = behaviour.body or _error(behaviour.code)
+            await _send_whole(writer, behaviour.status, body, behaviour.headers)
             return
         await _send_head(writer, 200, "text/event-stream", {"transfer-encoding": "chunked", **behaviour.headers})
         async for event in _events(behaviour, request, reader, writer):
@@ -157,9 +180,19 @@ async def _events(
     yield _event({}, finish="tool_calls" if behaviour.tool_calls else "stop")
     if behaviour.usage is not None and request.body.get("stream_options"):
         prompt, completion = behaviour.usage
-        usage = {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
+        usage = {
+            "prompt_tokens": prompt,
+            "completion_tokens": completion,
+            "total_tokens": prompt + completion,
+            "prompt_tokens_details": {"cached_tokens": behaviour.cached_tokens, "audio_tokens": 0},
+        }
         yield _event(None, usage=usage)
     yield "data: [DONE]\n\n"
+
+
+def _error(code: str | None) -> str:
+    """An error's body. Its message holds what must never be handed on."""
+    return json.dumps({"error": {"message": "sk-secret said something private", "type": "t", "code": code}})
 
 
 _ids = itertools.count()

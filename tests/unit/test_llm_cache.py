@@ -1,0 +1,161 @@
+"""Answers kept in the state that processes share, and which turns are not looked up at all."""
+
+import asyncio
+from datetime import timedelta
+
+import msgspec
+import pytest
+import structlog
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scriza.kernel.errors import Unavailable
+from scriza.kernel.remarks import remarks
+from scriza.modules.llm.cache import cache_key
+from scriza.modules.llm.service import LlmService
+from scriza.ports.llm import Message, Tool, ToolCall, Turn, TurnReply
+from scriza_adapters.shared_state.memory import MemorySharedState
+from tests.standins.llm_engine import Says, ScriptedEngine, routes
+from tests.standins.teller import Told
+from tests.virtual_time import run_virtual
+
+TURN = Turn([Message("user", "how much is it")])
+
+
+class Away(MemorySharedState):
+    """A shared state that can be away: it refuses, or says nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.refuses = self.hangs = False
+        self.asked = 0
+
+    async def get(self, key: str) -> bytes | None:
+        await self._be_away()
+        return await super().get(key)
+
+    async def put(self, key: str, value: bytes, ttl: timedelta) -> None:
+        await self._be_away()
+        await super().put(key, value, ttl)
+
+    async def _be_away(self) -> None:
+        self.asked += 1
+        if self.hangs:
+            await asyncio.Event().wait()
+        if self.refuses:
+            raise Unavailable("of the test")
+
+
+def sharing(shared: MemorySharedState, engine: ScriptedEngine) -> LlmService:
+    return LlmService(Told(), cache_ttl_s=60, shared=shared, **routes(engine))
+
+
+async def asked_of(llm: LlmService, turn: Turn = TURN) -> tuple[TurnReply, str]:
+    with remarks() as noted:
+        reply = await llm.turn(turn)
+    return reply, noted["x-scriza-cache"]
+
+
+def test_what_one_process_was_answered_another_one_knows() -> None:
+    async def scenario() -> None:
+        shared, engine = MemorySharedState(), ScriptedEngine()
+        one, other = sharing(shared, engine), sharing(shared, engine)
+        first, told = await asked_of(one)
+        assert told == "miss"
+        second, told = await asked_of(other)
+        assert (told, second.cached) == ("hit", True)
+        assert msgspec.structs.replace(second, cached=False) == first
+        await asyncio.sleep(61)
+        assert (await asked_of(other))[1] == "miss"
+
+    run_virtual(scenario())
+
+
+@pytest.mark.parametrize("how", ["refuses", "hangs"])
+def test_a_shared_state_that_is_away_is_a_miss_and_one_line_in_the_log(how: str) -> None:
+    async def scenario() -> None:
+        shared = Away()
+        llm = sharing(shared, ScriptedEngine())
+        setattr(shared, how, True)
+        loop = asyncio.get_running_loop()
+        with structlog.testing.capture_logs() as lines:
+            for _ in range(2):
+                assert (await asked_of(llm))[1] == "miss"
+            assert loop.time() <= 0.06, "a caller waits for it once, and shortly"
+            assert shared.asked == 1
+            await asyncio.sleep(10)
+            await asked_of(llm)
+            setattr(shared, how, False)
+            await asyncio.sleep(10)
+            await asked_of(llm)
+            assert (await asked_of(llm))[1] == "hit"
+        assert [line["event"] for line in lines] == ["llm.shared_cache_away", "llm.shared_cache_back"]
+
+    run_virtual(scenario())
+
+
+def test_garbage_in_the_shared_state_is_a_miss() -> None:
+    async def scenario() -> None:
+        class Garbage(MemorySharedState):
+            async def get(self, key: str) -> bytes | None:
+                return b'{"text": 7}'
+
+        assert (await asked_of(sharing(Garbage(), ScriptedEngine())))[1] == "miss"
+
+    run_virtual(scenario())
+
+
+def test_many_who_ask_the_same_at_once_look_once_and_are_answered_once() -> None:
+    async def scenario() -> None:
+        shared, engine = Away(), ScriptedEngine(Says(first_s=0.1))
+        llm = sharing(shared, engine)
+        replies = await asyncio.gather(*(llm.turn(TURN) for _ in range(5)))
+        assert len(engine.asked) == 1
+        assert [reply.cached for reply in replies].count(False) == 1
+        assert shared.asked == 2, "one look and one put"
+
+    run_virtual(scenario())
+
+
+def test_a_turn_for_which_tools_ran_is_neither_looked_up_nor_kept() -> None:
+    ran = Turn(
+        [
+            Message("user", "when are you free"),
+            Message("assistant", tool_calls=[ToolCall("c1", "calendar", "{}")]),
+            Message("tool", "at nine", tool_call_id="c1"),
+        ]
+    )
+    later = Turn([*ran.messages, Message("assistant", "At nine."), Message("user", "thanks")])
+
+    async def scenario() -> None:
+        engine = ScriptedEngine()
+        llm = LlmService(Told(), **routes(engine))
+        assert [(await asked_of(llm, ran))[1] for _ in range(2)] == ["bypass", "bypass"]
+        assert [(await asked_of(llm, later))[1] for _ in range(2)] == ["miss", "hit"]
+
+    run_virtual(scenario())
+
+
+schemas = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 5) | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def _backwards(value: object) -> object:
+    match value:
+        case dict():
+            return {key: _backwards(value[key]) for key in reversed(list(value))}
+        case list():
+            return [_backwards(item) for item in value]
+    return value
+
+
+@given(st.dictionaries(st.text(max_size=3), schemas, max_size=4))
+def test_the_order_in_which_a_tools_parameters_are_written_does_not_matter(parameters: dict[str, object]) -> None:
+    backwards = _backwards(parameters)
+    assert isinstance(backwards, dict)
+    one, other = (msgspec.structs.replace(TURN, tools=[Tool("t", "d", given)]) for given in (parameters, backwards))
+    assert cache_key("default", "m", one) == cache_key("default", "m", other)
+    assert cache_key("acme", "m", one) != cache_key("default", "m", one)
