@@ -24,6 +24,7 @@ from scriza.kernel.errors import (
     Unavailable,
     UpstreamFailed,
 )
+from scriza_adapters.provider_failures import provider_failed
 from scriza_adapters.twilio.answers import Refusal
 
 _log = structlog.get_logger()
@@ -109,22 +110,21 @@ class TwilioApi:
         done all the same, is told as DeadlineExceeded. Refusals with a number in `expected` are answers. `timeout`
         goes before that of the client, where it is longer.
         """
-        status = code = 0
         try:
             for pause in (*self._pauses, None):
                 request = self._client.build_request(method, path, data=form, params=query)
                 reply = await self._exchange(act, request, most_bytes, max(timeout, self._timeout), once=once)
-                status, code = reply.status, _code(reply)
                 patience = _pause_of(reply, pause)
-                if status != httpx.codes.TOO_MANY_REQUESTS or patience is None:
+                if reply.status != httpx.codes.TOO_MANY_REQUESTS or patience is None:
                     break
                 _log.info("carrier.waits", act=act, seconds=round(patience, 1))
                 await asyncio.sleep(patience)
-            if code in expected or httpx.codes.is_success(status):
+            code = _code(reply)
+            if code in expected or httpx.codes.is_success(reply.status):
                 return Answer(code, reply.body)
             raise _refused(act, reply, code, once=once)
         except ScrizaError as error:
-            _log.warning("carrier.failed", act=act, outcome=error.slug, http=status, code=code)
+            provider_failed("twilio", error)
             raise
 
     def read(self, act: str, answer: Answer, kind: type[_T], *, once: bool = False) -> _T:
@@ -132,9 +132,9 @@ class TwilioApi:
         try:
             return msgspec.json.decode(answer.body, type=kind)
         except msgspec.DecodeError as error:
-            failure = DeadlineExceeded if once else UpstreamFailed
-            _log.warning("carrier.failed", act=act, outcome=failure.slug, unreadable=True)
-            raise failure(f"Twilio's answer could not be read ({act})") from error
+            failure = (DeadlineExceeded if once else UpstreamFailed)(f"Twilio's answer could not be read ({act})")
+            provider_failed("twilio", failure)
+            raise failure from error
 
     async def _exchange(
         self, act: str, request: httpx.Request, most_bytes: int, timeout: float, *, once: bool
