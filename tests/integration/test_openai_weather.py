@@ -24,7 +24,8 @@ from tests.standins.teller import Told
 KEY = "sk-of-the-test"
 TURN = Turn([Message("user", "what does it cost")])
 WITH_SCRIPT = msgspec.structs.replace(TURN, script=[ScriptLine("price", "Nineteen dollars.")])
-PATIENCE = Patience(hedge_s=0.3, first_token_s=0.8, first_token_alone_s=0.8, next_token_s=0.3)
+PATIENCE = Patience(hedge_s=8, first_token_s=9, first_token_alone_s=9, next_token_s=0.5)
+IMPATIENCE = Patience(hedge_s=0.3, first_token_s=0.7, first_token_alone_s=0.7)
 
 
 class Day(NamedTuple):
@@ -40,13 +41,17 @@ class Day(NamedTuple):
 
 @asynccontextmanager
 async def a_day(
-    default: Behaviour | None = None, *, url: str = "", models: tuple[str, ...] = ("gpt-4o",)
+    default: Behaviour | None = None,
+    *,
+    url: str = "",
+    models: tuple[str, ...] = ("gpt-4o",),
+    patience: Patience = PATIENCE,
 ) -> AsyncIterator[Day]:
     """The module in front of a server. At the end nothing is under way and no connection is open."""
     before = asyncio.all_tasks()
     async with OpenAiStandIn(default) as server:
-        engine = OpenAiEngine(KEY, base_url=url or server.url, timeouts=Timeouts(connect_s=0.5, read_s=5))
-        route = Route(tuple(Upstream(engine, model) for model in models), PATIENCE)
+        engine = OpenAiEngine(KEY, base_url=url or server.url, timeouts=Timeouts(connect_s=2, read_s=20))
+        route = Route(tuple(Upstream(engine, model) for model in models), patience)
         told = Told()
         llm = LlmService(told, critical=route, cheap=route, cache_ttl_s=0, tolerance=Tolerance(failures=3))
         with suppress(ScrizaError):
@@ -128,7 +133,7 @@ async def test_a_refusal_with_another_model_behind_it_is_not_noticed(behaviour: 
     ],
 )
 async def test_a_server_that_is_silent_is_given_up_and_what_it_may_have_done_is_metered(behaviour: Behaviour) -> None:
-    async with a_day() as day:
+    async with a_day(patience=IMPATIENCE) as day:
         day.server.will(behaviour, behaviour)
         with pytest.raises(DeadlineExceeded):
             await day.llm.turn(TURN)
@@ -208,7 +213,7 @@ async def test_a_server_that_says_when_to_come_back_is_left_alone_until_then() -
 
 
 async def test_a_slow_server_is_answered_for_by_the_other_and_its_connection_is_closed_at_once() -> None:
-    async with a_day(models=("gpt-4o", "gpt-4o-mini")) as day:
+    async with a_day(models=("gpt-4o", "gpt-4o-mini"), patience=IMPATIENCE) as day:
         day.server.will(Behaviour(first_token_s=60), Behaviour("From the other one."))
         async for part in day.llm.stream_turn(TURN):
             if isinstance(part, TextPiece) and "From" in part.text:
