@@ -21,7 +21,7 @@ from scriza_adapters.openai.engine import OpenAiEngine
 
 
 def llm(settings: Settings, teller: Teller, shared: SharedState | None = None) -> LlmService:
-    """By keys and base URLs, unless an engine is named; answers are kept in `shared` where that is given."""
+    """By keys and base URLs, unless an engine is named; answers are kept in `shared` where processes share one."""
     routes = _routes(settings)
     critical, cheap = routes or (None, None)
     return LlmService(
@@ -30,7 +30,7 @@ def llm(settings: Settings, teller: Teller, shared: SharedState | None = None) -
         cheap=cheap,
         cache_ttl_s=settings.llm_cache_ttl_seconds,
         cache_size=settings.llm_cache_answers,
-        shared=shared,
+        shared=shared if settings.redis_url else None,
         prices=_prices(settings),
     )
 
