@@ -30,6 +30,7 @@ ASKED: dict[str, tuple[Any, ...]] = {
     "POST /v1/stream-turn": (Turn([Message("user", "hi")], "CA1"),),
     "GET /v1/models": (),
     "GET /api/v1/calls/{call_id}": ("CA1",),
+    "GET /api/v1/calls/{call_id}/recording": ("CA1",),
     "GET /api/v1/calls": (CallQuery(limit=7, cursor="abc"),),
 }
 """One request to each operation. One that is new needs one here."""

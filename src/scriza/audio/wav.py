@@ -1,6 +1,7 @@
 """WAV files in memory: 16-bit PCM, mono or stereo."""
 
 import io
+import struct
 import wave
 
 import numpy as np
@@ -18,6 +19,23 @@ def encode_wav(samples: Samples, sample_rate: int) -> bytes:
         file.setframerate(sample_rate)
         file.writeframes(np.ascontiguousarray(samples, dtype="<i2").tobytes())
     return buffer.getvalue()
+
+
+def wav_header(frames: int, channels: int, sample_rate: int) -> bytes:
+    """What comes before so many frames of 16-bit PCM, little-endian, to make them a WAV file (RIFF, 44 bytes)."""
+    size = frames * channels * 2
+    layout = struct.pack("<HHIIHH", 1, channels, sample_rate, sample_rate * channels * 2, channels * 2, 16)
+    head = b"RIFF" + struct.pack("<I", 36 + size) + b"WAVEfmt " + struct.pack("<I", len(layout)) + layout
+    return head + b"data" + struct.pack("<I", size)
+
+
+def measure_wav(data: bytes) -> tuple[int, int]:
+    """Milliseconds and channels of a WAV file of PCM. Raises BadInput for anything else."""
+    try:
+        with wave.open(io.BytesIO(data), "rb") as file:
+            return file.getnframes() * 1000 // file.getframerate(), file.getnchannels()
+    except (wave.Error, EOFError, ZeroDivisionError, RuntimeError) as error:
+        raise BadInput(f"not a readable WAV file: {error}") from error
 
 
 def decode_wav(data: bytes) -> tuple[Samples, int]:

@@ -99,6 +99,15 @@ class CallPage(msgspec.Struct):
     next: str
 
 
+class RecordingLink(msgspec.Struct):
+    """Where a call's recording can be heard. `url` opens to anybody who holds it, for an hour."""
+
+    url: str
+    duration_seconds: float
+    channels: int
+    """2: the caller is left, the agent right."""
+
+
 class Telephony(Protocol):
     """Calls, live and past."""
 
@@ -110,6 +119,11 @@ class Telephony(Protocol):
     @operation("GET /api/v1/calls")
     async def calls(self, query: CallQuery) -> CallPage:
         """Calls of the workspace, without their turns."""
+        ...
+
+    @operation("GET /api/v1/calls/{call_id}/recording")
+    async def recording(self, call_id: str) -> RecordingLink:
+        """Where the call can be heard. Raises NotFound when it was not recorded, Conflict until it is complete."""
         ...
 
 

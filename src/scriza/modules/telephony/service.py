@@ -12,7 +12,8 @@ from scriza.kernel.errors import BadInput, NotFound
 from scriza.kernel.events import Topic, event
 from scriza.kernel.principal import current
 from scriza.modules.telephony.call_log import CallLog, CallReader, Ending, IdleCall, Place
-from scriza.ports.telephony import CallCompleted, CallPage, CallQuery, CallRecord
+from scriza.modules.telephony.recordings.service import Recordings
+from scriza.ports.telephony import CallCompleted, CallPage, CallQuery, CallRecord, RecordingLink
 
 log = structlog.get_logger()
 
@@ -23,10 +24,11 @@ _BATCH = 100
 
 
 class TelephonyService:
-    """Implements Telephony for the workspace of the request."""
+    """Implements Telephony for the workspace of the request; without `recordings` no call was recorded."""
 
-    def __init__(self, reader: CallReader) -> None:
+    def __init__(self, reader: CallReader, recordings: Recordings | None = None) -> None:
         self._reader = reader
+        self._recordings = recordings
 
     async def call(self, call_id: str) -> CallRecord:
         """One call with its turns. Raises NotFound."""
@@ -42,6 +44,13 @@ class TelephonyService:
         page = found[: query.limit]
         more = len(found) > len(page)
         return CallPage(data=page, next=_cursor(page[-1]) if more else "")
+
+    async def recording(self, call_id: str) -> RecordingLink:
+        """Where the call can be heard. Raises NotFound, and Conflict until the recording is complete."""
+        await self.call(call_id)
+        if self._recordings is None:
+            raise NotFound("there is no recording of this call")
+        return await self._recordings.link(call_id)
 
 
 async def recover(

@@ -13,6 +13,7 @@ import msgspec
 
 from scriza.audio.mulaw import BYTES_PER_MS
 from scriza.modules.telephony.call import events as on
+from scriza.modules.telephony.live.recorder import NO_RECORDER, Recorder
 from scriza.modules.telephony.media import MediaSocket, SocketClosed, encode_clear, encode_mark, media_encoder
 from scriza.ports.tts import SpokenWord
 
@@ -59,8 +60,16 @@ class Clip:
 class Player:
     """The agent's voice on one media stream."""
 
-    def __init__(self, socket: MediaSocket, stream_sid: str, tell: Tell, pacing: Pacing) -> None:
+    def __init__(
+        self,
+        socket: MediaSocket,
+        stream_sid: str,
+        tell: Tell,
+        pacing: Pacing,
+        recorder: Recorder = NO_RECORDER,
+    ) -> None:
         self._socket, self._stream_sid, self._tell, self._pacing = socket, stream_sid, tell, pacing
+        self._recorder = recorder
         self._encode = media_encoder(stream_sid)
         self._queue: deque[Clip] = deque()
         self._position_ms = 0
@@ -132,6 +141,7 @@ class Player:
     async def _send_clear(self) -> None:
         self._clear_wanted = False
         self._plays_until = 0.0
+        self._recorder.cleared(asyncio.get_running_loop().time())
         await self._socket.send(encode_clear(self._stream_sid))
 
     async def _send_piece(self) -> None:
@@ -143,8 +153,9 @@ class Player:
         if last:
             self._queue.popleft()
             self._position_ms = 0
-        now = asyncio.get_running_loop().time()
-        self._plays_until = max(self._plays_until, now) + len(audio) / BYTES_PER_MS / 1000
+        begins = max(self._plays_until, asyncio.get_running_loop().time())
+        self._plays_until = begins + len(audio) / BYTES_PER_MS / 1000
+        self._recorder.played(audio, begins)
         mark = self._mark(clip, end_ms, last=last)
         if audio:
             await self._socket.send(self._encode(audio))

@@ -7,7 +7,6 @@ Everything that runs for the call runs in this session's task group.
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import assert_never
 
 import msgspec
@@ -22,16 +21,18 @@ from scriza.modules.telephony.call import commands as do
 from scriza.modules.telephony.call import events as on
 from scriza.modules.telephony.call.machine import Call
 from scriza.modules.telephony.call.replay import Recording
-from scriza.modules.telephony.call_log import TERMINAL, CallLog, Ending, Entry, HandOver, JournaledCall, Once
+from scriza.modules.telephony.call_log import TERMINAL, CallLog, Ending, Entry, HandOver, JournaledCall
 from scriza.modules.telephony.live.answerer import learn_who_answered
 from scriza.modules.telephony.live.ear import Ear
 from scriza.modules.telephony.live.journal import JournalWriter, persistently
 from scriza.modules.telephony.live.mouth import Mouth
 from scriza.modules.telephony.live.player import Pacing, Player
 from scriza.modules.telephony.live.recogniser import Recogniser
+from scriza.modules.telephony.live.recorder import NO_RECORDER, Recorder
 from scriza.modules.telephony.live.spare_lines import SpareLines
 from scriza.modules.telephony.live.thinker import Thinker
 from scriza.modules.telephony.media import Dtmf, Mark, Media, MediaSocket, Sequencer, SocketClosed, Stop, decode
+from scriza.modules.telephony.placing.texts import Texts
 from scriza.modules.telephony.turns.barge_in import BACKCHANNELS, BargeInOptions
 from scriza.modules.telephony.turns.callee import PHRASES, CalleeOptions
 from scriza.modules.telephony.turns.endpointing import Endpointer
@@ -92,12 +93,13 @@ class Doors:
     asr: Asr
     tts: Tts
     log: CallLog
-    once: Once
+    texts: Texts
     carrier: Carrier
     vad: Callable[[], Vad]
     endpointer: Callable[[], Endpointer]
     clock: WallClock
     spare_lines: SpareLines
+    recorder: Callable[[JournaledCall], Recorder] = lambda _: NO_RECORDER
 
 
 class Session:
@@ -123,7 +125,8 @@ class Session:
         self._sequencer = Sequencer(stream_sid)
         self._recogniser: Recogniser | None = None
         self._ear = Ear(doors.vad(), self.tell, self._hear)
-        self._player = Player(socket, stream_sid, self.tell, options.pacing)
+        self._recorder = doors.recorder(journal)
+        self._player = Player(socket, stream_sid, self.tell, options.pacing, self._recorder)
         self._writer = JournalWriter(doors.log)
         self._timers: dict[do.Timer, asyncio.TimerHandle] = {}
         self._errands: set[asyncio.Task[None]] = set()
@@ -151,7 +154,10 @@ class Session:
             running = [tasks.create_task(self._player.run()), tasks.create_task(self._read())]
             writing = tasks.create_task(self._writer.run())
             self.tell(on.StreamStarted(self._journal, self._elapsed_ms()))
-            await self._over.wait()
+            try:
+                await self._over.wait()
+            finally:
+                self._recorder.stop()
             for task in (*running, *self._background):
                 task.cancel()
             await self._conclude()
@@ -268,6 +274,7 @@ class Session:
                 continue
             if type(message) is Media:
                 if audio := self._sequencer.audio(message):
+                    self._recorder.heard(audio, self._sequencer.skipped_ms)
                     self._ear.hear(audio)
             elif isinstance(message, Mark | Dtmf | Stop) and self._sequencer.admit(message):
                 match message:
@@ -369,9 +376,8 @@ class Session:
             return
         try:
             async with asyncio.timeout(self._options.ending_deadline / 1000):
-                claim = derived_id("sms", call.call_id, text)
-                if await self._doors.once.claim(claim, self._doors.clock() + timedelta(days=1)):
-                    await self._doors.carrier.send_sms(sender=us, to=them, text=text)
+                key = derived_id("sms", call.call_id, text)
+                await self._doors.texts.send(key, text, workspace=call.workspace, sender=us, to=them)
         except (ScrizaError, TimeoutError) as error:
             _log.warning("telephony.text_not_sent", error=type(error).__name__)
 
@@ -455,3 +461,4 @@ class Session:
             ),
             self._about_call(Topic.CALL_COMPLETED, completed, "completed"),
         )
+        self._recorder.call_ended()
