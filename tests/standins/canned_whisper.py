@@ -26,6 +26,8 @@ _REAL_VOCABULARY = 51_865
 _MULTILINGUAL = ""
 """CTranslate2 takes a model with this token for a multilingual one."""
 _NOISE = 1e-3
+_COMMON = 0.6
+_DECOYS = 8
 
 Floats = NDArray[np.float32]
 
@@ -91,6 +93,8 @@ def _spec(
     embeddings -= embeddings.mean(1, keepdims=True)
     embeddings /= embeddings.std(1, keepdims=True)
     projection = _zeros(len(vocabulary), width)
+    if size is not TOY:
+        _keep_beams_busy(embeddings, projection)
     chain = [*sentence, ids["<|endoftext|>"]]
     for begins in ("<|notimestamps|>", "<|0.00|>"):
         projection[chain[0]] += embeddings[ids[begins]]
@@ -124,6 +128,18 @@ def _spec(
     spec.config.suppress_ids_begin = [ids["<|endoftext|>"]]
     spec.config.alignment_heads = [(0, 0)]
     return spec
+
+
+def _keep_beams_busy(embeddings: Floats, projection: Floats) -> None:
+    """Make some tokens likelier after any other than the rest of the sentence is.
+
+    A search for the best of several texts ends when so many are complete, and the ends of the sentence are complete
+    before the whole is.
+    """
+    common = embeddings[0].copy()
+    embeddings += _COMMON * common
+    embeddings /= embeddings.std(1, keepdims=True)
+    projection[:_DECOYS] += _COMMON * common
 
 
 def _zeros(*shape: int) -> Floats:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from scriza.kernel.errors import Unavailable
 from scriza.modules.asr.places import Places, Share
+from tests.virtual_time import run_virtual
 
 
 class Crowd:
@@ -164,6 +165,34 @@ async def test_partials_of_several_calls_take_turns() -> None:
         for name in "abc":
             tasks.create_task(talks(name))
     assert [set(order[turn : turn + 3]) for turn in (0, 3, 6)] == [set("abc")] * 3
+
+
+def test_partials_are_given_what_finals_leave_and_no_more() -> None:
+    async def scene(final_s: float) -> int:
+        """How many partials of 0.2 s two calls get in a minute, while a final of `final_s` comes every two seconds."""
+        places, given = Places(1), list[int]()
+
+        async def talks() -> None:
+            share = Share()
+            while asyncio.get_running_loop().time() < 60:
+                given.append(await places.left_over(share, lambda: asyncio.sleep(0.2, 1)) or 0)
+                await asyncio.sleep(0.3)
+
+        async def asks() -> None:
+            while asyncio.get_running_loop().time() < 60:
+                async with places.one():
+                    await asyncio.sleep(final_s)
+                await asyncio.sleep(2 - final_s)
+
+        async with asyncio.TaskGroup() as tasks:
+            for who in (talks, talks, asks):
+                tasks.create_task(who())
+        return sum(given)
+
+    idle, busy, full = (run_virtual(scene(final_s)) for final_s in (0.0, 0.6, 1.4))
+    assert 100 < idle <= 160  # half of the minute in fifths of a second
+    assert 30 < busy < idle * 0.6
+    assert full < 10
 
 
 async def test_what_goes_wrong_in_a_partial_is_told_and_frees_its_place() -> None:

@@ -65,6 +65,8 @@ class Decoder:
 
     def recognise(self, sound: Sound, asked: Asked, stop: threading.Event) -> Transcript:
         """Words in at most 30 s of `sound`, 16 kHz; none when `stop` is set meanwhile."""
+        if stop.is_set():
+            return NOTHING
         seconds = len(sound) / RATE
         encoded = self._encoded(sound)
         if stop.is_set():

@@ -54,7 +54,10 @@ class WhisperEngine:
         self._options = options or WhisperOptions()
         self.places = self._options.places
         self._directory = model
-        self._threads = ThreadPoolExecutor(self.places + 1, thread_name_prefix="whisper")
+        self._threads = ThreadPoolExecutor(2 * self.places + 1, thread_name_prefix="whisper")
+        """One for each place, one for a recording, and one for each that ends unheard."""
+        self._unheard = 0
+        """Recognitions that nobody waits for any more; CTranslate2 cannot be interrupted."""
         self._loading: asyncio.Task[WhisperModel] | None = None
 
     async def warm_up(self) -> None:
@@ -84,7 +87,13 @@ class WhisperEngine:
         prompt: str = "",
         purpose: Purpose,
     ) -> Transcript:
-        """Words of an utterance. Raises BadInput, Unavailable as `prepare`, UpstreamFailed when the model fails."""
+        """Words of an utterance.
+
+        Raises BadInput and Unavailable as `prepare`, UpstreamFailed when the model fails, and Unavailable for a partial
+        while another one, which was cancelled, has not ended yet.
+        """
+        if purpose == "partial" and self._unheard:
+            raise Unavailable("a partial that was given up has not ended yet")
         model = await self._model()
         asked = Asked(_language(model, language), hints(phrases, prompt), _BEAM_SIZES[purpose])
         decoder, stop = Decoder(model, self._options.window_s), threading.Event()
@@ -101,10 +110,20 @@ class WhisperEngine:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
+        running = asyncio.get_running_loop().run_in_executor(self._threads, work)
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            self._unheard += 1
+            running.add_done_callback(self._ended_unheard)
+            raise
         except (RuntimeError, ValueError) as error:
             raise UpstreamFailed(f"faster-whisper failed: {type(error).__name__}") from error
+
+    def _ended_unheard(self, running: "asyncio.Future[T]") -> None:
+        self._unheard -= 1
+        if not running.cancelled():
+            running.exception()  # nobody else asks for it
 
     async def _model(self) -> "WhisperModel":
         if self._loading is None or (self._loading.done() and self._loading.exception() is not None):

@@ -23,9 +23,9 @@ Block = Audio | Finalize | Stop
 _LONGEST_BLOCK_S = 60
 _PARTIAL_STEP_S = 0.5
 """So much new audio makes another partial worth its work."""
-_REST = 2.0
-"""A call rests from partials this many times as long as the last one took: they take a third of a place at most,
-however long it speaks, and none is made of more than `LONGEST_S`."""
+_REST = 0.5
+"""A call rests from partials so many times as long as the last one took: they take two thirds of a place at most, and
+all calls together what `Places` leaves over. None is made of more than `LONGEST_S`."""
 
 
 class Live:

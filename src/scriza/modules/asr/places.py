@@ -2,10 +2,12 @@
 
 Finals go before partials, and the latest final before the others: its caller has just stopped talking, while who has
 waited long has mostly gone on talking, which asks again. A partial is shed for a final: it is told to stop, and its
-call goes on without. Among partials the call is served whose turn was longest ago.
+call goes on without. Not every engine can stop at once, so under load no partial is begun at all. Among partials the
+call is served whose turn was longest ago.
 """
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
@@ -13,6 +15,10 @@ from typing import TypeVar
 from scriza.kernel.errors import Unavailable
 
 T = TypeVar("T")
+
+_LOOK_BACK_S = 10.0
+_BUSY = 0.5
+"""Of the places' time of late; above it there is nothing left over."""
 
 
 class Share:
@@ -30,11 +36,29 @@ class _Visit:
         self.shed = False
 
 
+class _Busy:
+    """How much of the time of late was used, with exponential decay."""
+
+    def __init__(self, places: int) -> None:
+        self._places, self._used_s, self._at = places, 0.0, 0.0
+
+    def add(self, seconds: float, now: float) -> None:
+        self._used_s, self._at = self._decayed(now) + seconds, now
+
+    def share(self, now: float) -> float:
+        """From 0 to 1."""
+        return self._decayed(now) / (_LOOK_BACK_S * self._places)
+
+    def _decayed(self, now: float) -> float:
+        return self._used_s * math.exp((self._at - now) / _LOOK_BACK_S)
+
+
 class Places:
     """An engine's `places`, and a bounded queue before them; with ``latest_first=False`` the first come is served."""
 
     def __init__(self, places: int, *, waiting: int = 64, latest_first: bool = True) -> None:
         self._free = places
+        self._busy = _Busy(places)
         self._kept_free = 1 if places > 1 else 0
         """Of several places one is not given to partials, so that a final begins at once."""
         self._most_waiting = waiting
@@ -44,6 +68,8 @@ class Places:
         """Partials that wait for what is left over."""
         self._visits: list[_Visit] = []
         self._turns = 0
+        self._partial_s = 0.0
+        """What the latest partial took; one that was shed is counted as that, for its engine may not be able to stop."""
 
     @asynccontextmanager
     async def one(self) -> AsyncIterator[None]:
@@ -55,13 +81,17 @@ class Places:
             self._free -= 1
         else:
             await self._queued()
+        began = _now()
         try:
             yield
         finally:
+            self._busy.add(_now() - began, _now())
             self._leave()
 
     async def left_over(self, share: Share, work: Callable[[], Awaitable[T]]) -> T | None:
-        """The result of `work`, begun when a place is left over; none when it was shed for who needed the place."""
+        """The result of `work`, begun when a place is left over; none under load, and when who needed the place came."""
+        if self._busy.share(_now()) > _BUSY:
+            return None
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._guests[place] = share
         self._serve()
@@ -74,7 +104,8 @@ class Places:
         running: asyncio.Future[T] = asyncio.ensure_future(work())
         visit = _Visit(running.cancel)
         self._visits.append(visit)
-        running.add_done_callback(lambda _: self._left(visit))
+        began = _now()
+        running.add_done_callback(lambda done: self._left(visit, _now() - began, done.cancelled()))
         try:
             await asyncio.wait([running])
         finally:
@@ -109,7 +140,9 @@ class Places:
                 visit.stop()
                 leaving += 1
 
-    def _left(self, visit: _Visit) -> None:
+    def _left(self, visit: _Visit, took_s: float, shed: bool) -> None:
+        self._partial_s = max(took_s, self._partial_s) if shed else took_s
+        self._busy.add(self._partial_s, _now())
         self._visits.remove(visit)
         self._leave()
 
@@ -125,6 +158,10 @@ class Places:
             self._turns += 1
             self._guests.pop(place).latest_turn = self._turns
             self._free -= _answer(place)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _answer(place: asyncio.Future[None], refusal: Unavailable | None = None) -> bool:
