@@ -10,7 +10,7 @@ import pytest
 from scriza.app import PORTS
 from scriza.kernel.errors import Conflict
 from scriza.kernel.operation import Kind, Operation, operations
-from scriza.ports import asr
+from scriza.ports import asr, tts
 from scriza.ports.agent import CallFacts, Conversation, Exchange, Reply
 from scriza.ports.llm import Message, Turn
 from scriza.ports.telephony import CallQuery
@@ -25,6 +25,10 @@ ASKED: dict[str, tuple[Any, ...]] = {
     "WS /v1/stream": (asr.Start("CA1", "en", "mulaw", 8000, ["a price"]), [asr.Audio(b"\xff" * 800), asr.Stop()]),
     "POST /v1/speak": (Speak("Grüße", voice_id="v", tone="friendly", format="wav", delivery="url"),),
     "POST /v1/stream-speak": (Speak("Grüße"),),
+    "WS /v1/stream-speak": (
+        tts.StartTalk("v", "calm", "hi-IN", "CA1"),
+        [tts.TalkText("Grüße", "a"), tts.TalkFlush("a"), tts.TalkCancel("a"), tts.TalkStop()],
+    ),
     "GET /v1/speech-cache": (),
     "POST /v1/turn": (Turn([Message("user", "hi")], "CA1"),),
     "POST /v1/stream-turn": (Turn([Message("user", "hi")], "CA1"),),

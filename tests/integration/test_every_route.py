@@ -58,7 +58,7 @@ async def test_every_route_but_the_open_ones_refuses_a_stranger(app: Litestar, a
 
 async def test_every_socket_refuses_a_stranger_before_it_opens(app: Litestar) -> None:
     sockets = [route.path for route in app.routes if isinstance(route, WebSocketRoute)]
-    assert sorted(sockets) == ["/stream", "/stream/{token:str}", "/v1/stream"]
+    assert sorted(sockets) == ["/stream", "/stream/{token:str}", "/v1/stream", "/v1/stream-speak"]
     for path in sockets:
         sent = await knock(app, filled_in(path))
         assert "websocket.accept" not in [message["type"] for message in sent]

@@ -75,6 +75,70 @@ class SpokenDone(msgspec.Struct, tag="done"):
     cache_hit: bool
 
 
+class StartTalk(msgspec.Struct, tag="start"):
+    """Opens a talk: texts are spoken one after the other by one voice."""
+
+    voice_id: str = ""
+    tone: str = ""
+    locale: str = "en-US"
+    call_id: str = ""
+
+
+class TalkText(msgspec.Struct, tag="text"):
+    """The next words of an utterance, cut anywhere. `context` names the utterance; a new name begins a new one."""
+
+    text: str
+    context: str = ""
+
+
+class TalkFlush(msgspec.Struct, tag="flush"):
+    """The utterance is complete. The same name may be used for another one after that."""
+
+    context: str = ""
+
+
+class TalkCancel(msgspec.Struct, tag="cancel"):
+    """Stop making the utterance; the talk goes on. Nothing happens when it is over already."""
+
+    context: str = ""
+
+
+class TalkStop(msgspec.Struct, tag="stop"):
+    """Ends the talk at once; what was not spoken is dropped."""
+
+
+class TalkAudio(msgspec.Struct, tag="audio"):
+    """The next piece of the utterance, mu-law 8 kHz."""
+
+    payload: bytes
+    context: str = ""
+
+
+class TalkWords(msgspec.Struct, tag="words"):
+    """Times of the next words, since the utterance's start; `chars` counts in all of its text."""
+
+    words: list[SpokenWord]
+    context: str = ""
+
+
+class TalkDone(msgspec.Struct, tag="done"):
+    """The utterance is over: spoken to its end, or `cancelled`. `duration` in seconds is what was sent of it."""
+
+    duration: float
+    characters: int
+    context: str = ""
+    cancelled: bool = False
+
+
+class TalkFailed(msgspec.Struct, tag="failed"):
+    """The utterance could not be spoken to its end; the talk goes on. The fields are those of problem details."""
+
+    title: str
+    status: int
+    detail: str = ""
+    context: str = ""
+
+
 class SpeechCache(msgspec.Struct):
     """What one process's cache of clips was good for, since it started."""
 
@@ -105,6 +169,17 @@ class Tts(Protocol):
     @operation("POST /v1/stream-speak", timeout=10, idempotent=True, keyed=True)
     def stream_speak(self, request: Speak) -> AsyncIterator[SpokenAudio | SpokenWords | SpokenDone]:
         """The clip for the phone line as it is made: mu-law at 8 kHz, whatever `format` says."""
+        ...
+
+    @operation("WS /v1/stream-speak")
+    def talk(
+        self, opening: StartTalk, blocks: AsyncIterator[TalkText | TalkFlush | TalkCancel | TalkStop]
+    ) -> AsyncIterator[TalkAudio | TalkWords | TalkDone | TalkFailed]:
+        """Texts as they are written, spoken as they come: a sentence is spoken when it is complete or flushed.
+
+        Utterances are spoken in the order in which they began, and each ends with `done` or `failed`. When `blocks`
+        end, what was sent is spoken to its end. Raises TooLarge when more than 50,000 characters wait.
+        """
         ...
 
     @operation("GET /v1/speech-cache")

@@ -28,10 +28,27 @@ from scriza.modules.tts.flight import FIRST_PIECE_S, Flight, Flights
 from scriza.modules.tts.handing import Handing
 from scriza.modules.tts.pronunciation import Pronunciation
 from scriza.modules.tts.roster import Roster
+from scriza.modules.tts.talk import Talk
 from scriza.modules.tts.text import speakable
 from scriza.ports.events import Teller
 from scriza.ports.objects import Objects
-from scriza.ports.tts import Speak, SpeechCache, Spoken, SpokenAudio, SpokenDone, SpokenWords
+from scriza.ports.tts import (
+    Speak,
+    SpeechCache,
+    Spoken,
+    SpokenAudio,
+    SpokenDone,
+    SpokenWords,
+    StartTalk,
+    TalkAudio,
+    TalkCancel,
+    TalkDone,
+    TalkFailed,
+    TalkFlush,
+    TalkStop,
+    TalkText,
+    TalkWords,
+)
 from scriza.ports.usage import TtsUsed, usage_event
 
 _log = structlog.get_logger()
@@ -130,6 +147,16 @@ class TtsService:
                     yield SpokenWords([said.place(word) for word in part.words])
                 if part.audio:
                     yield SpokenAudio(part.audio)
+
+    async def talk(
+        self, opening: StartTalk, blocks: AsyncIterator[TalkText | TalkFlush | TalkCancel | TalkStop]
+    ) -> AsyncIterator[TalkAudio | TalkWords | TalkDone | TalkFailed]:
+        """Texts as they are written, spoken as they come."""
+        request = Speak("-", opening.voice_id, opening.tone, opening.locale, "mulaw", call_id=opening.call_id)
+        self.prepare(request)
+        async with aclosing(Talk(request, self.stream_speak).run(blocks)) as items:
+            async for item in items:
+                yield item
 
     def prepare(self, request: Speak) -> None:
         """A text like this will be spoken soon; its voice may take a moment to be reached."""
