@@ -17,6 +17,7 @@ from scriza.audio.levels import dbfs
 from scriza.audio.mp3 import encode_mp3
 from scriza.audio.mulaw import Samples, encode, silence
 from scriza.audio.resample import resample
+from scriza.audio.tones import dial_tones
 from scriza.audio.wav import encode_wav
 from scriza.simulator.options import Options
 from scriza.simulator.report import CallOutcome, Happening
@@ -378,6 +379,75 @@ async def test_a_transfer_tells_its_action_how_it_went(parrot: Parrot) -> None:
     )
     assert (missed["DialCallStatus"], busy["DialCallStatus"]) == ("no-answer", "busy")
     assert missed["DialCallSid"].startswith("CA")
+
+
+GATHER = '<Gather action="/taken" numDigits="1" timeout="1"><Say>Ann.</Say></Gather><Hangup/>'
+DIAL = '<Dial action="/dialled" timeout="5"><Number url="/whisper?of=ann">+14155550177</Number></Dial>'
+
+
+async def whispered(parrot: Parrot, transfer: str) -> CallOutcome:
+    parrot.answer("/whisper", GATHER)
+    parrot.answer("/voice", DIAL)
+    parrot.answer("/taken", "")
+    parrot.answer("/dialled", "<Hangup/>")
+    return await place(parrot, scenario(more=f"transfer: {{after_ms: 50, talk_ms: 100, {transfer}}}"))
+
+
+async def test_a_person_hears_the_whisper_on_a_leg_of_its_own_and_takes_the_call_by_a_key(parrot: Parrot) -> None:
+    outcome = await whispered(parrot, "presses: '1'")
+    (whisper,), (taken,), (dialled,) = (parrot.forms(path) for path in ("/whisper", "/taken", "/dialled"))
+    assert (whisper["of"], whisper["Direction"], taken["Digits"]) == ("ann", "outbound-dial", "1")
+    assert whisper["CallSid"] == taken["CallSid"] == dialled["DialCallSid"] != outcome.call_sid
+    assert whisper["ParentCallSid"] == outcome.call_sid == dialled["CallSid"]
+    assert (dialled["DialCallStatus"], dialled["DialBridged"]) == ("completed", "true")
+
+
+async def test_who_presses_nothing_has_answered_but_is_not_connected(parrot: Parrot) -> None:
+    await whispered(parrot, "presses: ''")
+    (dialled,) = parrot.forms("/dialled")
+    assert parrot.forms("/taken") == []
+    assert (dialled["DialCallStatus"], dialled["DialBridged"]) == ("completed", "false")
+
+
+async def test_a_leg_whose_document_cannot_be_had_fails_with_twilios_error(parrot: Parrot) -> None:
+    parrot.answer("/whisper", Response("", status_code=500))
+    parrot.answer("/voice", DIAL)
+    parrot.answer("/dialled", "<Hangup/>")
+    assert codes(await place(parrot, scenario(more="transfer: {after_ms: 50}"))) == [11200]
+    assert parrot.forms("/dialled")[0]["DialCallStatus"] == "failed"
+
+
+# --- who answers
+
+
+async def test_a_machine_is_told_of_when_it_has_beeped(parrot: Parrot) -> None:
+    machine = "answer: {after_ms: 50, by: machine_end_beep}\ndirection: outbound"
+    outcome = await place(parrot, scenario("say: hello, beep, pause: 300, hang_up", machine))
+    (told,) = parrot.forms("/voice/answered-by")
+    assert (told["CallSid"], told["AnsweredBy"]) == (outcome.call_sid, "machine_end_beep")
+    beep = next(utterance for utterance in outcome.utterances if utterance.kind == "beep")
+    assert outcome.answered_at_ms is not None
+    assert int(told["MachineDetectionDuration"]) == pytest.approx(beep.end_ms - outcome.answered_at_ms, abs=150)
+    assert parrot.forms("/voice")[0]["Direction"] == "outbound-api"
+
+
+async def test_a_person_is_told_of_after_a_while_and_not_once_the_call_is_over(parrot: Parrot) -> None:
+    await place(parrot, scenario("pause: 300", "direction: outbound\nanswer: {after_ms: 0, known_after_ms: 100}"))
+    await place(parrot, scenario("pause: 100, hang_up", "direction: outbound\nanswer: {after_ms: 0}"))
+    assert [told["AnsweredBy"] for told in parrot.forms("/voice/answered-by")] == ["human"]
+
+
+async def test_keys_that_the_agent_presses_are_heard_where_they_are_listened_for(parrot: Parrot) -> None:
+    async def press(line: Line) -> None:
+        await line.speak(dial_tones("4w2#"))
+        await line.mark("pressed")
+        await line.next("mark")
+        await asyncio.sleep(0.1)
+
+    parrot.talk = press
+    outcome = await place(parrot, scenario(more="expect: {keys: '42#'}"))
+    assert (outcome.keys, outcome.unmet) == ("42#", [])
+    assert (await place(parrot, scenario(more="expect: {keys: '7'}"))).unmet == ["keys: 42# instead of 7"]
 
 
 # --- what goes wrong

@@ -111,7 +111,8 @@ def test_shipped_callers_say_what_the_sample_playbook_listens_for(name: str) -> 
     playbook = resources.files("scriza.modules.agent") / "playbooks" / "sample.yaml"
     intents = yaml.safe_load(playbook.read_text("utf-8"))["intents"]
     phrases = {phrase for intent in intents for phrase in intent["phrases"]}
-    assert {line.text for line in load(name).lines if isinstance(line, Say)} <= phrases
+    said = {line.text for line in load(name).lines if isinstance(line, Say)}
+    assert said <= phrases or load(name).answer.by != "human", "a machine says what it likes"
 
 
 @pytest.mark.parametrize("name", shipped())

@@ -3,7 +3,7 @@
 import pytest
 
 from scriza.simulator.messages import Refused
-from scriza.simulator.twiml import Connect, Dial, Fetch, Hangup, Pause, Play, Program, Reject, Say
+from scriza.simulator.twiml import Bridge, Connect, Dial, Fetch, Gather, Hangup, Pause, Play, Program, Reject, Say
 
 URL = "https://scriza.example/voice"
 
@@ -109,6 +109,7 @@ def test_streams_are_encrypted_but_for_loopback_where_that_is_allowed() -> None:
         ("<Response><Say/></Response>", 13520),
         ("<Response><Play/></Response>", 13420),
         ("<Response><Dial>Bob</Dial></Response>", 13223),
+        ("<Response><Dial><Number url='mailto:a@b.example'>+14155550177</Number></Dial></Response>", 11100),
         ("<Response><Dial><Sip>sip:x@a.example</Sip></Dial></Response>", 12200),
     ],
 )
@@ -130,3 +131,19 @@ def test_the_twilio_librarys_documents_are_understood() -> None:
     steps = Program()
     steps.load(str(response), URL)
     assert steps.next() == Connect("wss://m.example/stream", {"token": "t<>&\"'"}, "", "")
+
+
+def test_a_dialled_legs_document_gathers_keys_and_ends_in_being_connected() -> None:
+    steps = Program(leg=True)
+    gather = '<Gather action="/taken?of=1" numDigits="1" timeout="8"><Say>Ann.</Say></Gather><Pause/>'
+    steps.load(f"<Response>{gather}</Response>", URL)
+    taken = Fetch("https://scriza.example/taken?of=1", "POST")
+    assert steps.next() == Gather((Say("Ann.", "", 1),), taken, 1, 8)
+    assert steps.next() == Pause(1)
+    assert steps.next() == Bridge()
+
+
+@pytest.mark.parametrize("verb", ["<Dial>+14155550177</Dial>", "<Reject/>", "<Gather input='speech'/>"])
+def test_a_dialled_leg_neither_dials_nor_refuses_nor_understands_speech(verb: str) -> None:
+    with pytest.raises(Refused):
+        Program(leg=True).load(f"<Response>{verb}</Response>", URL)

@@ -15,6 +15,8 @@ from scriza.kernel.errors import BadInput
 from scriza.simulator.callbacks import Callbacks, Fields, Plan, Status, call_fields
 from scriza.simulator.clips import Clip, VoiceBox
 from scriza.simulator.clock import FrameClock
+from scriza.simulator.detection import who_answered
+from scriza.simulator.leg import Leg
 from scriza.simulator.messages import Refused, Writer
 from scriza.simulator.options import Options
 from scriza.simulator.phone import Phone
@@ -73,6 +75,8 @@ class Call:
         self.created_at = datetime.now(UTC)
         self.answered_at: datetime | None = None
         self.ended_at: datetime | None = None
+        self.answered_by = ""
+        """Who answered, in Twilio's word, once it was found out."""
         self._exchange, self._clips = exchange, clips
         self._loop = asyncio.get_running_loop()
         self.phone = Phone(exchange.clock, record=exchange.options.record)
@@ -153,6 +157,16 @@ class Call:
         self._answer()
         return "completed", await self._converse(verb)
 
+    async def _find_out(self) -> None:
+        """Who answered; told in a callback of its own, or with the first request, which waits for it."""
+        who = await who_answered(self.plan, self.scenario.answer, self.phone.beeped)
+        self.answered_by = who
+        self.timeline.note("note", f"the carrier takes who answered for {who}")
+        if self.plan.answered_by_callback:
+            self._callbacks.tell_answered_by(who, self.phone.now_ms() - (self._answered_at_ms or 0))
+        else:
+            self._extra = [("AnsweredBy", who)]
+
     async def _go_out(self) -> tuple[Status, EndedBy]:
         self._set_status("initiated")
         self._set_status("ringing")
@@ -162,8 +176,18 @@ class Call:
         if pickup != "answers":
             return pickup, "carrier" if pickup == "failed" else "caller"
         self._answer()
-        verb, ended_by = await self._next(first=True)
-        return "completed", ended_by or await self._converse(verb)
+        if self.plan.detection and not self.plan.answered_by_callback:
+            ended_by = await self._interruptible(self._find_out())
+            if ended_by is not None:
+                return "completed", ended_by
+        detecting = asyncio.create_task(self._find_out()) if self.plan.answered_by_callback else None
+        try:
+            verb, ended_by = await self._next(first=True)
+            return "completed", ended_by or await self._converse(verb)
+        finally:
+            if detecting:
+                detecting.cancel()
+                await asyncio.wait({detecting})
 
     async def _ring(self, pickup: Pickup, after_ms: int, timeout_ms: int) -> Pickup:
         await asyncio.wait({self._asked}, timeout=min(after_ms, timeout_ms) / 1000)
@@ -315,17 +339,9 @@ class Call:
 
     async def _dial(self, verb: Dial) -> None:
         transfer = self.scenario.transfer
+        leg = Leg(self._exchange, self.plan, new_sid("CA"), transfer, self.timeline)
         pickup = await self._ring(transfer.pickup, transfer.after_ms, verb.timeout * 1000)
-        if pickup == "answers":
-            await asyncio.sleep(transfer.talk_ms / 1000)
-        self.timeline.note("note", f"the dialled phone: {pickup}")
-        self._extra = [
-            ("DialCallSid", new_sid("CA")),
-            ("DialCallStatus", "completed" if pickup == "answers" else pickup),
-            ("DialBridged", "true" if pickup == "answers" else "false"),
-        ]
-        if pickup == "answers":
-            self._extra.append(("DialCallDuration", str(math.ceil(transfer.talk_ms / 1000))))
+        self._extra = (await leg.answered(verb, pickup)).fields()
 
     async def _await_messages(self) -> None:
         with contextlib.suppress(TimeoutError):
@@ -367,6 +383,7 @@ class Call:
             unmet=[],
             clock_lag_ms=self.phone.worst_lag * 1000,
             wav=self.phone.wav(),
+            keys=self.phone.keys,
         )
         outcome.unmet = unmet(self.scenario.expect, outcome)
         return outcome

@@ -120,6 +120,17 @@ class Callbacks:
             fields.append(("StreamError", error))
         self._tasks.append(asyncio.create_task(self._post(verb.status_callback, fields, secrets.token_hex(16))))
 
+    def tell_answered_by(self, who: str, ms: int) -> None:
+        """Who answered is known, `ms` after the answer; see `Plan.answered_by_callback`."""
+        fields = [
+            ("AccountSid", self._options.account_sid),
+            ("CallSid", self._plan.sid),
+            ("AnsweredBy", who),
+            ("MachineDetectionDuration", str(ms)),
+        ]
+        url = self._plan.answered_by_callback
+        self._tasks.append(asyncio.create_task(self._post(url, fields, secrets.token_hex(16))))
+
     def tell_recording(self, recording: Recording) -> None:
         """A recording is complete, or there is none."""
         if not recording.callback or recording.status not in recording.events:

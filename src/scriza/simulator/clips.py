@@ -14,7 +14,7 @@ from scriza.audio.resample import resample
 from scriza.audio.wav import decode_wav
 from scriza.kernel.errors import BadInput
 from scriza.simulator.ears import Stretch, voiced_part
-from scriza.simulator.scenario import Cough, MmHm, Play, Say, Scenario
+from scriza.simulator.scenario import Beep, Cough, MmHm, Play, Say, Scenario
 
 FRAME = SAMPLE_RATE // 50
 """Samples in a frame of 20 ms."""
@@ -22,7 +22,7 @@ FRAME = SAMPLE_RATE // 50
 Voice = Callable[[str, str], Awaitable[Samples]]
 """Speaks a text with a voice by its name: int16 samples at 8 kHz."""
 
-UtteranceKind = Literal["say", "play", "cough", "mm_hm"]
+UtteranceKind = Literal["say", "play", "cough", "mm_hm", "beep"]
 
 
 class Clip:
@@ -55,14 +55,14 @@ class VoiceBox:
         """The utterances by their line's index. Raises BadInput for a file that cannot be played."""
         clips = {}
         for index, line in enumerate(scenario.lines):
-            if isinstance(line, Say | Play | Cough | MmHm):
+            if isinstance(line, Say | Play | Cough | MmHm | Beep):
                 manner = (scenario.voice, scenario.level_dbfs, scenario.line_noise_dbfs, scenario.folder)
                 if (line, manner) not in self._made:
                     self._made[line, manner] = await self._make(line, scenario)
                 clips[index] = self._made[line, manner]
         return clips
 
-    async def _make(self, line: Say | Play | Cough | MmHm, scenario: Scenario) -> Clip:
+    async def _make(self, line: Say | Play | Cough | MmHm | Beep, scenario: Scenario) -> Clip:
         level, hiss = scenario.level_dbfs, white_noise(scenario.line_noise_dbfs)
         match line:
             case Say():
@@ -71,6 +71,8 @@ class VoiceBox:
             case MmHm():
                 spoken = await self.speak(line.text, scenario.voice)
                 return await asyncio.to_thread(lambda: Clip("mm_hm", line.text, _at_level(spoken, level), hiss))
+            case Beep():
+                return Clip("beep", "", _at_level(beep(line.ms), level), hiss)
             case Cough():
                 return await asyncio.to_thread(lambda: Clip("cough", "", _at_level(cough(line.ms), level), hiss))
             case Play():
@@ -93,6 +95,12 @@ def cough(ms: int) -> Samples:
     envelope = np.exp(-7 * time) + 0.5 * np.where(time > 0.45, np.exp(-9 * (time - 0.45)), 0)
     burst = noise * envelope * np.minimum(1, np.arange(length) / 40)
     return np.asarray(burst / np.abs(burst).max() * 20_000).astype(np.int16)
+
+
+def beep(ms: int) -> Samples:
+    """The tone of an answering machine, 1 kHz."""
+    time = np.arange(ms * SAMPLE_RATE // 1000) / SAMPLE_RATE
+    return (10_000 * np.sin(2 * np.pi * 1000 * time)).astype(np.int16)
 
 
 def mix(one: Samples, other: Samples) -> Samples:

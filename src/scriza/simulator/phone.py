@@ -14,6 +14,7 @@ from scriza.simulator.caller import Caller
 from scriza.simulator.clips import FRAME, Clip
 from scriza.simulator.clock import FrameClock
 from scriza.simulator.ears import Ears
+from scriza.simulator.keypad import Keypad
 from scriza.simulator.messages import CONNECTED, Mark, Media, Refused, Writer, read
 from scriza.simulator.playout import Playout, Underrun
 from scriza.simulator.recordings import Recording
@@ -54,8 +55,16 @@ class Phone:
         self.worst_lag = 0.0
         """Seconds that the clock has been late, at worst, while a media stream was open."""
         self.over: asyncio.Future[None] = self._loop.create_future()
+        self.beeped = asyncio.Event()
+        """The answering machine records."""
+        self._keypad: Keypad | None = None
         self.recordings: list[Recording] = []
         """What REST has asked for; apart from the recording that is in the outcome."""
+
+    @property
+    def keys(self) -> str:
+        """What the agent has pressed, where that is listened for."""
+        return "" if self._keypad is None else self._keypad.heard
 
     @property
     def ears(self) -> Ears:
@@ -69,6 +78,7 @@ class Phone:
     def lift(self, scenario: Scenario, clips: dict[int, Clip]) -> None:
         """The call is answered: the caller begins its lines."""
         self._caller = Caller(scenario, clips, self)
+        self._keypad = None if scenario.expect.keys is None else Keypad()
 
     def attach(self, stream: MediaStream, writer: Writer, stream_sid: str, parameters: dict[str, str]) -> None:
         """A media stream is open: say so on it, and give it the caller's voice from now on."""
@@ -129,6 +139,8 @@ class Phone:
             self._heard += heard
         for recording in self.recordings:
             recording.add(said, heard)
+        if self._keypad is not None and (key := self._keypad.hear(heard)):
+            self.timeline.note("digit", f"{key}, from the agent")
         if self._ears.hear(heard, start):
             self._tell_of_agent()
         if self._stream is not None and self._writer is not None:
@@ -147,6 +159,8 @@ class Phone:
     def begins(self, clip: Clip, at: int) -> None:
         """The caller begins an utterance."""
         self.uttered.append((clip, at))
+        if clip.kind == "beep":
+            self._loop.call_later(len(clip.samples) / SAMPLE_RATE, self.beeped.set)
         what = f'"{clip.text}"' if clip.text else clip.kind
         over = " (over the agent)" if self._ears.speaking else ""
         self.timeline.note("caller", f"{what}{over}", at // SAMPLES_PER_MS)

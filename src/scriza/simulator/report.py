@@ -22,6 +22,7 @@ Kind = Literal[
     "caller",
     "agent",
     "digit",
+    "leg",
     "message",
     "rest",
     "violation",
@@ -113,6 +114,8 @@ class CallOutcome(msgspec.Struct):
     clock_lag_ms: float
     """How late the simulator's own clock was at worst while media flowed; a gap no longer than this may be its own."""
     wav: bytes
+    keys: str = ""
+    """Keys that the agent pressed, where the scenario listens for them."""
 
     @property
     def ok(self) -> bool:
@@ -202,6 +205,7 @@ def unmet(expect: Expect, outcome: CallOutcome) -> list[str]:
         ("status", expect.status, outcome.status),
         ("text messages", expect.messages, len(outcome.messages)),
         ("media streams", expect.streams, outcome.streams),
+        ("keys", expect.keys, outcome.keys),
         ("interruptions that the agent gave way to", expect.barge_ins, len(barge_ins)),
     ]
     missing = [f"{name}: {is_} instead of {want}" for name, want, is_ in exact if want is not None and is_ != want]

@@ -30,6 +30,7 @@ Decibels = Annotated[float, msgspec.Meta(ge=-96, le=60)]
 EndedBy = Literal["agent", "caller", "carrier"]
 """Who ended the call: the agent's TwiML or REST, the caller, or an error or limit of the line."""
 Pickup = Literal["answers", "busy", "no-answer", "failed"]
+AnsweredBy = Literal["human", "machine_end_beep", "machine_end_silence", "machine_end_other", "fax", "unknown"]
 
 
 class _Line(msgspec.Struct, tag_field="do", forbid_unknown_fields=True, frozen=True):
@@ -98,6 +99,12 @@ class Noise(_Line, frozen=True, tag="noise"):
     snr_db: Decibels = 20.0
 
 
+class Beep(_Line, frozen=True, tag="beep"):
+    """The beep of an answering machine: one tone, as loud as speech. From then on it records."""
+
+    ms: Annotated[int, msgspec.Meta(ge=20, le=2000)] = 400
+
+
 class HangUp(_Line, frozen=True, tag="hang_up"):
     """The caller hangs up."""
 
@@ -106,7 +113,7 @@ class DropSocket(_Line, frozen=True, tag="drop_socket"):
     """The network takes the media socket away, without a stop message; the call itself stays up."""
 
 
-Line = Say | Play | Cough | MmHm | Pause | Wait | InterruptAfter | Digits | Noise | HangUp | DropSocket
+Line = Say | Play | Cough | MmHm | Pause | Wait | InterruptAfter | Digits | Noise | Beep | HangUp | DropSocket
 
 
 class Answer(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -114,14 +121,22 @@ class Answer(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
     pickup: Pickup = "answers"
     after_ms: Milliseconds = 300
+    by: AnsweredBy = "human"
+    """Who it is, as the carrier finds out where it is asked to."""
+    known_after_ms: Milliseconds | None = None
+    """When it has, from the answer on; by default 2 s for a person, and for a machine at the end of its beep."""
 
 
 class Transfer(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """What the phone does that a `<Dial>` calls, and for how long the two then talk."""
+    """What the phone does that a `<Dial>` calls, and for how long the two then talk.
+
+    `presses` are the keys that are pressed where they are asked for; a machine that answers presses none.
+    """
 
     pickup: Pickup = "answers"
     after_ms: Milliseconds = 300
     talk_ms: Milliseconds = 1000
+    presses: Annotated[str, msgspec.Meta(pattern="^[0-9*#]*$", max_length=64)] = "1"
 
 
 class Expect(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -137,14 +152,20 @@ class Expect(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Caller's utterances at which the agent stopped speaking."""
     messages: int | None = None
     streams: int | None = None
+    keys: str | None = None
+    """Keys that the agent pressed, as the caller's end hears their tones."""
 
 
 class Scenario(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """One simulated caller. `level_dbfs` is how loud it speaks, `line_noise_dbfs` the hiss of its line."""
+    """One simulated caller. `level_dbfs` is how loud it speaks, `line_noise_dbfs` the hiss of its line.
+
+    With the direction `outbound` it is called.
+    """
 
     name: Annotated[str, msgspec.Meta(min_length=1)]
     lines: list[Line]
     description: str = ""
+    direction: Literal["inbound", "outbound"] = "inbound"
     caller: str = "+14155550123"
     voice: str = "en-us"
     level_dbfs: Decibels = -22.0
@@ -171,7 +192,7 @@ class Scenario(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 _FIRST_FIELD = {
     kind.__struct_config__.tag: kind.__struct_fields__[0] if kind.__struct_fields__ else ""
-    for kind in (Say, Play, Cough, MmHm, Pause, Wait, InterruptAfter, Digits, Noise, HangUp, DropSocket)
+    for kind in (Say, Play, Cough, MmHm, Pause, Wait, InterruptAfter, Digits, Noise, Beep, HangUp, DropSocket)
 }
 
 

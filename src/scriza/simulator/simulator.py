@@ -86,9 +86,12 @@ class Simulator:
     async def call(self, scenario: Scenario, *, number: str = "") -> CallOutcome:
         """Call one of the numbers, by default the options', with this caller; returns when all is over.
 
-        Raises BadInput for a scenario's unreadable file.
+        With an outbound scenario the number calls it, as if REST had asked for that with Scriza's own URLs. Raises
+        BadInput for a scenario's unreadable file.
         """
         called = self.numbers[number or self.options.number]
+        if scenario.direction == "outbound":
+            return await (await self._prepare(self._outbound(called, scenario), scenario)).run()
         fallback = called.voice_fallback_url
         plan = Plan(
             sid=new_sid("CA"),
@@ -146,6 +149,22 @@ class Simulator:
         self.messages.append(message)
         for call in self.calls.values():
             call.text_arrives(message)
+
+    def _outbound(self, number: Number, scenario: Scenario) -> Plan:
+        fallback = number.voice_fallback_url
+        return Plan(
+            sid=new_sid("CA"),
+            direction="outbound-api",
+            caller=number.phone_number,
+            callee=scenario.caller,
+            first=Fetch(number.voice_url, number.voice_method),
+            document="",
+            fallback=Fetch(fallback, number.voice_fallback_method) if fallback else None,
+            status_callback=number.status_callback,
+            status_events=("initiated", "ringing", "answered", "completed"),
+            detection="DetectMessageEnd",
+            answered_by_callback=f"{self._public_url}/voice/answered-by",
+        )
 
     def _number(self, number: str) -> Number:
         url = self._public_url

@@ -52,11 +52,28 @@ class Connect(msgspec.Struct, frozen=True):
 
 
 class Dial(msgspec.Struct, frozen=True):
-    """Call `number` and talk to it, once it answers within `timeout` seconds."""
+    """Call `number` and talk to it, once it answers within `timeout` seconds.
+
+    With a `whisper`, whoever answers is first led by the document there; at its end the two are connected.
+    """
 
     number: str
     timeout: int
     caller_id: str
+    whisper: "Fetch | None" = None
+
+
+class Gather(msgspec.Struct, frozen=True):
+    """Say the texts, and take keys until there are `most` of them or none came for `timeout` seconds."""
+
+    says: tuple[Say, ...]
+    action: "Fetch | None"
+    most: int
+    timeout: int
+
+
+class Bridge(msgspec.Struct, frozen=True):
+    """The document of a dialled leg is at its end: it is connected with the call that dialled it."""
 
 
 class Hangup(msgspec.Struct, frozen=True):
@@ -76,34 +93,38 @@ class Fetch(msgspec.Struct, frozen=True):
     method: Method
 
 
-Verb = Say | Play | Pause | Connect | Dial | Hangup | Reject | Fetch
+Verb = Say | Play | Pause | Connect | Dial | Gather | Hangup | Reject | Fetch | Bridge
 
 
 class Program:
-    """The document that a call is doing, and the place in it. `allow_ws` lets streams go unencrypted on loopback."""
+    """The document that a call is doing, and the place in it.
 
-    def __init__(self, *, allow_ws: bool = False) -> None:
-        self._allow_ws = allow_ws
+    `allow_ws` lets streams go unencrypted on loopback. On a dialled `leg` keys are gathered, but no call is placed and
+    no stream opened, and the document's end connects it.
+    """
+
+    def __init__(self, *, allow_ws: bool = False, leg: bool = False) -> None:
+        self._allow_ws, self._leg = allow_ws, leg
         self._steps: Iterator[tuple[Verb, Fetch | None]] = iter(())
         self._action: Fetch | None = None
 
     def load(self, document: bytes | str, url: str) -> None:
         """Go on at the head of this document, which was fetched from `url`. Raises Refused with Twilio's error."""
-        self._steps = iter(_Reader(url, self._allow_ws).read(document))
+        self._steps = iter(_Reader(url, self._allow_ws, leg=self._leg).read(document))
         self._action = None
 
     def next(self) -> Verb:
-        """What is to be done now; the verb returned before is over. Hangup at the document's end."""
+        """What is to be done now; the verb returned before is over. The document's end is Hangup, on a leg Bridge."""
         if self._action is not None:
             action, self._action = self._action, None
             return action
-        verb, self._action = next(self._steps, (Hangup(), None))
+        verb, self._action = next(self._steps, (Bridge() if self._leg else Hangup(), None))
         return verb
 
 
 class _Reader:
-    def __init__(self, url: str, allow_ws: bool) -> None:
-        self._url, self._allow_ws = url, allow_ws
+    def __init__(self, url: str, allow_ws: bool, *, leg: bool) -> None:
+        self._url, self._allow_ws, self._leg = url, allow_ws, leg
 
     def read(self, document: bytes | str) -> list[tuple[Verb, Fetch | None]]:
         data = document.encode() if isinstance(document, str) else document
@@ -123,11 +144,11 @@ class _Reader:
 
     def _verb(self, element: ElementTree.Element) -> tuple[Verb, Fetch | None]:
         read = _VERBS.get(element.tag)
-        if read is None:
-            _invalid(f"<{element.tag}> is not a verb, or not one that the simulator does")
+        if read is None or element.tag in (_NOT_ON_LEGS if self._leg else _ONLY_ON_LEGS):
+            _invalid(f"<{element.tag}> is not a verb, or not one that the simulator does here")
         return read(self, element)
 
-    def say(self, element: ElementTree.Element) -> tuple[Verb, None]:
+    def say(self, element: ElementTree.Element) -> tuple[Say, None]:
         given = _attributes(element, "voice", "language", "loop")
         text = _only_text(element)
         if not text:
@@ -191,14 +212,34 @@ class _Reader:
         )
         children = list(element)
         number = (element.text or "").strip()
+        whisper = None
         if not number and len(children) == 1 and children[0].tag == "Number":
-            _attributes(children[0], "url", "method", "statusCallback", "statusCallbackEvent", "statusCallbackMethod")
+            of_number = _attributes(
+                children[0], "url", "method", "statusCallback", "statusCallbackEvent", "statusCallbackMethod"
+            )
             number = _only_text(children[0])
+            if url := of_number.get("url", ""):
+                whisper = Fetch(self._absolute(url), _method(of_number))
         elif children:
             _invalid("the simulator dials one <Number>")
         if not number.lstrip("+").isdigit():
             raise Refused(13223, f"<Dial> has no number that can be called: {number!r}")
-        return Dial(number, _number(given, "timeout", 30), given.get("callerId", "")), self._then(given)
+        verb = Dial(number, _number(given, "timeout", 30), given.get("callerId", ""), whisper)
+        return verb, self._then(given)
+
+    def gather(self, element: ElementTree.Element) -> tuple[Verb, None]:
+        given = _attributes(element, "action", "method", "timeout", "numDigits", "finishOnKey", "input")
+        _no_text(element)
+        if given.get("input", "dtmf") != "dtmf":
+            _invalid("the simulator gathers keys alone")
+        says = []
+        for child in element:
+            if child.tag != "Say":
+                _invalid(f"<Gather> holds no <{child.tag}> that the simulator does")
+            says.append(self.say(child)[0])
+        return Gather(
+            tuple(says), self._then(given), _number(given, "numDigits", 64), _number(given, "timeout", 5)
+        ), None
 
     def _then(self, given: dict[str, str]) -> Fetch | None:
         action = given.get("action", "")
@@ -227,7 +268,10 @@ _VERBS: dict[str, Callable[[_Reader, ElementTree.Element], tuple[Verb, Fetch | N
     "Redirect": _Reader.redirect,
     "Connect": _Reader.connect,
     "Dial": _Reader.dial,
+    "Gather": _Reader.gather,
 }
+_NOT_ON_LEGS = frozenset({"Connect", "Dial", "Reject"})
+_ONLY_ON_LEGS = frozenset({"Gather"})
 
 
 def _invalid(reason: str) -> NoReturn:
