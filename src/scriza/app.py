@@ -4,15 +4,16 @@ from litestar import Litestar
 from litestar.types import ControllerRouterHandler
 
 from scriza import data_dir, logs
-from scriza.container import Container, place, running, served
+from scriza.container import DOORS, Container, place, running, served
 from scriza.gateway.access import Bearer, OwnCheck, ServiceAccess, behind
 from scriza.gateway.edge import edge_around
 from scriza.gateway.health import health_routes
 from scriza.gateway.metrics import metrics_route
 from scriza.gateway.objects import objects_route
-from scriza.modules.telephony.routes import stream_routes, webhook_routes
+from scriza.modules.telephony.routes import message_routes, stream_routes, webhook_routes
 from scriza.ports.agent import Agent
 from scriza.ports.asr import Asr
+from scriza.ports.call_desk import CallDesk
 from scriza.ports.llm import Llm
 from scriza.ports.telephony import Telephony
 from scriza.ports.tts import Tts
@@ -21,7 +22,15 @@ from scriza.wire import serve
 from scriza.wire.idempotency import Replays
 from scriza_adapters.objects_directory import DirectoryObjects
 
-PORTS: dict[str, type] = {"telephony": Telephony, "agent": Agent, "asr": Asr, "tts": Tts, "llm": Llm}
+PORTS: dict[str, type] = {
+    "telephony": Telephony,
+    "call_desk": CallDesk,
+    "agent": Agent,
+    "asr": Asr,
+    "tts": Tts,
+    "llm": Llm,
+}
+"""By the provider that stands behind each."""
 
 
 def create_app(settings: Settings) -> Litestar:
@@ -43,7 +52,8 @@ def application(container: Container) -> Litestar:
     settings, secrets = container.settings(), container.secrets()
     modules = served(settings)
     replays = Replays(container.shared_state())
-    ports = [serve(PORTS[module], container.providers[module], replays=replays) for module in modules]
+    doors = [door for module in modules for door in DOORS.get(module, (module,))]
+    ports = [serve(PORTS[door], container.providers[door], replays=replays) for door in doors]
     routes: list[ControllerRouterHandler] = [
         behind(Bearer(), *ports),
         health_routes({"store": lambda: container.store().ping()}),
@@ -51,6 +61,7 @@ def application(container: Container) -> Litestar:
     ]
     if "telephony" in modules and place(settings, "telephony") == "local":
         routes.append(behind(OwnCheck("Twilio signs"), *webhook_routes(container.webhooks)))
+        routes.append(behind(OwnCheck("Twilio signs"), *message_routes(container.messages)))
         routes.append(
             behind(OwnCheck("Twilio signs, and the token is good once"), *stream_routes(container.stream_door))
         )

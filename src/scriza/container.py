@@ -15,7 +15,7 @@ import structlog
 from dependency_injector import containers, providers
 
 from scriza.data_dir import Secrets
-from scriza.factories import calling, listening, speaking, storage, thinking
+from scriza.factories import calling, listening, placing, speaking, storage, thinking
 from scriza.kernel.clock import utc_now
 from scriza.kernel.errors import ScrizaError
 from scriza.modules.asr.service import AsrService
@@ -23,7 +23,21 @@ from scriza.modules.telephony.documents import DOCUMENTS
 from scriza.modules.telephony.live.session import Doors
 from scriza.modules.telephony.live.spare_lines import SpareLines
 from scriza.modules.telephony.live.switchboard import Switchboard
+from scriza.modules.telephony.messages import Messages
+from scriza.modules.telephony.numbers import Reception
+from scriza.modules.telephony.placing.desk import CallDeskService
+from scriza.modules.telephony.placing.dispatch import Dispatcher
+from scriza.modules.telephony.placing.documents import PLACING_DOCUMENTS
+from scriza.modules.telephony.placing.permission import ListsAndSwitch
+from scriza.modules.telephony.placing.stored import (
+    MongoBarredBook,
+    MongoIntentBook,
+    MongoNumberBook,
+    MongoSwitchBook,
+)
+from scriza.modules.telephony.placing.texts import Texts
 from scriza.modules.telephony.service import TelephonyService, recover
+from scriza.modules.telephony.stopping import LOOK_SECONDS, StopSwitch
 from scriza.modules.telephony.stored_log import MongoCallLog
 from scriza.modules.telephony.stored_once import MongoOnce
 from scriza.modules.telephony.streams import StreamDoor
@@ -33,6 +47,7 @@ from scriza.modules.telephony.webhooks import Webhooks
 from scriza.modules.tts.cache import CLIPS
 from scriza.ports.agent import Agent
 from scriza.ports.asr import Asr
+from scriza.ports.call_desk import CallDesk
 from scriza.ports.llm import Llm
 from scriza.ports.telephony import Telephony
 from scriza.ports.tts import Tts
@@ -47,11 +62,15 @@ _log = structlog.get_logger()
 
 _ASKS: dict[str, tuple[str, ...]] = {"telephony": ("agent", "asr", "tts"), "agent": ("llm",)}
 """Which modules a module needs behind their ports."""
+DOORS: dict[str, tuple[str, ...]] = {"telephony": ("telephony", "call_desk")}
+"""The providers of a module's ports, where it has more than the one of its own name."""
 _LOST_AFTER = timedelta(minutes=10)
 _LOOK_FOR_LOST_SECONDS = 60
 """A call to which nothing has happened for so long has lost its session, and nobody reconnected it."""
 _SPARE_LINE_DEADLINE_MS = 10_000
 _PRUNE_SECONDS = 3600
+_SETTLE_SECONDS = 5
+"""Between two looks for what the carrier was to do and may not have done."""
 
 
 def served(settings: Settings) -> list[str]:
@@ -97,7 +116,7 @@ class Container(containers.DeclarativeContainer):
     objects = providers.Singleton(storage.objects, settings, secrets, data_dir)
     shared_state = providers.Singleton(storage.shared_state, settings)
 
-    llm_here = providers.Singleton(thinking.llm, settings, teller)
+    llm_here = providers.Singleton(thinking.llm, settings, teller, shared_state)
     llm: providers.Selector[Llm] = providers.Selector(
         providers.Callable(place, settings, "llm"),
         local=llm_here,
@@ -132,6 +151,17 @@ class Container(containers.DeclarativeContainer):
     gate = providers.Singleton(calling.signature_gate, settings, secrets)
     stream_tokens = providers.Singleton(StreamTokens, secrets.provided.stream_key, once)
     carrier = providers.Singleton(calling.carrier, settings, secrets)
+    rules = providers.Singleton(placing.rules, settings)
+    intents = providers.Singleton(MongoIntentBook, store)
+    numbers = providers.Singleton(MongoNumberBook, store)
+    barred = providers.Singleton(MongoBarredBook, store)
+    switch_book = providers.Singleton(MongoSwitchBook, store)
+    permission = providers.Singleton(ListsAndSwitch, rules, barred, switch_book)
+    dispatcher = providers.Singleton(
+        Dispatcher, intents, carrier, providers.Singleton(placing.links, settings), permission
+    )
+    texts = providers.Singleton(Texts, intents, dispatcher)
+    reception = providers.Singleton(Reception, numbers, dispatcher, rules)
     switchboard = providers.Singleton(
         Switchboard,
         providers.Singleton(
@@ -140,7 +170,7 @@ class Container(containers.DeclarativeContainer):
             asr=asr,
             tts=tts,
             log=call_log,
-            once=once,
+            texts=texts,
             carrier=carrier,
             vad=vad,
             endpointer=providers.Callable(calling.endpointer, settings).provider,
@@ -150,6 +180,24 @@ class Container(containers.DeclarativeContainer):
         providers.Callable(calling.session_options, settings),
         most_calls=settings.provided.most_calls,
     )
+    switch = providers.Singleton(StopSwitch, switch_book, switchboard.provided.stop_all)
+    call_desk: providers.Selector[CallDesk] = providers.Selector(
+        providers.Callable(place, settings, "telephony"),
+        local=providers.Singleton(
+            CallDeskService,
+            intents,
+            numbers,
+            barred,
+            switch,
+            dispatcher,
+            permission,
+            agent,
+            rules,
+            sender=settings.provided.outbound_sender,
+            longest_seconds=providers.Callable(placing.longest_seconds, settings),
+        ),
+        remote=providers.Singleton(connect, CallDesk, settings.provided.telephony_url, token=token),
+    )
     webhooks = providers.Singleton(
         Webhooks,
         call_log,
@@ -157,10 +205,13 @@ class Container(containers.DeclarativeContainer):
         gate,
         stream_tokens,
         providers.Singleton(calling.twiml, settings),
+        reception,
+        stopped=switch.provided.stopped,
         accepts=switchboard.provided.accepts,
         on_status=switchboard.provided.carrier_says,
         on_answered=switchboard.provided.answered,
     )
+    messages = providers.Singleton(Messages, call_log, call_log, gate, reception, barred)
     stream_door = providers.Singleton(StreamDoor, call_log, gate, stream_tokens, switchboard)
 
 
@@ -170,12 +221,13 @@ async def running(container: Container) -> AsyncIterator[None]:
     settings = container.settings()
     async with AsyncExitStack() as stack:
         options = storage.store_options(settings, container.data_dir())
-        container.store.override(await stack.enter_async_context(open_store(options, DOCUMENTS)))
+        container.store.override(await stack.enter_async_context(open_store(options, (*DOCUMENTS, *PLACING_DOCUMENTS))))
         await stack.enter_async_context(container.teller())
         stack.push_async_callback(container.shared_state().close)
         for module in needed(settings):
             if place(settings, module) == "remote":
-                stack.push_async_callback(disconnect, container.providers[module]())
+                for door in DOORS.get(module, (module,)):
+                    stack.push_async_callback(disconnect, container.providers[door]())
             elif module in _OPENERS:
                 await stack.enter_async_context(_OPENERS[module](container))
         yield
@@ -229,8 +281,13 @@ async def _telephony_running(container: Container) -> AsyncIterator[None]:
     container.stream_door()
     calls = container.call_log()
     close_lost = partial(recover, calls, calls, idle_for=_LOST_AFTER)
+    settle_due, look = container.dispatcher().settle_due, container.switch().look
     try:
-        async with _beside(partial(_regularly, close_lost, _LOOK_FOR_LOST_SECONDS, "calls.not_recovered")):
+        async with (
+            _beside(partial(_regularly, close_lost, _LOOK_FOR_LOST_SECONDS, "calls.not_recovered")),
+            _beside(partial(_regularly, settle_due, _SETTLE_SECONDS, "intents.not_settled")),
+            _beside(partial(_regularly, look, LOOK_SECONDS, "switch.not_read")),
+        ):
             yield
     finally:
         await container.carrier().close()

@@ -17,6 +17,7 @@ from scriza.kernel.principal import Principal, acting
 from scriza.modules.telephony.call_log import (
     LONGEST_TRANSFER,
     TERMINAL,
+    Assignment,
     CallLog,
     CallReader,
     Ending,
@@ -25,6 +26,7 @@ from scriza.modules.telephony.call_log import (
     JournaledCall,
     NewCall,
     Once,
+    ReceivedMessage,
     StatusReport,
 )
 from scriza.modules.telephony.service import TelephonyService, recover
@@ -511,3 +513,49 @@ async def test_the_first_answer_to_a_key_stands(rig: Rig) -> None:
     assert len(set(answers)) == 1
     assert await rig.once.answer("hook:1") == answers[0]
     assert await rig.once.answer("hook:2") is None
+
+
+async def test_a_call_keeps_how_it_is_to_be_led(rig: Rig) -> None:
+    led = Assignment("book", "+14155550177", "order-1", "They asked for a demo.", {"na.me$": "Ada"})
+    await rig.log.open(msgspec.structs.replace(new(), assignment=led))
+    found = await rig.log.find(CALL)
+    assert found is not None
+    assert found.assignment == led
+    record = await rig.record()
+    assert (record.order_id, record.reason) == ("order-1", "They asked for a demo.")
+
+
+async def test_a_message_is_kept_once_beside_its_call_and_told_once(rig: Rig) -> None:
+    await rig.log.open(new())
+    for text in ("Tuesday", "Something else"):
+        message = ReceivedMessage("SM1", "default", CALL, text, at(60))
+        assert await rig.log.keep_message(message, updated(key=text)) is (text == "Tuesday")
+    assert await rig.log.keep_message(ReceivedMessage("SM2", "default", CALL, "at ten", at(61)))
+    assert await rig.log.keep_message(ReceivedMessage("SM3", "default", "", "who is this", at(62)))
+    messages = (await rig.record()).messages
+    assert [(each.message_id, each.text, each.received_at) for each in messages] == [
+        ("SM1", "Tuesday", at(60)),
+        ("SM2", "at ten", at(61)),
+    ]
+    assert await rig.topics() == ["call.updated"]
+
+
+async def test_the_last_call_with_a_number_is_found_whoever_called(rig: Rig) -> None:
+    await rig.log.open(new("CA1", started_at=at(1)))
+    outbound = msgspec.structs.replace(new("CA2", started_at=at(2)), caller="+14155550199", callee="+14155550123")
+    await rig.log.open(outbound)
+    await rig.log.open(new("CA3", workspace="other", started_at=at(3)))
+    assert await rig.log.last_call_with("default", "+14155550123") == "CA2"
+    assert await rig.log.last_call_with("other", "+14155550123") == "CA3"
+    assert await rig.log.last_call_with("default", "+14155550777") == ""
+
+
+async def test_a_transfer_before_any_stream_leaves_room_for_one_after_it(rig: Rig) -> None:
+    await rig.log.open(new())
+    await rig.log.hand_over(HandOver(CALL, "+14155550177", "", 0, at(1), CallMetrics()))
+    assert await rig.log.transferred(CALL, "unreached", at(30))
+    await rig.log.attach(CALL)
+    await rig.log.hand_over(HandOver(CALL, "+14155550188", "", 1, at(60), CallMetrics(transfers=1)))
+    found = await rig.log.find(CALL)
+    assert found is not None
+    assert (found.transfer, found.transfer_to) == ("wanted", "+14155550188")

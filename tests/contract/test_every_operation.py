@@ -12,6 +12,7 @@ from scriza.kernel.errors import Conflict
 from scriza.kernel.operation import Kind, Operation, operations
 from scriza.ports import asr, tts
 from scriza.ports.agent import CallFacts, Conversation, Exchange, Reply
+from scriza.ports.call_desk import BarredQuery, BarredReason, NumberSettings, PlaceCall
 from scriza.ports.llm import Message, Turn
 from scriza.ports.telephony import CallQuery
 from scriza.ports.tts import Speak
@@ -34,6 +35,21 @@ ASKED: dict[str, tuple[Any, ...]] = {
     "POST /v1/stream-turn": (Turn([Message("user", "hi")], "CA1"),),
     "GET /v1/models": (),
     "GET /api/v1/calls/{call_id}": ("CA1",),
+    "POST /api/v1/calls": (
+        PlaceCall("+14155550123", "+14155550100", "book", "a reason", {"name": "Ada"}, "order-1", detect_machine=False),
+    ),
+    "GET /api/v1/orders/{order_id}": ("order-1",),
+    "POST /api/v1/calls/stop": (),
+    "POST /api/v1/calls/resume": (),
+    "GET /api/v1/switch": (),
+    "GET /api/v1/numbers": (),
+    "GET /api/v1/numbers/{number}": ("+14155550100",),
+    "PUT /api/v1/numbers/{number}": ("+14155550100", NumberSettings("Sales", "book", closed="answer")),
+    "DELETE /api/v1/numbers/{number}": ("+14155550100",),
+    "GET /api/v1/do-not-call": (BarredQuery(limit=7, cursor="+14155550100"),),
+    "GET /api/v1/do-not-call/{number}": ("+14155550100",),
+    "PUT /api/v1/do-not-call/{number}": ("+14155550100", BarredReason("asked us")),
+    "DELETE /api/v1/do-not-call/{number}": ("+14155550100",),
     "GET /api/v1/calls/{call_id}/recording": ("CA1",),
     "GET /api/v1/calls": (CallQuery(limit=7, cursor="abc"),),
 }

@@ -24,6 +24,7 @@ from scriza.modules.telephony.tokens import StreamTokens
 from scriza.modules.telephony.twiml import Twiml
 from scriza.modules.telephony.webhooks import Webhooks
 from tests.memory_log import MemoryCallLog, MemoryOnce
+from tests.memory_placing import MemoryPlacing
 from tests.serving import serving
 
 PUBLIC = "https://pbx.example"
@@ -103,12 +104,15 @@ async def site() -> AsyncIterator[Site]:
     gate = SignatureGate(SigningKeys(("auth-token",)), public_url=PUBLIC, mode="enforce")
     tokens = StreamTokens("key", once)
     twiml = Twiml(public_url=PUBLIC, stream_url="wss://pbx.example")
+    placing = MemoryPlacing()
     webhooks = Webhooks(
         log,
         once,
         gate,
         tokens,
         twiml,
+        placing.reception,
+        stopped=placing.switch.stopped,
         accepts=exchange.accepts,
         on_status=exchange.carrier_says,
         on_answered=exchange.answered,

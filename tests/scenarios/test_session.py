@@ -25,7 +25,8 @@ from scriza.modules.telephony.vad import EnergyVad
 from scriza.ports.agent import Clause, HangUp, PressKeys, Reply, ReplyPart, SendSms, TransferTo
 from scriza.ports.telephony import CallRecord
 from scriza.simulator.keypad import Keypad
-from tests.memory_log import MemoryCallLog, MemoryOnce
+from tests.memory_log import MemoryCallLog
+from tests.memory_placing import MemoryPlacing
 from tests.scenarios.engines import LineAsr, ScriptedAgent, SilentCarrier, ToneTts
 from tests.scenarios.memory_phone import MemoryPhone
 from tests.unit.call_rig import LINES, OPENING
@@ -63,7 +64,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.log = MemoryCallLog(self.clock)
-        self.once = MemoryOnce(self.clock)
+        self.placing = MemoryPlacing(self.carrier, self.clock)
 
     def clock(self) -> datetime:
         return START + timedelta(seconds=asyncio.get_running_loop().time())
@@ -84,7 +85,7 @@ class World:
             asr=self.asr,
             tts=self.tts,
             log=self.log,
-            once=self.once,
+            texts=self.placing.texts,
             carrier=self.carrier,
             vad=EnergyVad,
             endpointer=lambda: FixedSilence(600),

@@ -23,6 +23,8 @@ from scriza.modules.telephony.webhooks import MOST_STREAMS, Webhook, Webhooks
 from scriza.ports.agent import Conversation
 from scriza.ports.telephony import CallCompleted, CallMetrics, CallStatus
 from tests.memory_log import MemoryCallLog, MemoryOnce
+from tests.memory_placing import MemoryPlacing
+from tests.standins.carrier import StandInCarrier
 from tests.virtual_time import run_virtual
 
 PUBLIC = "https://pbx.example"
@@ -58,6 +60,8 @@ class Office:
         self.room = True
         self.heard: list[tuple[str, str]] = []
         self.tokens = StreamTokens("key", self.once, now=lambda: self.now)
+        self.carrier = StandInCarrier(lambda: self.now)
+        self.placing = MemoryPlacing(self.carrier, lambda: self.now)
         self.webhooks = self.another_process()
 
     def another_process(self) -> Webhooks:
@@ -67,6 +71,8 @@ class Office:
             SignatureGate(SigningKeys((TOKEN,)), public_url=PUBLIC, mode="enforce"),
             self.tokens,
             Twiml(public_url=PUBLIC, stream_url="wss://pbx.example"),
+            self.placing.reception,
+            stopped=self.placing.switch.stopped,
             accepts=lambda call_id: self.room,
             on_answered=lambda call_id, who: self.heard.append((call_id, who)),
             on_status=self.hear,

@@ -141,9 +141,12 @@ class Switch(msgspec.Struct):
 class CallDesk(Protocol):
     """Decides who is called, by which number, and what happens to those who call."""
 
-    @operation("POST /api/v1/calls", timeout=30)
+    @operation("POST /api/v1/calls", timeout=30, keyed=True)
     async def place(self, request: PlaceCall) -> PlacedCall:
         """Place a call, once for each order.
+
+        An order of the same `order_id` is the same order for good, in every process; an Idempotency-Key stands for the
+        request and its answer, a refusal too, for as long as such keys are kept.
 
         Raises BadInput, Forbidden, RateLimited, Unavailable or Conflict, with the reason.
         """

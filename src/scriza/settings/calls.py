@@ -1,8 +1,28 @@
 """How calls are led."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
+
+from scriza.kernel.errors import BadInput
+from scriza.modules.telephony.placing.hours import weekly_hours
+
+_HOURS = "Mon-Sat 09:00-20:00"
+
+
+def _weekly_hours(value: str) -> str:
+    try:
+        weekly_hours(value)
+    except BadInput as error:
+        raise ValueError(error.detail) from error
+    return value
+
+
+def _countries(value: str) -> str:
+    names = [name.strip() for name in value.split(",") if name.strip()]
+    if not all(len(name) == 2 and name.isascii() and name.isupper() for name in names):
+        raise ValueError("write countries like US,GB: two capitals each, separated by commas")
+    return ",".join(names)
 
 
 class Calls(BaseModel):
@@ -29,3 +49,23 @@ class Calls(BaseModel):
     longest_turn_ms: int = Field(30_000, ge=1000, description="Speech without a pause that is taken as a turn.")
     longest_call_ms: int = Field(1_800_000, ge=1000, description="The longest call.")
     most_failures: int = Field(2, ge=1, description="Failed answers in a row that end the call politely.")
+    outbound_sender: str = Field(
+        "",
+        pattern=r"^(\+[1-9]\d{6,14})?$",
+        description="Our number that calls are placed from when an order names none, in E.164.",
+    )
+    outbound_countries: Annotated[str, AfterValidator(_countries)] = Field(
+        "", description="Countries that are called beside the sender's own: `US,GB`, two capitals each."
+    )
+    outbound_hours: Annotated[str, AfterValidator(_weekly_hours)] = Field(
+        _HOURS, description="When people are called, in their own time."
+    )
+    outbound_most_calls: int = Field(
+        10, ge=0, description="Calls of a workspace that are placed at the same time, in all processes."
+    )
+    outbound_daily_micro_usd: int = Field(
+        20_000_000, ge=0, description="What a workspace's placed calls may cost a day (UTC), in millionths of a dollar."
+    )
+    outbound_micro_usd_per_minute: int = Field(
+        14_000, ge=0, description="What each minute of a placed call is taken to cost, in millionths of a dollar."
+    )

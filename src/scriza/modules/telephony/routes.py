@@ -15,6 +15,7 @@ from litestar.types import Scope
 
 from scriza.kernel.errors import BadInput, ScrizaError
 from scriza.modules.telephony.media import SocketClosed
+from scriza.modules.telephony.messages import Messages
 from scriza.modules.telephony.signatures import Signature
 from scriza.modules.telephony.streams import StreamDoor
 from scriza.modules.telephony.webhooks import Webhook, Webhooks
@@ -63,6 +64,16 @@ def webhook_routes(webhooks: Callable[[], Webhooks]) -> list[HTTPRouteHandler]:
         await webhooks().status(await _webhook(request))
 
     return [voice, after, fallback, dialled, whisper, whispered, answered_by, status]
+
+
+def message_routes(messages: Callable[[], Messages]) -> list[HTTPRouteHandler]:
+    """``/sms``; `messages` is asked each time."""
+
+    @post("/sms", status_code=200, include_in_schema=False, request_max_body_size=_MOST_BYTES)
+    async def sms(request: _Request) -> Response[str]:
+        return _twiml(await messages().receive(await _webhook(request)))
+
+    return [sms]
 
 
 def stream_routes(door: Callable[[], StreamDoor]) -> list[WebsocketRouteHandler]:

@@ -22,8 +22,11 @@ class StopSwitch:
 
     def __init__(self, book: SwitchBook, stop_all: Callable[[], object], clock: WallClock = utc_now) -> None:
         self._book, self._stop_all, self._clock = book, stop_all, clock
-        self.stopped = False
-        """As of the last look. A book that cannot be read leaves it as it is."""
+        self._stopped = False
+
+    def stopped(self) -> bool:
+        """Whether all calls are stopped, as of the last look. A book that cannot be read leaves it as it was."""
+        return self._stopped
 
     async def look(self) -> None:
         """Read the book. While all calls are stopped, those that were let in a moment too early are closed as well.
@@ -31,10 +34,10 @@ class StopSwitch:
         Raises what the book raises.
         """
         switch = await self._book.read()
-        if switch.stopped != self.stopped:
+        if switch.stopped != self._stopped:
             _log.warning("calls.stopped" if switch.stopped else "calls.resumed")
-        self.stopped = switch.stopped
-        if self.stopped:
+        self._stopped = switch.stopped
+        if self._stopped:
             self._stop_all()
 
     async def read(self) -> Switch:

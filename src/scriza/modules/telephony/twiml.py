@@ -7,6 +7,7 @@ its `action` how to go on, and should it not, the `<Redirect>` behind it makes i
 from typing import Literal
 from urllib.parse import urlencode, urlsplit
 
+from twilio.twiml.messaging_response import MessagingResponse
 from twilio.twiml.voice_response import Connect, Dial, Gather, VoiceResponse
 
 from scriza.modules.telephony.call.machine import WITHOUT_A_PLAN
@@ -91,6 +92,11 @@ class Twiml:
 def connect_them() -> str:
     """The person takes the call: nothing more is said to them, and the two are connected."""
     return str(VoiceResponse())
+
+
+def nothing() -> str:
+    """Nothing is to be done: the answer to a message."""
+    return str(MessagingResponse())
 
 
 def hang_up() -> str:

@@ -20,9 +20,21 @@ from scriza.kernel.errors import BadInput, Forbidden, Unavailable
 from scriza.kernel.events import Event, Topic, event
 from scriza.kernel.ids import DEFAULT_WORKSPACE, derived_id
 from scriza.kernel.principal import Principal, acting, current
-from scriza.modules.telephony.call_log import TERMINAL, CallLog, Ending, JournaledCall, NewCall, Once, StatusReport
+from scriza.modules.telephony.call_log import (
+    TERMINAL,
+    CallLog,
+    Ending,
+    HandOver,
+    JournaledCall,
+    NewCall,
+    Once,
+    StatusReport,
+)
 from scriza.modules.telephony.handover import GAVE_UP, TAKES_IT, TRANSFERRED, reason_of_end, was_reached
+from scriza.modules.telephony.numbers import Lead, Reception
+from scriza.modules.telephony.placing.dispatch import ORDER
 from scriza.modules.telephony.signatures import Form, Signature, SignatureGate
+from scriza.modules.telephony.stopping import STOPPED
 from scriza.modules.telephony.tokens import StreamTokens
 from scriza.modules.telephony.twiml import (
     ATTEMPT,
@@ -35,7 +47,7 @@ from scriza.modules.telephony.twiml import (
     say_goodbye,
 )
 from scriza.ports.carrier import Answerer
-from scriza.ports.telephony import CallCompleted, CallStarted, CallStatus, CallUpdated
+from scriza.ports.telephony import CallCompleted, CallMetrics, CallStarted, CallStatus, CallUpdated
 
 STATUSES: frozenset[str] = frozenset(get_args(CallStatus))
 ANSWERERS: frozenset[str] = frozenset(get_args(Answerer))
@@ -68,9 +80,9 @@ class Webhook(msgspec.Struct, frozen=True):
 class Webhooks:
     """Answers them.
 
-    `accepts` tells whether this call can be taken now, and keeps a place for it. `on_status` hears of every status
-    before it is recorded, so that a call which is led here ends by its own account; `on_answered` hears who took a
-    call that we placed.
+    `reception` tells who a call is for, `stopped` whether all calls are. `accepts` tells whether this call can be taken
+    now, and keeps a place for it. `on_status` hears of every status before it is recorded, so that a call which is led
+    here ends by its own account; `on_answered` hears who took a call that we placed.
     """
 
     def __init__(
@@ -80,7 +92,9 @@ class Webhooks:
         gate: SignatureGate,
         tokens: StreamTokens,
         twiml: Twiml,
+        reception: Reception,
         *,
+        stopped: Callable[[], bool],
         accepts: Callable[[str], bool],
         on_status: Callable[[str, CallStatus], Awaitable[None]],
         on_answered: Callable[[str, Answerer], None],
@@ -91,6 +105,8 @@ class Webhooks:
         self._gate = gate
         self._tokens = tokens
         self._twiml = twiml
+        self._reception = reception
+        self._stopped = stopped
         self._accepts = accepts
         self._on_status = on_status
         self._on_answered = on_answered
@@ -165,18 +181,25 @@ class Webhooks:
             try:
                 async with asyncio.timeout(_REPORT_SECONDS):
                     await self._on_status(call_id, report.status)
-                    applied = await self._report(form, report)
+                    applied = await self._report(webhook, form, report)
             except TimeoutError as error:
                 raise Unavailable("the status could not be recorded in time") from error
             _log.info("status.reported", status=word, sequence=report.sequence, applied=applied)
 
-    async def _report(self, form: Form, report: StatusReport) -> bool:
+    async def _report(self, webhook: Webhook, form: Form, report: StatusReport) -> bool:
         call = await self._calls.find(report.call_id)
         if call is None:
-            await self._open(form, report.call_id, report.status)
-        elif reason := reason_of_end(call):
-            report = msgspec.structs.replace(report, reason=reason)
-        return await self._calls.report(report, *self._told_of(report, call))
+            opened, _, _ = await self._open(webhook, form, report.call_id, report.status)
+            workspace, led, began = opened.workspace, opened.assignment, opened.started_at
+        else:
+            workspace, led, began = call.workspace, call.assignment, call.started_at
+            if reason := reason_of_end(call):
+                report = msgspec.structs.replace(report, reason=reason)
+        if report.status in TERMINAL and led.order_id:
+            lasted = (report.at - began).total_seconds() if report.status == "completed" else 0
+            seconds = round(lasted) if report.duration_seconds is None else report.duration_seconds
+            await self._reception.over(workspace, led.order_id, seconds)
+        return await self._calls.report(report, *self._told_of(report, call, workspace))
 
     def _read(self, webhook: Webhook) -> Form:
         return self._gate.webhook(webhook.target, webhook.content_type, webhook.body, webhook.signature)
@@ -198,12 +221,22 @@ class Webhooks:
                 _log.exception("voice.failed", path=urlsplit(webhook.target).path)
                 return say_goodbye()
 
-    async def _take(self, _: Webhook, form: Form) -> str:
+    async def _take(self, webhook: Webhook, form: Form) -> str:
         call_id, word = _call_id(form), _one(form, "CallStatus")
-        new, first = await self._open(form, call_id, cast("CallStatus", word) if word in STATUSES else "ringing")
+        status = cast("CallStatus", word) if word in STATUSES else "ringing"
+        new, lead, first = await self._open(webhook, form, call_id, status)
         if word in TERMINAL or (not first and await self._has_ended(call_id)):
             _log.warning("voice.over")
             return hang_up()
+        if self._stopped():
+            _log.warning("voice.stopped")
+            return say_goodbye(STOPPED)
+        if lead.say:
+            return say_goodbye(lead.say)
+        if lead.connect_to:
+            begins = HandOver(call_id, lead.connect_to, "", 0, self._now(), CallMetrics())
+            await self._calls.hand_over(begins)
+            return self._twiml.transfer(lead.connect_to)
         if not self._accepts(call_id):
             _log.warning("voice.no_room")
             return busy() if new.direction == "inbound" else say_goodbye()
@@ -213,22 +246,28 @@ class Webhooks:
         call = await self._calls.find(call_id)
         return call is not None and call.ended_reason != ""
 
-    async def _open(self, form: Form, call_id: str, status: CallStatus) -> tuple[NewCall, bool]:
-        """The call, and whether it was not recorded before."""
+    async def _open(self, webhook: Webhook, form: Form, call_id: str, status: CallStatus) -> tuple[NewCall, Lead, bool]:
+        """The call, what is decided about it, and whether it was not recorded before."""
+        outbound, callee = _one(form, "Direction").startswith("outbound"), _phone_number(_one(form, "To"))
+        if outbound:
+            lead = await self._reception.placed(_in_query(webhook.target, ORDER), call_id)
+        else:
+            lead = await self._reception.incoming(callee)
         new = NewCall(
             call_id=call_id,
-            workspace=DEFAULT_WORKSPACE,
-            direction="outbound" if _one(form, "Direction").startswith("outbound") else "inbound",
+            workspace=lead.workspace,
+            direction="outbound" if outbound else "inbound",
             caller=_phone_number(_one(form, "From")),
-            callee=_phone_number(_one(form, "To")),
+            callee=callee,
             status=status,
             started_at=self._now(),
+            assignment=lead.assignment,
         )
-        started = self._event(Topic.CALL_STARTED, CallStarted(call_id, new.direction), "started")
+        started = self._event(Topic.CALL_STARTED, CallStarted(call_id, new.direction), "started", new.workspace)
         first = await self._calls.open(new, started)
         if first:
             _log.info("call.opened", direction=new.direction, status=status)
-        return new, first
+        return new, lead, first
 
     async def _go_on(self, webhook: Webhook, form: Form) -> str:
         call_id = _call_id(form)
@@ -302,13 +341,13 @@ class Webhooks:
                 metrics=call.metrics,
                 outcome=call.outcome,
             ),
-            self._event(Topic.CALL_COMPLETED, completed, "completed"),
+            self._event(Topic.CALL_COMPLETED, completed, "completed", call.workspace),
         )
 
-    def _told_of(self, report: StatusReport, call: JournaledCall | None) -> list[Event]:
+    def _told_of(self, report: StatusReport, call: JournaledCall | None, workspace: str) -> list[Event]:
         stage = call.conversation.stage if call and call.conversation else ""
         updated = CallUpdated(report.call_id, report.status, stage)
-        told = [self._event(Topic.CALL_UPDATED, updated, f"status-{report.sequence}-{report.status}")]
+        told = [self._event(Topic.CALL_UPDATED, updated, f"status-{report.sequence}-{report.status}", workspace)]
         if report.status in TERMINAL:
             completed = CallCompleted(
                 call_id=report.call_id,
@@ -318,10 +357,10 @@ class Webhooks:
                 duration_seconds=report.duration_seconds or 0,
                 turns=len(call.turns) if call else 0,
             )
-            told.append(self._event(Topic.CALL_COMPLETED, completed, "completed"))
+            told.append(self._event(Topic.CALL_COMPLETED, completed, "completed", workspace))
         return told
 
-    def _event(self, topic: Topic, data: CallStarted | CallUpdated | CallCompleted, key: str) -> Event:
+    def _event(self, topic: Topic, data: CallStarted | CallUpdated | CallCompleted, key: str, workspace: str) -> Event:
         return event(
             topic,
             data,
@@ -329,7 +368,7 @@ class Webhooks:
             subject=data.call_id,
             key=key,
             time=self._now(),
-            workspace=DEFAULT_WORKSPACE,
+            workspace=workspace,
         )
 
 
@@ -361,10 +400,14 @@ def _call_id(form: Form) -> str:
 
 def _call_in(target: str) -> str:
     """The call that the query names."""
-    call_id = parse_qs(urlsplit(target).query).get(CALL, [""])[0]
+    call_id = _in_query(target, CALL)
     if not _CALL_SID.fullmatch(call_id):
         raise BadInput("the query names no call")
     return call_id
+
+
+def _in_query(target: str, name: str) -> str:
+    return parse_qs(urlsplit(target).query).get(name, [""])[0]
 
 
 def _number(form: Form, name: str) -> int | None:
@@ -381,5 +424,5 @@ def _phone_number(value: str) -> str:
 
 
 def _attempt(target: str) -> int:
-    told = parse_qs(urlsplit(target).query).get(ATTEMPT, ["1"])[0]
+    told = _in_query(target, ATTEMPT) or "1"
     return int(told) if told.isascii() and told.isdigit() and len(told) < 4 else 1

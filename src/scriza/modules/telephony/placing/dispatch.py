@@ -34,6 +34,8 @@ from scriza.modules.telephony.placing.intents import (
 from scriza.ports.call_desk import RefusalReason
 from scriza.ports.carrier import CallOrder, Carrier
 
+ORDER = "order"
+"""In a query: the intent that a call was placed for."""
 OPTED_OUT = "opted-out"
 """The reason of a message that the carrier did not send because the person has told it STOP."""
 
@@ -69,7 +71,7 @@ class Links:
 
     def order(self, intent: Intent, wish: CallWish) -> CallOrder:
         """The carrier's order for a call."""
-        told = f"?order={intent.intent_id}"
+        told = f"?{ORDER}={intent.intent_id}"
         return CallOrder(
             sender=intent.sender,
             to=intent.to,

@@ -1,0 +1,50 @@
+"""Everything that places calls and sends messages, in memory, around a carrier of the test's own."""
+
+from scriza.kernel.clock import WallClock, utc_now
+from scriza.modules.telephony.numbers import Reception
+from scriza.modules.telephony.placing.desk import CallDeskService
+from scriza.modules.telephony.placing.dispatch import Dispatcher, Links
+from scriza.modules.telephony.placing.hours import weekly_hours
+from scriza.modules.telephony.placing.permission import ListsAndSwitch
+from scriza.modules.telephony.placing.policy import Rules
+from scriza.modules.telephony.placing.texts import Texts
+from scriza.modules.telephony.stopping import StopSwitch
+from scriza.ports.agent import Agent
+from scriza.ports.carrier import Carrier
+from tests.memory_books import MemoryBarredBook, MemoryIntentBook, MemoryNumberBook, MemorySwitchBook
+from tests.standins.carrier import StandInCarrier
+
+ALWAYS = Rules(weekly_hours("Mon-Sun 00:00-24:00"), most_calls=3)
+
+
+class MemoryPlacing:
+    """As the container wires it. `closed` counts how often all calls were told to end."""
+
+    def __init__(self, carrier: Carrier | None = None, clock: WallClock = utc_now, rules: Rules = ALWAYS) -> None:
+        self.clock, self.rules = clock, rules
+        self.carrier = carrier or StandInCarrier(clock)
+        self.intents, self.numbers = MemoryIntentBook(), MemoryNumberBook()
+        self.barred, self.switch_book = MemoryBarredBook(), MemorySwitchBook()
+        self.permission = ListsAndSwitch(rules, self.barred, self.switch_book, clock)
+        self.dispatcher = Dispatcher(self.intents, self.carrier, Links("https://pbx.example"), self.permission, clock)
+        self.texts = Texts(self.intents, self.dispatcher, clock)
+        self.reception = Reception(self.numbers, self.dispatcher, rules, clock)
+        self.closed = 0
+        self.switch = StopSwitch(self.switch_book, self._close, clock)
+
+    def _close(self) -> None:
+        self.closed += 1
+
+    def desk(self, agent: Agent, *, sender: str = "") -> CallDeskService:
+        return CallDeskService(
+            self.intents,
+            self.numbers,
+            self.barred,
+            self.switch,
+            self.dispatcher,
+            self.permission,
+            agent,
+            self.rules,
+            sender=sender,
+            clock=self.clock,
+        )
