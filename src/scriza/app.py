@@ -6,6 +6,7 @@ from litestar.types import ControllerRouterHandler
 from scriza import data_dir, logs
 from scriza.container import DOORS, Container, place, running, served
 from scriza.gateway.access import Bearer, OwnCheck, ServiceAccess, behind
+from scriza.gateway.chat import chat_route
 from scriza.gateway.edge import edge_around
 from scriza.gateway.health import health_routes
 from scriza.gateway.metrics import metrics_route
@@ -59,6 +60,8 @@ def application(container: Container) -> Litestar:
         health_routes({"store": lambda: container.store().ping()}),
         metrics_route(),
     ]
+    if "llm" in modules:
+        routes.append(behind(Bearer(), chat_route(container.llm)))
     if "telephony" in modules and place(settings, "telephony") == "local":
         routes.append(behind(OwnCheck("Twilio signs"), *webhook_routes(container.webhooks)))
         routes.append(behind(OwnCheck("Twilio signs"), *message_routes(container.messages)))

@@ -57,7 +57,10 @@ async def test_while_the_service_token_is_rotated_the_old_one_opens_the_door_too
 def test_a_part_serves_its_own_doors_and_no_others(tmp_path: Path) -> None:
     app = create_app(load(data_dir=tmp_path, modules="llm,tts"))
     doors = {path for path in paths(app) if path.startswith(("/v1", "/api", "/voice", "/stream", "/status"))}
-    assert doors == {"/v1/turn", "/v1/stream-turn", "/v1/models", "/v1/speak", "/v1/stream-speak"}
+    assert doors == {
+        *("/v1/turn", "/v1/stream-turn", "/v1/models", "/v1/chat/completions"),
+        *("/v1/speak", "/v1/stream-speak", "/v1/speech-cache"),
+    }
 
 
 def test_a_process_needs_what_its_modules_ask_and_nothing_else() -> None:

@@ -22,6 +22,13 @@ def test_what_is_not_known_is_left_out() -> None:
     assert system_text(Persona(company="Paper Kite"), []).startswith("You are an assistant at Paper Kite.")
 
 
+def test_where_nothing_is_told_there_is_no_system_message() -> None:
+    nobody = Persona(locale="")
+    assert system_text(nobody, []) == ""
+    assert with_system([Message("system", ""), Message("user", "hi")], nobody, []) == [Message("user", "hi")]
+    assert with_system([Message("system", "Be kind.")], nobody, []) == [Message("system", "Be kind.")]
+
+
 def test_the_callers_own_system_messages_follow_in_the_same_one() -> None:
     told = [Message("system", "Be kind."), Message("system", ""), Message("system", "Be brief."), Message("user", "hi")]
     system, user = with_system(told, SUNNY, [])

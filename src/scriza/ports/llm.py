@@ -149,7 +149,10 @@ class ModelPrice(msgspec.Struct, frozen=True):
 
 
 class Model(msgspec.Struct):
-    """A model that can answer; `policy` is the alias that leads to it."""
+    """A model that can answer; `policy` is the alias that leads to it.
+
+    `object`, `created` and `owned_by` are there for clients that know OpenAI's list of models.
+    """
 
     id: str
     policy: Literal["critical", "cheap", "fallback"]
@@ -162,12 +165,17 @@ class Model(msgspec.Struct):
     """Its breaker's: an open one leaves the model alone, a half-open one tries it with one turn at a time."""
     price: ModelPrice | None = None
     """Null where it is not known."""
+    object: Literal["model"] = "model"
+    created: int = 0
+    """Seconds since 1970; 0, since nobody tells us."""
+    owned_by: str = "scriza"
 
 
 class Models(msgspec.Struct):
     """Every model that is configured, in the order of preference."""
 
     data: list[Model]
+    object: Literal["list"] = "list"
 
 
 class Llm(Protocol):

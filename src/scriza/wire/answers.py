@@ -7,15 +7,17 @@ is closed, and its `finally` has run when the request is over.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Protocol
 
 import msgspec
 from litestar import Response
 from litestar.types import ASGIApp, Receive, Scope, Send
 
+from scriza.kernel.errors import Problem
 from scriza.kernel.operation import Operation
 from scriza.kernel.remarks import remarks
 from scriza.wire import problems
-from scriza.wire.codec import Events, encode
+from scriza.wire.codec import encode
 from scriza.wire.sse import HEARTBEAT
 from scriza.wire.together import PeerLeft, Turns, alongside, close, deadline
 
@@ -67,13 +69,25 @@ class UnaryAnswer(Answer):
         await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
+class EventWriter(Protocol):
+    """Writes a stream's items as server-sent events: `codec.Events`, or another protocol's."""
+
+    def encode(self, item: msgspec.Struct) -> bytes:
+        """The event's bytes."""
+        ...
+
+    def failure(self, problem: Problem) -> bytes:
+        """The event that ends a stream that failed."""
+        ...
+
+
 class StreamAnswer(Answer):
     """A stream of server-sent events. The first item is awaited before the status is sent."""
 
     def __init__(
         self,
         operation: Operation,
-        events: Events,
+        events: EventWriter,
         heartbeat: float,
         call: Callable[[], AsyncIterator[msgspec.Struct]],
     ) -> None:
