@@ -118,6 +118,18 @@ class TestTurn:
         rig.pass_ms(700)
         assert [reply.utterance for reply in rig.replies] == ["i would like to book a demo"]
 
+    @pytest.mark.parametrize("speculate", [True, False])
+    def test_a_clause_is_spoken_knowing_the_one_before_it_in_its_answer(self, speculate: bool) -> None:
+        rig = Rig(speculate=speculate).after_opening()
+        for question in ("what does it cost", "and a year"):
+            rig.say(question)
+            rig.pass_ms(300 if speculate else 700)
+            rig.answer(rig.thoughts[-1], "Ten dollars.", "A month.")
+            rig.pass_ms(400)
+            rig.hear_all()
+        told = [(c.text, c.previous_text) for c in rig.commands if isinstance(c, do.Synthesise)]
+        assert told[1:] == 2 * [("Ten dollars.", ""), ("A month.", "Ten dollars.")]
+
     def test_a_change_of_stage_is_told(self) -> None:
         rig = Rig().after_opening()
         rig.answer(rig.turn("what does it cost"), "Ten.", stage="pricing")

@@ -70,8 +70,10 @@ class Answering(Core):
 
     def _clause(self, text: str) -> None:
         assert self._thought is not None
-        clip = self._synthesise(text)
-        if self.states.mind is Mind.SPECULATING:
+        speculative = self.states.mind is Mind.SPECULATING
+        before = [said for _, said in self._thought.clips] if speculative or not self._answer else self._answer.clauses
+        clip = self._synthesise(text, before[-1] if before else "")
+        if speculative:
             self._thought.clips.append((clip, text))
         else:
             self._play(clip, text)
@@ -148,9 +150,9 @@ class Answering(Core):
     def _speak(self, text: str) -> None:
         self._play(self._synthesise(text), text)
 
-    def _synthesise(self, text: str) -> int:
+    def _synthesise(self, text: str, previous_text: str = "") -> int:
         clip, self._next_clip = self._next_clip, self._next_clip + 1
-        self._out.append(do.Synthesise(clip, text))
+        self._out.append(do.Synthesise(clip, text, previous_text))
         timing = self._answer.timing if self._answer else None
         if timing and not timing.clause_at and self.states.mind is Mind.THINKING:
             timing.clause_at = self._now

@@ -68,6 +68,8 @@ class Synthesise(msgspec.Struct, frozen=True):
 
     clip: int
     text: str
+    previous_text: str = ""
+    """The clause before it in the same answer, for the tone of voice."""
 
 
 class Dial(msgspec.Struct, frozen=True):

@@ -38,10 +38,10 @@ class Mouth:
         self._making: dict[int, asyncio.Task[None]] = {}
         self._turns = asyncio.Semaphore(_AT_ONCE)
 
-    def synthesise(self, number: int, text: str) -> None:
-        """Begin a clip."""
+    def synthesise(self, number: int, text: str, previous_text: str = "") -> None:
+        """Begin a clip; `previous_text` is what is said before it."""
         clip = self._clips[number] = self._player.clip(number)
-        task = self._making[number] = self._tasks.create_task(self._make(clip, text))
+        task = self._making[number] = self._tasks.create_task(self._make(clip, text, previous_text))
         task.add_done_callback(lambda _: self._making.pop(number, None))
 
     def dial(self, number: int, keys: str) -> None:
@@ -67,7 +67,7 @@ class Mouth:
         for task in list(self._making.values()):
             task.cancel()
 
-    def _request(self, text: str) -> Speak:
+    def _request(self, text: str, previous_text: str) -> Speak:
         return Speak(
             text=text,
             voice_id=self.voice.voice_id,
@@ -75,23 +75,24 @@ class Mouth:
             locale=self.voice.locale,
             format="mulaw",
             call_id=self._call.call_id,
+            previous_text=previous_text,
         )
 
-    async def _make(self, clip: Clip, text: str) -> None:
+    async def _make(self, clip: Clip, text: str, previous_text: str) -> None:
         request_id = f"{self._call.call_id}:clip:{self._call.attached}:{clip.number}"
         try:
             async with self._turns:
                 with acting(self._principal, request_id=request_id, call_id=self._call.call_id):
-                    await self._fill(clip, text)
+                    await self._fill(clip, self._request(text, previous_text))
         except (ScrizaError, TimeoutError) as error:
             _log.warning("telephony.clip_failed", clip=clip.number, error=type(error).__name__)
             clip.finish()
             self._tell(on.ClipFailed(clip.number))
 
-    async def _fill(self, clip: Clip, text: str) -> None:
+    async def _fill(self, clip: Clip, request: Speak) -> None:
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(self._deadline) as deadline:
-            async for part in self._tts.stream_speak(self._request(text)):
+            async for part in self._tts.stream_speak(request):
                 deadline.reschedule(loop.time() + self._deadline)
                 match part:
                     case SpokenAudio(payload=payload):

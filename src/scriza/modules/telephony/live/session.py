@@ -229,7 +229,7 @@ class Session:
             case do.CancelThinking():
                 self._thinker.cancel(command.thought)
             case do.Synthesise():
-                self._mouth.synthesise(command.clip, command.text)
+                self._mouth.synthesise(command.clip, command.text, command.previous_text)
             case do.Dial():
                 self._mouth.dial(command.clip, command.keys)
             case do.Play():
