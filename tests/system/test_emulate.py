@@ -105,7 +105,7 @@ async def test_its_refusals_are_understood(emulate: str, carrier: TwilioCarrier)
 async def test_a_number_is_pointed_here_and_its_signed_webhooks_are_taken(
     emulate: str, carrier: TwilioCarrier, tmp_path: Path
 ) -> None:
-    assert await carrier.check() == "active"
+    await carrier.check()
     settings = {
         "TWILIO_ACCOUNT_SID": ACCOUNT,
         "TWILIO_AUTH_TOKEN": TOKEN,

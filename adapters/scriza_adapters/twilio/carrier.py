@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from urllib.parse import quote, urlsplit
 
-from scriza.kernel.errors import BadInput, RateLimited, UpstreamFailed
+from scriza.kernel.errors import BadInput, RateLimited, Unavailable, UpstreamFailed
 from scriza.ports.carrier import CallOrder, CarrierNumber, FoundCall, FoundMessage, Recording
 from scriza_adapters.twilio.answers import (
     AccountAnswer,
@@ -62,11 +62,13 @@ class TwilioCarrier:
         """Close the connections."""
         await self._api.close()
 
-    async def check(self) -> str:
-        """The account's status, ``active`` for one that works. Raises Unavailable when it is not accepted."""
+    async def check(self) -> None:
+        """Ask for the account itself. Raises Unavailable when it is not accepted, or not active."""
         act = "look at the account"
         answer = await self._api.ask(act, "GET", f"{self._api.account}.json")
-        return self._api.read(act, answer, AccountAnswer).status
+        status = self._api.read(act, answer, AccountAnswer).status
+        if status != "active":
+            raise Unavailable(f"the Twilio account is {status}")
 
     async def send_sms(self, *, sender: str, to: str, text: str) -> str:
         """See `Carrier`. Raises BadInput for a text that is blank or too long."""

@@ -75,5 +75,12 @@ def parser() -> argparse.ArgumentParser:
     objects_acts = objects.add_subparsers(dest="act", required=True, metavar="ACT")
     objects_acts.add_parser("init", help="make the bucket, set its lifecycle rules, and try it out")
 
+    twilio = commands.add_parser("twilio", help="phone numbers at Twilio", description="Phone numbers at Twilio.")
+    at_twilio = twilio.add_subparsers(dest="act", required=True, metavar="ACT")
+    connect = at_twilio.add_parser("connect", help="lead a number's calls and messages to this Scriza")
+    connect.add_argument("number", nargs="?", default="", help="which one, such as +14155550100; none: the only one")
+    connect.add_argument("--yes", action="store_true", help="do not ask before changing what leads elsewhere")
+    at_twilio.add_parser("numbers", help="list the account's numbers and where each leads")
+
     commands.add_parser("version", help="print the version", description="Print the version.")
     return top
