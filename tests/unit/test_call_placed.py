@@ -202,6 +202,15 @@ class TestTheStop:
         rig.hear_all()
         assert rig.ended == do.End("stopped")
 
+    def test_words_that_are_still_to_come_hold_nothing_up(self) -> None:
+        rig = Rig().after_opening()
+        rig.start_speaking()
+        rig.pass_ms(1_000)
+        rig.stop_speaking(1_000)
+        rig.tell(on.StopAsked())
+        rig.hear_all()
+        assert rig.ended == do.End("stopped")
+
     def test_a_call_whose_farewell_is_never_confirmed_ends_all_the_same(self) -> None:
         rig = Rig().after_opening()
         rig.tell(on.StopAsked())

@@ -213,6 +213,7 @@ class Answering(Core):
         if self.states.voice is not Voice.SILENT:
             self._signal(Signal.INTERRUPT)
         self._decided()
+        self._owed = 0  # what is still to be told of the caller's words is not waited for
         self._afterwards = do.End(reason)
         self._signal(Signal.FINISH_CALL)
         self._signal(Signal.CLOSE)
