@@ -1,0 +1,176 @@
+"""How a call is led by the number that was called, by the order that placed it, or not at all."""
+
+from datetime import timedelta
+
+import msgspec
+import pytest
+
+from scriza.modules.telephony.call_log import Assignment
+from scriza.modules.telephony.numbers import CLOSED, intent_of
+from scriza.modules.telephony.placing.intents import CallWish, Intent
+from scriza.modules.telephony.stopping import STOPPED
+from scriza.ports.call_desk import PhoneNumber
+from tests.unit.test_webhooks import CALL, INCOMING, NOW, Office, signed, token_in
+
+
+@pytest.fixture
+def office() -> Office:
+    return Office()
+
+
+# ---- who a call is for --------------------------------------------------------------------------------------------
+
+NUMBER = INCOMING["To"]
+CLOSED_NOW = PhoneNumber(number=NUMBER, playbook="sales", hours="Mon-Fri 13:00-18:00", person="+15550001111")
+"""It is noon on a Thursday, UTC."""
+
+
+async def say_about(office: Office, number: PhoneNumber, workspace: str = "acme") -> None:
+    await office.placing.numbers.put(workspace, number)
+
+
+async def test_a_call_belongs_to_the_workspace_and_the_playbook_of_the_number_that_was_called(office: Office) -> None:
+    await say_about(office, PhoneNumber(number=NUMBER, playbook="sales", person="+15550001111"))
+    assert token_in(await office.voice())
+    call = await office.found()
+    assert (call.workspace, call.assignment) == ("acme", Assignment("sales", "+15550001111"))
+    await office.status("completed", 3, CallDuration="5")
+    assert {event.workspace for event in office.log.told} == {"acme"}
+
+
+async def test_a_number_that_nothing_is_said_about_is_answered_by_the_default(office: Office) -> None:
+    assert token_in(await office.voice())
+    call = await office.found()
+    assert (call.workspace, call.assignment) == ("default", Assignment())
+
+
+async def test_outside_hours_the_caller_hears_the_numbers_line(office: Office) -> None:
+    await say_about(office, msgspec.structs.replace(CLOSED_NOW, closed_line="We open at one."))
+    assert "<Say>We open at one.</Say><Hangup />" in await office.voice()
+    office.now += timedelta(hours=1)
+    assert token_in(await office.voice(CallSid="CA2"))
+
+
+async def test_outside_hours_a_polite_line_is_said_where_the_number_has_none(office: Office) -> None:
+    await say_about(office, CLOSED_NOW)
+    assert CLOSED in await office.voice()
+
+
+async def test_outside_hours_another_playbook_may_take_a_message(office: Office) -> None:
+    await say_about(office, msgspec.structs.replace(CLOSED_NOW, closed="answer", closed_playbook="messages"))
+    assert token_in(await office.voice())
+    assert (await office.found()).assignment.playbook == "messages"
+
+
+async def test_hours_are_those_of_the_numbers_own_zone(office: Office) -> None:
+    await say_about(office, msgspec.structs.replace(CLOSED_NOW, zone="Europe/Berlin"))
+    assert token_in(await office.voice())
+
+
+async def test_outside_hours_the_caller_may_be_connected_to_a_person(office: Office) -> None:
+    await say_about(office, msgspec.structs.replace(CLOSED_NOW, closed="transfer"))
+    twiml = await office.voice()
+    assert "<Number>+15550001111</Number>" in twiml
+    assert (await office.found()).in_transfer
+    assert "<Hangup />" in await office.dialled("completed", DialBridged="true")
+    assert (await office.found()).ended_reason == "transferred"
+
+
+async def test_a_person_who_cannot_be_reached_outside_hours_leaves_the_caller_with_the_agent(office: Office) -> None:
+    await say_about(office, msgspec.structs.replace(CLOSED_NOW, closed="transfer"))
+    await office.voice()
+    assert token_in(await office.dialled("no-answer"))
+    call = await office.log.attach(CALL)
+    assert not call.in_transfer
+    assert call.assignment.playbook == "sales"
+
+
+# ---- calls that we placed -----------------------------------------------------------------------------------------
+
+
+async def ordered(office: Office, order_id: str = "order-1") -> Intent:
+    """An order whose answer got lost before the carrier had it, or so it seemed."""
+    intent = Intent(
+        intent_id=intent_of("acme", order_id),
+        workspace="acme",
+        sender=NUMBER,
+        to="+14155550123",
+        wish=CallWish(Assignment("sales", order_id=order_id, reason="They asked.", variables={"name": "Ada"})),
+        recorded_at=office.now,
+        expires_at=office.now + timedelta(minutes=2),
+        due_at=office.now,
+        cost_micro_usd=434_000,
+    )
+    office.carrier.trouble = ["lost before"]
+    return await office.placing.dispatcher.settle(await office.placing.intents.record(intent, lambda _: None))
+
+
+OUTBOUND = {"Direction": "outbound-api", "From": NUMBER, "To": "+14155550123", "CallStatus": "in-progress"}
+
+
+async def test_a_call_that_was_ordered_is_led_as_the_order_says_and_proves_that_it_was_placed(office: Office) -> None:
+    intent = await ordered(office)
+    assert intent.state == "unsure"
+    twiml = await office.webhooks.voice(signed(f"/voice?order={intent.intent_id}", INCOMING | OUTBOUND))
+    assert token_in(twiml)
+    call = await office.found()
+    assert (call.workspace, call.direction, call.assignment.playbook) == ("acme", "outbound", "sales")
+    assert call.assignment.variables == {"name": "Ada"}
+    known = await office.placing.intents.find(intent.intent_id)
+    assert known is not None
+    assert (known.state, known.carrier_id) == ("done", CALL)
+    record = await office.log.record("acme", CALL)
+    assert record is not None
+    assert (record.order_id, record.reason) == ("order-1", "They asked.")
+
+
+@pytest.mark.parametrize(("duration", "cost"), [({"CallDuration": "61"}, 28_000), ({}, 14_000)])
+async def test_the_end_of_a_call_that_was_ordered_frees_its_place(
+    office: Office, duration: dict[str, str], cost: int
+) -> None:
+    intent = await ordered(office)
+    target = f"/status-callback?order={intent.intent_id}"
+    await office.webhooks.voice(signed(f"/voice?order={intent.intent_id}", INCOMING | OUTBOUND))
+    office.now += timedelta(seconds=30)
+    form = INCOMING | OUTBOUND | {"CallStatus": "completed", "SequenceNumber": "3"} | duration
+    await office.webhooks.status(signed(target, form))
+    known = await office.placing.intents.find(intent.intent_id)
+    assert known is not None
+    assert (known.over, known.cost_micro_usd) == (True, cost)
+
+
+async def test_a_call_that_was_ordered_and_never_answered_costs_nothing(office: Office) -> None:
+    intent = await ordered(office)
+    form = INCOMING | OUTBOUND | {"CallStatus": "no-answer", "SequenceNumber": "2", "CallDuration": "0"}
+    await office.webhooks.status(signed(f"/status-callback?order={intent.intent_id}", form))
+    known = await office.placing.intents.find(intent.intent_id)
+    assert known is not None
+    assert (known.state, known.over, known.cost_micro_usd) == ("done", True, 0)
+    record = await office.log.record("acme", CALL)
+    assert record is not None
+    assert (record.status, record.order_id) == ("no-answer", "order-1")
+
+
+async def test_an_order_that_is_not_known_is_led_by_the_default(office: Office) -> None:
+    assert token_in(await office.webhooks.voice(signed("/voice?order=guess", INCOMING | OUTBOUND)))
+    assert (await office.found()).workspace == "default"
+
+
+# ---- all calls are stopped ----------------------------------------------------------------------------------------
+
+
+async def test_while_all_calls_are_stopped_a_caller_hears_a_line(office: Office) -> None:
+    await office.placing.switch.turn(stopped=True)
+    assert f"<Say>{STOPPED}</Say><Hangup />" in await office.voice()
+    await office.placing.switch.turn(stopped=False)
+    assert token_in(await office.voice(CallSid="CA2"))
+
+
+async def test_another_process_learns_of_the_switch_when_it_looks(office: Office) -> None:
+    await office.placing.switch_book.set(stopped=True, at=NOW)
+    assert token_in(await office.voice())
+    await office.placing.switch.look()
+    assert STOPPED in await office.voice(CallSid="CA2")
+    assert office.placing.closed == 1
+    await office.placing.switch.look()
+    assert office.placing.closed == 2  # those that were let in a moment too early
