@@ -330,6 +330,13 @@ async def test_a_conversation_too_long_says_so_as_openai_does(client: AsyncOpenA
     assert raised.value.code == "context_length_exceeded"
 
 
+async def test_a_body_too_large_to_read_says_the_same(client: AsyncOpenAI) -> None:
+    long: list[ChatCompletionMessageParam] = [{"role": "user", "content": "word " * 1_000_000}]
+    with pytest.raises(openai.BadRequestError) as raised:
+        await client.chat.completions.create(model="cheap", messages=long)
+    assert raised.value.code == "context_length_exceeded"
+
+
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("status", [401, 429, 500])
 async def test_a_model_that_refuses_is_a_server_error_without_its_words(

@@ -31,7 +31,7 @@ from scriza.gateway.chat_messages import (
     turn_of,
 )
 from scriza.kernel.clock import WallClock, utc_now
-from scriza.kernel.errors import BadInput, NotFound, Problem, RateLimited, TooLarge, Unauthenticated
+from scriza.kernel.errors import BadInput, NotFound, Problem, RateLimited, ScrizaError, TooLarge, Unauthenticated
 from scriza.kernel.ids import new_id
 from scriza.kernel.operation import operation, operations
 from scriza.ports.llm import Llm, TextPiece, ToolPiece, Turn, TurnDone
@@ -206,7 +206,9 @@ def _on_error(request: Request[Any, Any, Any], error: Exception) -> Response[byt
 
 def _on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
     phrase = responses.get(error.status_code, "Refused")
-    return _response(request, Problem("about:blank", phrase, error.status_code, error.detail))
+    told = Problem("about:blank", phrase, error.status_code, error.detail)
+    known = ScrizaError.from_problem(told).problem()
+    return _response(request, known if known.status == told.status else told)
 
 
 def _response(request: Request[Any, Any, Any], problem: Problem) -> Response[bytes]:
