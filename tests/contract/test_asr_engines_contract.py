@@ -1,4 +1,4 @@
-"""The recogniser's door with the real engines behind it: pocketsphinx, and faster-whisper on a canned model."""
+"""The recogniser's door with the real engines behind it; faster-whisper and whisper.cpp have canned models."""
 
 import base64
 import json
@@ -24,8 +24,10 @@ from scriza_adapters.espeak.engine import EspeakVoice, espeak_worker
 from scriza_adapters.espeak.voices import installed
 from scriza_adapters.sphinx.engine import PocketsphinxEngine
 from scriza_adapters.whisper.engine import WhisperEngine
+from scriza_adapters.whisper_cpp.engine import WhisperCppEngine
 from tests.contract.doors import TOKEN, Doors
 from tests.serving import serving
+from tests.standins.canned_ggml import build_canned_ggml
 from tests.standins.canned_whisper import SENTENCE, build_canned_whisper
 from tests.standins.teller import Told
 
@@ -57,11 +59,19 @@ async def voice() -> AsyncIterator[EspeakVoice]:
     await worker.close()
 
 
-@pytest.fixture(params=["pocketsphinx", "faster-whisper"])
-async def listener(request: pytest.FixtureRequest, canned_model: Path, voice: EspeakVoice) -> AsyncIterator[Listener]:
+@pytest.fixture(scope="session")
+def canned_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_canned_ggml(tmp_path_factory.mktemp("whisper-cpp") / "canned.bin")
+
+
+@pytest.fixture(params=["pocketsphinx", "faster-whisper", "whisper-cpp"])
+async def listener(
+    request: pytest.FixtureRequest, canned_model: Path, canned_file: Path, voice: EspeakVoice
+) -> AsyncIterator[Listener]:
     engines: dict[str, Callable[[], Engine]] = {
         "pocketsphinx": PocketsphinxEngine,
         "faster-whisper": lambda: WhisperEngine(canned_model),
+        "whisper-cpp": lambda: WhisperCppEngine(canned_file, window_s=5.0),
     }
     service = AsrService(engines[request.param](), Told())
     await service.start()

@@ -6,10 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scriza_adapters.whisper.decoding import transcript
 from scriza_adapters.whisper.guards import Said
 from scriza_adapters.whisper.hints import Hints, hints
-from scriza_adapters.whisper.words import TokenizedWord, confidence, heard_words, mean_logprob, spread
+from scriza_adapters.whisper.words import TokenizedWord, confidence, heard_words, mean_logprob, spread, transcript
 
 NO_HINTS = Hints("", "")
 PROBABILITIES = st.lists(st.floats(0, 1), min_size=1, max_size=6)

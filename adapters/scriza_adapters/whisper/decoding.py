@@ -8,16 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scriza.ports.asr import Transcript
-from scriza_adapters.whisper.guards import Said, believable, loop_starts
+from scriza_adapters.whisper.guards import Said
 from scriza_adapters.whisper.hints import Hints
-from scriza_adapters.whisper.words import TokenizedWord, confidence, heard_words, mean_logprob
+from scriza_adapters.whisper.words import NOTHING, TokenizedWord, mean_logprob, transcript
 
 if TYPE_CHECKING:
     from ctranslate2 import StorageView
     from faster_whisper import WhisperModel
     from faster_whisper.tokenizer import Tokenizer
 
-NOTHING = Transcript("", 0.0, [])
 RATE = 16_000
 LONGEST_WINDOW_S, SHORTEST_WINDOW_S = 30.0, 2.0
 """Seconds that the encoder sees: what Whisper was trained with, and what is left of it."""
@@ -128,19 +127,6 @@ def _prompt(tokenizer: "Tokenizer", hinted: Hints) -> list[int]:
     before = tokenizer.encode(f" {hinted.words}")[:_WORDS_TOKENS] if hinted.words else []
     before += tokenizer.encode(f" {hinted.prompt}")[-_PROMPT_TOKENS:] if hinted.prompt else []
     return [*([tokenizer.sot_prev, *before] if before else []), *tokenizer.sot_sequence, tokenizer.no_timestamps]
-
-
-def transcript(words: list[TokenizedWord], said: Said, hinted: Hints, seconds: float) -> Transcript:
-    """What is to be believed of it; a text that repeats itself ends where it first does."""
-    cut = loop_starts([word.text for word in words])
-    if cut is not None:
-        words = words[:cut]
-        said = said._replace(text="".join(word.text for word in words))
-    if not believable(said, hinted.text):
-        return NOTHING
-    heard = heard_words(words, seconds)
-    probabilities = [p for word in words for p in word.probabilities]
-    return Transcript(" ".join(word.word for word in heard), confidence(probabilities), heard) if heard else NOTHING
 
 
 def _token_starts(alignments: list[tuple[int, int]], tokens: int, seconds: float) -> list[float]:

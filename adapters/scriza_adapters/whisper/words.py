@@ -10,7 +10,11 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from scriza.ports.asr import HeardWord
+from scriza.ports.asr import HeardWord, Transcript
+from scriza_adapters.whisper.guards import Said, believable, loop_starts
+from scriza_adapters.whisper.hints import Hints
+
+NOTHING = Transcript("", 0.0, [])
 
 _LEAST = 1e-6
 _SHORTEST_S = 0.04
@@ -24,6 +28,19 @@ class TokenizedWord(NamedTuple):
     probabilities: Sequence[float]
     start: float
     end: float
+
+
+def transcript(words: list[TokenizedWord], said: Said, hinted: Hints, seconds: float) -> Transcript:
+    """What is to be believed of it; a text that repeats itself ends where it first does."""
+    cut = loop_starts([word.text for word in words])
+    if cut is not None:
+        words = words[:cut]
+        said = said._replace(text="".join(word.text for word in words))
+    if not believable(said, hinted.text):
+        return NOTHING
+    heard = heard_words(words, seconds)
+    probabilities = [p for word in words for p in word.probabilities]
+    return Transcript(" ".join(word.word for word in heard), confidence(probabilities), heard) if heard else NOTHING
 
 
 def mean_logprob(probabilities: Sequence[float]) -> float:

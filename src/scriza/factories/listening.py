@@ -12,6 +12,8 @@ from scriza_adapters.silero_vad import SileroModel
 from scriza_adapters.sphinx.engine import PocketsphinxEngine
 from scriza_adapters.whisper.engine import WhisperEngine, WhisperOptions
 from scriza_adapters.whisper.models import REPOSITORIES, find_model
+from scriza_adapters.whisper_cpp.engine import WhisperCppEngine
+from scriza_adapters.whisper_cpp.models import find_ggml_model
 
 _log = structlog.get_logger()
 
@@ -23,6 +25,8 @@ def model_dir(settings: Settings, data_dir: Path) -> Path:
 
 def recogniser(settings: Settings, data_dir: Path) -> Recogniser:
     """By the model on disk, unless an engine is named; real callers are not left to the one for demos by chance."""
+    if settings.asr_engine == "whisper-cpp":
+        return _whisper_cpp(settings, model_dir(settings, data_dir))
     name = settings.asr_model
     model = find_model(name, model_dir(settings, data_dir))
     if model is not None and settings.asr_engine != "pocketsphinx":
@@ -38,6 +42,19 @@ def recogniser(settings: Settings, data_dir: Path) -> Recogniser:
         )
     _log.warning("asr.for_demos_only", engine="pocketsphinx", knows="the playbook's phrases, in English")
     return PocketsphinxEngine(settings.asr_workers)
+
+
+def _whisper_cpp(settings: Settings, models: Path) -> Recogniser:
+    name = settings.asr_model
+    model = find_ggml_model(name, models)
+    if model is None:
+        raise BadSettings(
+            f"SCRIZA_ASR_ENGINE=whisper-cpp: there is no {models}/ggml-{name}.bin; put a ggml model of whisper.cpp "
+            "there, or name its file by SCRIZA_ASR_MODEL"
+        )
+    return WhisperCppEngine(
+        model, places=settings.asr_workers, threads=settings.asr_threads, window_s=settings.asr_window_seconds
+    )
 
 
 def _options(settings: Settings) -> WhisperOptions:

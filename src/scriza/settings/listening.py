@@ -13,7 +13,7 @@ ComputeType = Literal[
 class Listening(BaseModel):
     """Listening."""
 
-    asr_engine: Literal["auto", "faster-whisper", "pocketsphinx"] = Field(
+    asr_engine: Literal["auto", "faster-whisper", "whisper-cpp", "pocketsphinx"] = Field(
         "auto",
         description="`auto` takes faster-whisper when its model is on disk, else pocketsphinx, which is for demos.",
     )

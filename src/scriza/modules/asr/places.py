@@ -69,7 +69,7 @@ class Places:
         self._visits: list[_Visit] = []
         self._turns = 0
         self._partial_s = 0.0
-        """What the latest partial took; one that was shed is counted as that, for its engine may not be able to stop."""
+        """What the latest partial took; one that was shed counts as much, for its engine may not be able to stop."""
 
     @asynccontextmanager
     async def one(self) -> AsyncIterator[None]:
@@ -89,7 +89,7 @@ class Places:
             self._leave()
 
     async def left_over(self, share: Share, work: Callable[[], Awaitable[T]]) -> T | None:
-        """The result of `work`, begun when a place is left over; none under load, and when who needed the place came."""
+        """The result of `work`, begun when a place is left over; none under load, and when a final needed the place."""
         if self._busy.share(_now()) > _BUSY:
             return None
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
