@@ -79,6 +79,7 @@ async def test_the_conversation_arrives_in_the_shape_that_chat_models_take(
     await pieces(engine, asked)
     (request,) = server.completions
     assert request.headers["authorization"] == f"Bearer {KEY}"
+    assert request.headers["content-type"] == "application/json"
     assert request.body == {
         "model": "gpt-test",
         "stream": True,

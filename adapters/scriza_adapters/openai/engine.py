@@ -1,22 +1,25 @@
 """OpenAI's chat completions, or any server that speaks the same: streamed, with tools and usage."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import suppress
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, suppress
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import msgspec
 
-from scriza.ports.llm import Message, TextPiece, Tool, ToolPiece, Turn, UsagePiece
-from scriza_adapters.openai.failures import refused, told_as_ours
+from scriza.ports.llm import TextPiece, ToolPiece, Turn, UsagePiece
+from scriza_adapters.openai.chunks import chunks, gather, usage_of
+from scriza_adapters.openai.failures import broken_off, refused, told_as_ours
+from scriza_adapters.openai.request import body
 
 if TYPE_CHECKING:
+    from httpx2 import Response
     from openai import AsyncOpenAI
-    from openai.types.chat import ChatCompletionFunctionToolParam, ChatCompletionMessageParam
 
 _OPENAI_HOST = "api.openai.com"
 _WARM_UP_S = 5.0
+_END_S = 0.2
 _EVENT_STREAM = "text/event-stream"
 _NO_KEY = "none"
 """Servers of one's own often want no key, but the SDK insists on one."""
@@ -93,35 +96,31 @@ class OpenAiEngine:
         connection to the server at once, so that it stops generating.
         """
         client = await self._connected()
-        from openai import omit
-
         calls: dict[int, ToolPiece] = {}
         usage: UsagePiece | None = None
         finished = wrote = False
         with told_as_ours(self._key_name):
-            chunks = await client.chat.completions.create(
-                model=model,
-                messages=[_message(message) for message in turn.messages],
-                tools=[_tool(tool) for tool in turn.tools] or omit,
-                temperature=turn.policy.temperature,
-                stream=True,
-                stream_options={"include_usage": True},
-                extra_body={self._limit_name: turn.policy.max_tokens},
-            )
-            async with chunks:
-                kind = chunks.response.headers.get("content-type", _EVENT_STREAM)
+            answer = await self._ask(client, body(model, turn, self._limit_name))
+            try:
+                kind = answer.headers.get("content-type", _EVENT_STREAM)
                 if not kind.lower().startswith(_EVENT_STREAM):
                     raise refused("the model's server sent what is not a stream of events", "wrong_content_type")
-                async for received in chunks:
-                    chunk = msgspec.convert(received, _Chunk, from_attributes=True)
-                    usage = _usage(received.usage) or usage
-                    for choice in chunk.choices or ():
-                        finished = finished or choice.finish_reason is not None
-                        for delta in choice.delta.tool_calls or ():
-                            _gather(calls, delta)
-                        if choice.delta.content or choice.delta.tool_calls:
-                            wrote = True
-                            yield TextPiece(choice.delta.content or "")
+                received = answer.aiter_bytes()
+                async with aclosing(chunks(received)) as parts:
+                    async for chunk in parts:
+                        if chunk.error is not None:
+                            raise broken_off(chunk.error.code)
+                        usage = usage_of(chunk) or usage
+                        for choice in chunk.choices or ():
+                            finished = finished or choice.finish_reason is not None
+                            for delta in choice.delta.tool_calls or ():
+                                gather(calls, delta)
+                            if choice.delta.content or choice.delta.tool_calls:
+                                wrote = True
+                                yield TextPiece(choice.delta.content or "")
+                await _read_to_the_end(received)
+            finally:
+                await answer.aclose()
             if not finished:
                 raise refused("the model's server broke off its answer", "cut_off")
             if not wrote:
@@ -130,6 +129,19 @@ class OpenAiEngine:
             yield call
         if usage is not None:
             yield usage
+
+    async def _ask(self, client: "AsyncOpenAI", content: bytes) -> "Response":
+        """The answer's head is there, its body is not.
+
+        The request goes by the client's own `post`: `chat.completions.create` would first walk through every message by
+        the types of its parameters, which takes longer than all the rest of the request.
+        """
+        from openai import AsyncStream
+
+        stream = await client.post(
+            "/chat/completions", content=content, cast_to=object, stream=True, stream_cls=AsyncStream[object]
+        )
+        return stream.response
 
     async def _connected(self) -> "AsyncOpenAI":
         async with self._building:
@@ -148,106 +160,18 @@ class OpenAiEngine:
         timeout = httpx2.Timeout(
             connect=seconds.connect_s, read=seconds.read_s, write=seconds.write_s, pool=seconds.pool_s
         )
-        client = AsyncOpenAI(
+        return AsyncOpenAI(
             api_key=self._api_key or _NO_KEY,
             base_url=self._base_url or None,
             max_retries=0,
             timeout=timeout,
             http_client=DefaultAsyncHttpxClient(limits=limits, timeout=timeout),
         )
-        _ = client.chat.completions  # its imports take longer than a first answer may
-        return client
 
 
-_Count = Annotated[int, msgspec.Meta(ge=0)]
-
-
-class _FunctionDelta(msgspec.Struct):
-    name: str | None = None
-    arguments: str | None = None
-
-
-class _CallDelta(msgspec.Struct):
-    index: int
-    id: str | None = None
-    function: _FunctionDelta | None = None
-
-
-class _Delta(msgspec.Struct):
-    content: str | None = None
-    tool_calls: list[_CallDelta] | None = None
-
-
-class _Choice(msgspec.Struct):
-    delta: _Delta
-    finish_reason: str | None = None
-
-
-class _Chunk(msgspec.Struct):
-    """What is read of a chunk, checked here: the SDK gives its own types to whatever a server sends."""
-
-    choices: list[_Choice] | None = None
-
-
-class _PromptTokens(msgspec.Struct):
-    cached_tokens: _Count | None = None
-
-
-class _Usage(msgspec.Struct):
-    prompt_tokens: _Count
-    completion_tokens: _Count
-    prompt_tokens_details: _PromptTokens | None = None
-
-
-def _usage(told: object) -> UsagePiece | None:
-    """What the server says it used; none where it says nothing that makes sense, and then it is estimated."""
-    if told is None:
-        return None
-    try:
-        usage = msgspec.convert(told, _Usage, from_attributes=True)
-    except msgspec.ValidationError:
-        return None
-    details = usage.prompt_tokens_details
-    return UsagePiece(
-        usage.prompt_tokens,
-        usage.completion_tokens,
-        usage.prompt_tokens + usage.completion_tokens,
-        cached_prompt_tokens=min((details and details.cached_tokens) or 0, usage.prompt_tokens),
-    )
-
-
-def _message(message: Message) -> "ChatCompletionMessageParam":
-    match message.role:
-        case "system":
-            return {"role": "system", "content": message.content}
-        case "user":
-            return {"role": "user", "content": message.content}
-        case "tool":
-            return {"role": "tool", "content": message.content, "tool_call_id": message.tool_call_id}
-        case "assistant" if message.tool_calls:
-            return {
-                "role": "assistant",
-                "content": message.content or None,
-                "tool_calls": [
-                    {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
-                    for call in message.tool_calls
-                ],
-            }
-        case "assistant":
-            return {"role": "assistant", "content": message.content}
-
-
-def _tool(tool: Tool) -> "ChatCompletionFunctionToolParam":
-    return {
-        "type": "function",
-        "function": {"name": tool.name, "description": tool.description, "parameters": tool.parameters},
-    }
-
-
-def _gather(calls: dict[int, ToolPiece], delta: _CallDelta) -> None:
-    """Id and name come once, the arguments in pieces; the index says which call they belong to."""
-    call = calls.setdefault(delta.index, ToolPiece("", "", ""))
-    call.id = delta.id or call.id
-    if delta.function is not None:
-        call.name = delta.function.name or call.name
-        call.arguments += delta.function.arguments or ""
+async def _read_to_the_end(received: AsyncIterator[bytes]) -> None:
+    """What comes after the last chunk, so that the connection can be used again; a server that dawdles loses it."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_END_S):
+            async for _ in received:
+                pass

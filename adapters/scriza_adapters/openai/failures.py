@@ -20,7 +20,7 @@ from scriza.ports.llm import ModelRefused
 from scriza_adapters.provider_failures import provider_failed
 
 if TYPE_CHECKING:
-    from openai import APIError, APIStatusError
+    from openai import APIStatusError
 
 _CODE = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
 _LASTING = frozenset({401, 402, 403, 404})
@@ -36,17 +36,15 @@ def told_as_ours(key_name: str) -> Iterator[None]:
     try:
         try:
             yield
-        except (openai.APITimeoutError, TimeoutError):
+        except (openai.APITimeoutError, httpx2.TimeoutException, TimeoutError):
             raise DeadlineExceeded("the model's server took too long") from None
         except openai.APIConnectionError as error:
             raise _unreachable(error) from None
         except openai.APIStatusError as error:
             raise _refusal(error, key_name) from None
-        except openai.APIError as error:
-            raise refused("the model's server broke off with an error", _code(error) or "error_event") from None
         except httpx2.TransportError as error:
             raise _unreachable(error) from None
-        except (openai.OpenAIError, httpx2.HTTPError, msgspec.ValidationError, ValueError):
+        except (openai.OpenAIError, httpx2.HTTPError, msgspec.DecodeError, ValueError):
             raise refused("the model's server sent what is not a completion", "not_a_completion") from None
     except ScrizaError as error:
         provider_failed("openai", error)
@@ -56,6 +54,11 @@ def told_as_ours(key_name: str) -> Iterator[None]:
 def refused(what: str, code: str, *, lasting: bool = False, retry_after: int | None = None) -> ModelRefused:
     """The error for `what` went wrong; its detail ends with the code."""
     return ModelRefused(f"{what} ({code})", code=code, lasting=lasting, retry_after=retry_after)
+
+
+def broken_off(code: object) -> ModelRefused:
+    """The error for an error that came in the middle of an answer."""
+    return refused("the model's server broke off with an error", _code(code) or "error_event")
 
 
 def _unreachable(error: Exception) -> ModelRefused:
@@ -72,7 +75,7 @@ def _unreachable(error: Exception) -> ModelRefused:
 
 
 def _refusal(error: "APIStatusError", key_name: str) -> ScrizaError:
-    status, code = error.status_code, _code(error)
+    status, code = error.status_code, _code(error.code)
     if code == "context_length_exceeded" or status == 413:
         return TooLarge("the conversation does not fit into the model's context")
     if status == 401:
@@ -89,9 +92,8 @@ def _refusal(error: "APIStatusError", key_name: str) -> ScrizaError:
     )
 
 
-def _code(error: "APIError") -> str:
+def _code(code: object) -> str:
     """The vendor's code, if it is one: a server may write anything there."""
-    code = error.code
     return code if isinstance(code, str) and _CODE.fullmatch(code) else ""
 
 
