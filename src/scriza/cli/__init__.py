@@ -60,6 +60,12 @@ def parser() -> argparse.ArgumentParser:
     call.add_argument("--to", metavar="URL", help="the Scriza to call; else the one on this machine (SCRIZA_PORT)")
     call.add_argument("--list", action="store_true", help="name the scenarios that ship with Scriza")
 
+    calls = commands.add_parser("calls", help="stop all calls, or resume", description="All calls of a Scriza.")
+    switching = calls.add_subparsers(dest="act", required=True, metavar="ACT")
+    for act, what in (("stop", "end live calls politely and take no new ones"), ("resume", "take calls again")):
+        turned = switching.add_parser(act, help=what)
+        turned.add_argument("--to", metavar="URL", help="the Scriza; else the one on this machine (SCRIZA_PORT)")
+
     config = commands.add_parser("config", help="print the settings in force", description="Print what is in force.")
     config.add_argument("--markdown", action="store_true", help="print the table of all settings for the docs")
 
