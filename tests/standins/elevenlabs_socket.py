@@ -77,7 +77,7 @@ class ContextSocket:
 
     async def _close(self, context: str) -> None:
         self._closing.add(context)
-        if context not in self._making or self._making[context].done():
+        if not self._broken.is_set() and (context not in self._making or self._making[context].done()):
             await self._over(context)
 
     async def _over(self, context: str) -> None:

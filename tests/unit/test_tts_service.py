@@ -440,8 +440,8 @@ async def test_all_engines_are_warmed_up_and_one_that_cannot_work_is_no_harm(ser
         async def warm_up(self) -> None:
             raise Unavailable("not installed")
 
-    warm = ToneEngine()
-    await service(Cold(), warm).warm_up()
+    warm = ToneEngine("warm")
+    await service(Cold("cold"), warm).warm_up()
     assert warm.warm
 
 

@@ -31,6 +31,11 @@ class Roster:
         """The one that speaks when nothing is wrong."""
         return self.engines[0]
 
+    def by_provider(self) -> list[list[Engine]]:
+        """The engines that are down together."""
+        providers = dict.fromkeys(engine.provider for engine in self.engines)
+        return [[engine for engine in self.engines if engine.provider == provider] for provider in providers]
+
     def is_last(self, engine: Engine) -> bool:
         """Whether nobody can stand in for it."""
         return engine is self.engines[-1]

@@ -98,7 +98,7 @@ class TtsService:
 
     async def warm_up(self) -> None:
         """Make the first clip as quick as the next. An engine that cannot work is logged; the others speak."""
-        await asyncio.gather(*(self._warm_up(engine) for engine in self._roster.engines))
+        await asyncio.gather(*map(self._warm_up, self._roster.by_provider()))
 
     async def close(self) -> None:
         """Give up what is being made, and tell that it was used."""
@@ -299,10 +299,12 @@ class TtsService:
             raise Unavailable("the clip cannot be stored, so there is no URL of it; `delivery: inline` has it")
         return Spoken(duration, hit, url=await self._objects.signed_url(key, _URL_OPENS))
 
-    async def _warm_up(self, engine: Engine) -> None:
-        try:
-            await engine.warm_up()
-        except Unavailable as error:
-            _log.error("tts.engine_not_ready", engine=engine.name, error=error.slug, detail=error.detail)
-        except ScrizaError as error:
-            _log.warning("tts.engine_not_ready", engine=engine.name, error=error.slug, detail=error.detail)
+    async def _warm_up(self, engines: Sequence[Engine]) -> None:
+        """Engines of one provider: what keeps the first from working is told once."""
+        for engine in engines:
+            try:
+                await engine.warm_up()
+            except ScrizaError as error:
+                tell = _log.error if isinstance(error, Unavailable) else _log.warning
+                tell("tts.engine_not_ready", engine=engine.name, error=error.slug, detail=error.detail)
+                return

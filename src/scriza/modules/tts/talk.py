@@ -174,8 +174,8 @@ class Talk:
                         yield TalkWords([_later(word, round(began_ms), began) for word in words], utterance.context)
         except ScrizaError as error:
             self._utterances.popleft()
-            told = error.problem()
-            yield TalkFailed(told.title, told.status, told.detail, utterance.context)
+            problem = error.problem()
+            yield TalkFailed(problem.title, problem.status, problem.detail, utterance.context)
         finally:
             cancelled.cancel()
             await _close(parts)
