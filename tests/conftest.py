@@ -49,9 +49,10 @@ async def store(store_options: "StoreOptions") -> AsyncIterator["MongoStore"]:
 
     from scriza.modules.telephony.documents import DOCUMENTS
     from scriza.modules.telephony.placing.documents import PLACING_DOCUMENTS
+    from scriza.modules.telephony.recordings.documents import RECORDING_DOCUMENTS
     from scriza_adapters.mongo.store import open_store
 
-    async with open_store(store_options, (*DOCUMENTS, *PLACING_DOCUMENTS)) as store:
+    async with open_store(store_options, (*DOCUMENTS, *PLACING_DOCUMENTS, *RECORDING_DOCUMENTS)) as store:
         yield store
         with pymongo.timeout(60):
             await store.database.client.drop_database(store.database)

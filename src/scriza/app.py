@@ -11,7 +11,7 @@ from scriza.gateway.edge import edge_around
 from scriza.gateway.health import health_routes
 from scriza.gateway.metrics import metrics_route
 from scriza.gateway.objects import objects_route
-from scriza.modules.telephony.routes import message_routes, stream_routes, webhook_routes
+from scriza.modules.telephony.routes import message_routes, recording_routes, stream_routes, webhook_routes
 from scriza.ports.agent import Agent
 from scriza.ports.asr import Asr
 from scriza.ports.call_desk import CallDesk
@@ -65,6 +65,7 @@ def application(container: Container) -> Litestar:
     if "telephony" in modules and place(settings, "telephony") == "local":
         routes.append(behind(OwnCheck("Twilio signs"), *webhook_routes(container.webhooks)))
         routes.append(behind(OwnCheck("Twilio signs"), *message_routes(container.messages)))
+        routes.append(behind(OwnCheck("Twilio signs"), *recording_routes(container.recording_callback)))
         routes.append(
             behind(OwnCheck("Twilio signs, and the token is good once"), *stream_routes(container.stream_door))
         )

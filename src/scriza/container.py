@@ -6,7 +6,7 @@ and closed is opened by `running`, in the application's lifespan. One container 
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ import structlog
 from dependency_injector import containers, providers
 
 from scriza.data_dir import Secrets
-from scriza.factories import calling, listening, placing, speaking, storage, thinking
+from scriza.factories import calling, listening, placing, recording, speaking, storage, thinking
 from scriza.kernel.clock import utc_now
 from scriza.kernel.errors import ScrizaError
 from scriza.modules.asr.service import AsrService
@@ -36,6 +36,8 @@ from scriza.modules.telephony.placing.stored import (
     MongoSwitchBook,
 )
 from scriza.modules.telephony.placing.texts import Texts
+from scriza.modules.telephony.recordings.callback import RecordingCallback
+from scriza.modules.telephony.recordings.documents import RECORDING_DOCUMENTS
 from scriza.modules.telephony.service import TelephonyService, recover
 from scriza.modules.telephony.stopping import LOOK_SECONDS, StopSwitch
 from scriza.modules.telephony.stored_log import MongoCallLog
@@ -143,14 +145,15 @@ class Container(containers.DeclarativeContainer):
 
     call_log = providers.Singleton(MongoCallLog, store)
     once = providers.Singleton(MongoOnce, store)
+    carrier = providers.Singleton(calling.carrier, settings, secrets)
+    recordings = providers.Singleton(recording.recordings, settings, store, call_log, objects, carrier)
     telephony: providers.Selector[Telephony] = providers.Selector(
         providers.Callable(place, settings, "telephony"),
-        local=providers.Singleton(TelephonyService, call_log),
+        local=providers.Singleton(TelephonyService, call_log, recordings),
         remote=providers.Singleton(connect, Telephony, settings.provided.telephony_url, token=token),
     )
     gate = providers.Singleton(calling.signature_gate, settings, secrets)
     stream_tokens = providers.Singleton(StreamTokens, secrets.provided.stream_key, once)
-    carrier = providers.Singleton(calling.carrier, settings, secrets)
     rules = providers.Singleton(placing.rules, settings)
     intents = providers.Singleton(MongoIntentBook, store)
     numbers = providers.Singleton(MongoNumberBook, store)
@@ -176,6 +179,7 @@ class Container(containers.DeclarativeContainer):
             endpointer=providers.Callable(calling.endpointer, settings).provider,
             clock=providers.Object(utc_now),
             spare_lines=providers.Singleton(SpareLines, tts, _SPARE_LINE_DEADLINE_MS),
+            recorder=recordings.provided.recorder,
         ),
         providers.Callable(calling.session_options, settings),
         most_calls=settings.provided.most_calls,
@@ -211,6 +215,7 @@ class Container(containers.DeclarativeContainer):
         on_status=switchboard.provided.carrier_says,
         on_answered=switchboard.provided.answered,
     )
+    recording_callback = providers.Singleton(RecordingCallback, gate, recordings)
     messages = providers.Singleton(Messages, call_log, call_log, gate, reception, barred)
     stream_door = providers.Singleton(StreamDoor, call_log, gate, stream_tokens, switchboard)
 
@@ -221,9 +226,11 @@ async def running(container: Container) -> AsyncIterator[None]:
     settings = container.settings()
     async with AsyncExitStack() as stack:
         options = storage.store_options(settings, container.data_dir())
-        container.store.override(await stack.enter_async_context(open_store(options, (*DOCUMENTS, *PLACING_DOCUMENTS))))
+        documents = (*DOCUMENTS, *PLACING_DOCUMENTS, *RECORDING_DOCUMENTS)
+        container.store.override(await stack.enter_async_context(open_store(options, documents)))
         await stack.enter_async_context(container.teller())
         stack.push_async_callback(container.shared_state().close)
+        stack.push_async_callback(container.objects().close)
         for module in needed(settings):
             if place(settings, module) == "remote":
                 for door in DOORS.get(module, (module,)):
@@ -261,7 +268,6 @@ async def _tts_running(container: Container) -> AsyncIterator[None]:
         if vendor := container.elevenlabs():
             await vendor.close()
         await container.espeak().close()
-        await objects.close()
 
 
 @asynccontextmanager
@@ -282,11 +288,20 @@ async def _telephony_running(container: Container) -> AsyncIterator[None]:
     calls = container.call_log()
     close_lost = partial(recover, calls, calls, idle_for=_LOST_AFTER)
     settle_due, look = container.dispatcher().settle_due, container.switch().look
+
+    async def try_account() -> None:
+        # Without an account there is the simulator alone, which may come later.
+        if container.settings().twilio_account_sid:
+            with suppress(ScrizaError):  # it is in the log already, by the setting's name
+                await container.carrier().check()
+
     try:
         async with (
+            _beside(try_account),
             _beside(partial(_regularly, close_lost, _LOOK_FOR_LOST_SECONDS, "calls.not_recovered")),
             _beside(partial(_regularly, settle_due, _SETTLE_SECONDS, "intents.not_settled")),
             _beside(partial(_regularly, look, LOOK_SECONDS, "switch.not_read")),
+            container.recordings().running(),
         ):
             yield
     finally:

@@ -1,4 +1,7 @@
-"""What every store of objects promises: a directory, and S3 (moto's, or the one that SCRIZA_TEST_S3_URL names)."""
+"""What every store of objects promises: a directory, and S3 (moto's, or the one that SCRIZA_TEST_S3_URL names).
+
+The one in memory, which other tests use on virtual time, keeps to it too, but for URLs that open.
+"""
 
 import asyncio
 import os
@@ -16,6 +19,7 @@ from scriza.kernel.errors import BadInput, NotFound
 from scriza.ports.objects import Objects
 from scriza_adapters.objects_directory import DirectoryObjects
 from scriza_adapters.objects_s3.store import S3Objects
+from tests.memory_objects import MemoryObjects
 from tests.serving import serving
 from tests.standins.moto_server import CREDENTIALS, make_bucket, moto_server
 
@@ -31,7 +35,7 @@ def s3_url() -> Iterator[str]:
         yield make_bucket(endpoint, "scriza-test").replace("?", f"/{uuid4().hex}?")
 
 
-@pytest.fixture(params=["directory", "s3"])
+@pytest.fixture(params=["directory", "s3", "memory"])
 async def objects(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Objects]:
@@ -44,6 +48,9 @@ async def objects(
             yield store
         finally:
             await store.close()
+        return
+    if request.param == "memory":
+        yield MemoryObjects()
         return
     directory = DirectoryObjects(tmp_path / "objects", url="", key="a secret")
     async with serving(Litestar([objects_route(directory)])) as url:
@@ -125,12 +132,14 @@ async def test_readers_never_see_a_part_of_what_is_being_replaced(objects: Objec
     await writers
 
 
+@pytest.mark.parametrize("objects", ["directory", "s3"], indirect=True)
 async def test_a_signed_url_opens_the_object_to_anybody(objects: Objects) -> None:
     await objects.put("clips/hello.mp3", b"sound", "audio/mpeg")
     answer = await opened(await objects.signed_url("clips/hello.mp3", HOUR))
     assert (answer.status_code, answer.content, answer.headers["content-type"]) == (200, b"sound", "audio/mpeg")
 
 
+@pytest.mark.parametrize("objects", ["directory", "s3"], indirect=True)
 async def test_a_signed_url_of_nothing_finds_nothing(objects: Objects) -> None:
     answer = await opened(await objects.signed_url("clips/none.mp3", HOUR))
     assert answer.status_code == 404

@@ -16,6 +16,8 @@ from litestar.types import Scope
 from scriza.kernel.errors import BadInput, ScrizaError
 from scriza.modules.telephony.media import SocketClosed
 from scriza.modules.telephony.messages import Messages
+from scriza.modules.telephony.recordings.callback import PATH as RECORDING_PATH
+from scriza.modules.telephony.recordings.callback import RecordingCallback
 from scriza.modules.telephony.signatures import Signature
 from scriza.modules.telephony.streams import StreamDoor
 from scriza.modules.telephony.webhooks import Webhook, Webhooks
@@ -74,6 +76,16 @@ def message_routes(messages: Callable[[], Messages]) -> list[HTTPRouteHandler]:
         return _twiml(await messages().receive(await _webhook(request)))
 
     return [sms]
+
+
+def recording_routes(callback: Callable[[], RecordingCallback]) -> list[HTTPRouteHandler]:
+    """``/recording-callback``; `callback` is asked each time."""
+
+    @post(RECORDING_PATH, status_code=204, include_in_schema=False, request_max_body_size=_MOST_BYTES)
+    async def recording_status(request: _Request) -> None:
+        await callback().tell(await _webhook(request))
+
+    return [recording_status]
 
 
 def stream_routes(door: Callable[[], StreamDoor]) -> list[WebsocketRouteHandler]:

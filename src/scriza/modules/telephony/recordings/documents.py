@@ -39,7 +39,7 @@ class Recording(Document):
         ]
 
 
-DOCUMENTS: tuple[type[Document], ...] = (Recording,)
+RECORDING_DOCUMENTS: tuple[type[Document], ...] = (Recording,)
 
 
 async def insert(recording: CallRecording) -> None:
