@@ -1,9 +1,10 @@
-"""Text messages, against the strict simulator, and against a server with Twilio's bad days."""
+"""What the carrier is asked for, against the strict simulator, and against a server with Twilio's bad days."""
 
 import asyncio
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,17 +12,21 @@ import pytest
 from scriza.kernel.errors import (
     BadInput,
     DeadlineExceeded,
+    Forbidden,
+    NotFound,
     RateLimited,
     ScrizaError,
     Unavailable,
     UpstreamFailed,
 )
+from scriza.ports.carrier import CallOrder, Recording
 from scriza.simulator.options import Options
 from scriza.simulator.scenario import parse
 from scriza.simulator.simulator import Simulator
 from scriza_adapters.twilio.carrier import TwilioCarrier
 from tests.serving import serving
 from tests.standins.parrot import Parrot, beeping_voice
+from tests.waiting import eventually
 
 ACCOUNT = Options().account_sid
 NUMBER = Options().number
@@ -31,11 +36,27 @@ TOKEN = "local-token"
 
 @asynccontextmanager
 async def carrier_at(url: str, *, token: str = TOKEN, timeout: float = 5.0) -> AsyncIterator[TwilioCarrier]:
-    carrier = TwilioCarrier(ACCOUNT, token, base_url=url, timeout=timeout, pauses=(0.02, 0.02, 0.02))
+    carrier = TwilioCarrier(
+        ACCOUNT, token, base_url=url, timeout=timeout, calls_per_second=100, pauses=(0.02, 0.02, 0.02)
+    )
     try:
         yield carrier
     finally:
         await carrier.close()
+
+
+def order(twilio: Simulator, *, answered_by_url: str = "") -> CallOrder:
+    url = twilio.numbers[NUMBER].voice_url
+    return CallOrder(
+        sender=NUMBER,
+        to=CALLER,
+        url=url,
+        fallback_url=url,
+        status_url="http://127.0.0.1:9/status-callback",
+        answered_by_url=answered_by_url,
+        ring_seconds=20,
+        longest_seconds=600,
+    )
 
 
 @pytest.fixture
@@ -82,6 +103,134 @@ async def test_a_text_that_cannot_be_sent_never_leaves(twilio: Simulator, carrie
     with pytest.raises(BadInput):
         await carrier.send_sms(sender=NUMBER, to=CALLER, text=text)
     assert twilio.messages == []
+
+
+async def test_whoever_has_texted_stop_is_not_written_to(twilio: Simulator, carrier: TwilioCarrier) -> None:
+    twilio.opt_outs.hear(CALLER, NUMBER, "STOP")
+    with pytest.raises(Forbidden, match="error 21610"):
+        await carrier.send_sms(sender=NUMBER, to=CALLER, text="hello")
+
+
+async def test_messages_are_found_by_both_numbers_and_time(carrier: TwilioCarrier) -> None:
+    since = datetime.now(UTC)
+    sent = [await carrier.send_sms(sender=NUMBER, to=CALLER, text=text) for text in ("one", "two")]
+    found = await carrier.find_messages(sender=NUMBER, to=CALLER, since=since)
+    assert [(message.message_id, message.text) for message in found] == [(sent[1], "two"), (sent[0], "one")]
+    assert await carrier.find_messages(sender=NUMBER, to="+14155550199", since=since) == []
+    assert await carrier.find_messages(sender=NUMBER, to=CALLER, since=since + timedelta(minutes=1)) == []
+
+
+async def test_a_call_is_placed_with_all_that_was_ordered(twilio: Simulator, carrier: TwilioCarrier) -> None:
+    call_id = await carrier.place_call(order(twilio, answered_by_url="https://scriza.example/voice/answered-by"))
+    plan = twilio.calls[call_id].plan
+    assert (plan.caller, plan.callee) == (NUMBER, CALLER)
+    assert plan.status_events == ("initiated", "ringing", "answered", "completed")
+    assert (plan.ring_timeout_ms, plan.time_limit_ms) == (20_000, 600_000)
+    assert (plan.detection, plan.answered_by_callback.partition("#")[0]) == (
+        "DetectMessageEnd",
+        "https://scriza.example/voice/answered-by",
+    )
+
+
+async def test_a_call_is_found_while_it_waits_in_the_queue(twilio: Simulator, carrier: TwilioCarrier) -> None:
+    since = datetime.now(UTC)
+    call_id = await carrier.place_call(order(twilio))
+    [found] = await carrier.find_calls(sender=NUMBER, to=CALLER, since=since)
+    assert found.call_id == call_id
+    assert found.created_at.tzinfo is UTC
+    assert await carrier.find_calls(sender=NUMBER, to=CALLER, since=since + timedelta(minutes=1)) == []
+    assert await carrier.find_calls(sender=NUMBER, to=NUMBER, since=since) == []
+
+
+async def test_calls_are_begun_no_faster_than_the_account_may(twilio: Simulator) -> None:
+    slow = TwilioCarrier(ACCOUNT, TOKEN, base_url=twilio.rest_url, calls_per_second=0.1)
+    await slow.place_call(order(twilio))
+    with pytest.raises(RateLimited) as refused:
+        await slow.place_call(order(twilio))
+    assert refused.value.retry_after in (9, 10)
+    assert len(twilio.calls) == 1
+    await slow.close()
+
+
+async def test_a_ringing_call_is_hung_up_and_a_dead_one_may_be_again(twilio: Simulator, carrier: TwilioCarrier) -> None:
+    twilio.callee = parse("name: callee\nlines: []\nanswer: {after_ms: 60000}")
+    call_id = await carrier.place_call(order(twilio))
+    await carrier.hang_up(call_id)
+    assert (await twilio.outcome(call_id)).status == "canceled"
+    await carrier.hang_up(call_id)
+    await carrier.hang_up("CA" + "0" * 32)
+
+
+async def test_a_live_call_gets_new_instructions_and_a_dead_one_none(twilio: Simulator, carrier: TwilioCarrier) -> None:
+    hang_up = "<Response><Hangup/></Response>"
+    call_id = await carrier.place_call(order(twilio))
+    await eventually(lambda: twilio.calls[call_id].status == "in-progress")
+    assert await carrier.redirect(call_id, hang_up)
+    await twilio.outcome(call_id)
+    assert not await carrier.redirect(call_id, hang_up)
+    with pytest.raises(BadInput):
+        await carrier.redirect(call_id, "x" * 4001)
+
+
+async def test_a_ringing_call_cannot_be_given_instructions_and_is_not_taken_for_dead(
+    twilio: Simulator, carrier: TwilioCarrier
+) -> None:
+    twilio.callee = parse("name: callee\nlines: []\nanswer: {after_ms: 60000}")
+    call_id = await carrier.place_call(order(twilio))
+    with pytest.raises(UpstreamFailed, match="not answered yet"):
+        await carrier.redirect(call_id, "<Response><Hangup/></Response>")
+
+
+async def test_a_recording_is_stereo_and_can_be_forgotten(twilio: Simulator, carrier: TwilioCarrier) -> None:
+    call_id = await carrier.place_call(order(twilio))
+    await eventually(lambda: twilio.calls[call_id].status == "in-progress")
+    recording_id = await carrier.start_recording(call_id, status_url="http://127.0.0.1:9/recording-callback")
+    assert await carrier.recordings(call_id) == [Recording(recording_id, "in-progress", 2, None)]
+    with pytest.raises(NotFound):
+        await carrier.recording(recording_id)
+    await asyncio.sleep(0.1)  # there must be something to hear
+    await carrier.hang_up(call_id)
+    await twilio.outcome(call_id)
+    [complete] = await carrier.recordings(call_id)
+    assert (complete.status, complete.channels) == ("completed", 2)
+    wav = await carrier.recording(recording_id)
+    assert (wav[:4], wav[22:24]) == (b"RIFF", b"\x02\x00")
+    for _ in range(2):
+        await carrier.delete_recording(recording_id)
+    assert await carrier.recordings(call_id) == []
+
+
+async def test_numbers_come_from_all_pages_and_lead_where_they_are_pointed() -> None:
+    more = tuple(f"+1415556{index:04}" for index in range(1200))
+    async with (
+        Simulator(
+            "http://127.0.0.1:9", auth_token=TOKEN, voice=beeping_voice, rest_port=0, options=Options(more_numbers=more)
+        ) as twilio,
+        carrier_at(twilio.rest_url) as carrier,
+    ):
+        numbers = await carrier.numbers()
+        assert [number.number for number in numbers] == [NUMBER, *more]
+        await carrier.point_number(
+            numbers[3].number_id,
+            voice_url="https://a/1",
+            fallback_url="https://a/2",
+            status_url="https://a/3",
+            sms_url="",
+        )
+        pointed = (await carrier.numbers())[3]
+        assert (pointed.voice_url, pointed.fallback_url, pointed.status_url, pointed.sms_url) == (
+            *("https://a/1", "https://a/2", "https://a/3"),
+            "",
+        )
+        with pytest.raises(NotFound):
+            await carrier.point_number("PN1", voice_url="", fallback_url="", status_url="", sms_url="")
+
+
+async def test_an_account_that_works_passes_the_check(twilio: Simulator, carrier: TwilioCarrier) -> None:
+    await carrier.check()
+    twilio.auth_token = "another"
+    with pytest.raises(Unavailable):
+        await carrier.check()
 
 
 # ---- bad days -----------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from urllib.parse import quote, urlsplit
 
 from scriza.kernel.errors import BadInput, RateLimited, Unavailable, UpstreamFailed
 from scriza.ports.carrier import CallOrder, CarrierNumber, FoundCall, FoundMessage, Recording
+from scriza_adapters.provider_failures import provider_failed
 from scriza_adapters.twilio.answers import (
     AccountAnswer,
     CallAnswer,
@@ -68,7 +69,9 @@ class TwilioCarrier:
         answer = await self._api.ask(act, "GET", f"{self._api.account}.json")
         status = self._api.read(act, answer, AccountAnswer).status
         if status != "active":
-            raise Unavailable(f"the Twilio account is {status}")
+            error = Unavailable(f"the account of TWILIO_ACCOUNT_SID is {status}")
+            provider_failed("twilio", error)
+            raise error
 
     async def send_sms(self, *, sender: str, to: str, text: str) -> str:
         """See `Carrier`. Raises BadInput for a text that is blank or too long."""
