@@ -1,6 +1,6 @@
 """Every scenario that ships, played to a real `scriza serve` with nothing set up, in both forms of the stream's token.
 
-The calls of one form are placed at the same time, once for all tests of this file.
+The calls of one form are placed some at a time, once for all tests of this file.
 """
 
 import asyncio
@@ -19,11 +19,12 @@ import pytest
 
 from scriza.audio.levels import dbfs
 from scriza.kernel.events import Event, Topic
+from scriza.modules.agent.playbook import sample_playbook
 from scriza.ports.telephony import CallRecord, ReplyGenerated
 from scriza.ports.tts import Spoken
 from scriza.simulator.options import Options
 from scriza.simulator.report import CallOutcome, Utterance
-from scriza.simulator.scenario import load, shipped
+from scriza.simulator.scenario import Scenario, load, shipped
 from tests.phone_line import free_port, phone_line
 from tests.running_scriza import RunningScriza, running_scriza
 
@@ -33,7 +34,12 @@ ENDED = dict.fromkeys(shipped(), "agent-goodbye") | {
     "caller-hangs-up": "caller-hung-up",
     "no-greeting-answer": "intro-timeout",
     "silence": "silence",
+    "outbound-voicemail": "voicemail-left",
+    "warm-transfer-answered": "transferred",
 }
+COLLEAGUE = "+14155550188"
+_AT_ONCE = 7
+"""The demos' recogniser has one process for all calls."""
 OUR_NUMBER = Options().number
 
 
@@ -85,8 +91,14 @@ class Evening:
 async def play_all(server: RunningScriza, rest_port: int) -> tuple[dict[str, Played], dict[str, int]]:
     numbers = (f"+1415555{number:04}" for number in count(7000))
     scenarios = [msgspec.structs.replace(load(name), caller=next(numbers)) for name in shipped()]
+    at_once = asyncio.Semaphore(_AT_ONCE)
     async with phone_line(server, rest_port=rest_port) as line:
-        outcomes = await asyncio.gather(*(line.twilio.call(scenario) for scenario in scenarios))
+
+        async def play(scenario: Scenario) -> CallOutcome:
+            async with at_once:
+                return await line.twilio.call(scenario)
+
+        outcomes = await asyncio.gather(*(play(scenario) for scenario in scenarios))
         records = [await line.record(outcome.call_sid) for outcome in outcomes]
         lengths = {turn.agent: await length_ms(line.api, turn.agent) for record in records for turn in record.turns}
         told = await line.told(*(outcome.call_sid for outcome in outcomes))
@@ -104,7 +116,11 @@ async def length_ms(api: httpx.AsyncClient, text: str) -> int:
 @pytest.fixture(scope="session", params=["path", "parameter"])
 def evening(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evening]:
     rest_port = free_port()
-    environment = {"SCRIZA_STREAM_TOKEN": request.param, "TWILIO_BASE_URL": f"http://127.0.0.1:{rest_port}"}
+    environment = {
+        "SCRIZA_STREAM_TOKEN": request.param,
+        "TWILIO_BASE_URL": f"http://127.0.0.1:{rest_port}",
+        "SCRIZA_TRANSFER_TO": COLLEAGUE,
+    }
     with ExitStack() as stack:
         folder = tmp_path_factory.mktemp("scriza")
         server = stack.enter_context(running_scriza(folder, ["--port", str(free_port())], **environment))
@@ -136,7 +152,7 @@ def test_the_record_tells_how_the_call_ended(played: Played, name: str) -> None:
 
 
 def test_what_the_caller_said_was_understood(played: Played, name: str) -> None:
-    said = ["pressed 1", *played.said] if name == "dtmf" else played.said
+    said = ["pressed 1", *played.said] if name == "dtmf" else [] if name == "outbound-voicemail" else played.said
     assert played.understood == said
     assert played.record.last_transcript == (said[-1] if said else "")
 
@@ -212,12 +228,45 @@ def test_a_lost_socket_is_connected_again_and_the_conversation_goes_on(evening: 
     assert any("line dropped" in turn.agent for turn in record.turns)
 
 
+def test_a_machine_gets_the_message_after_its_beep_and_nothing_before(evening: Evening) -> None:
+    played = evening.calls["outbound-voicemail"]
+    beep = next(utterance for utterance in played.outcome.utterances if utterance.kind == "beep")
+    assert played.outcome.agent[0].start_ms > beep.end_ms
+    assert [turn.agent for turn in played.record.turns] == [sample_playbook().lines.voicemail]
+    assert not any(utterance.over_agent for utterance in played.outcome.utterances)
+
+
+def test_a_person_whom_we_call_says_hello_first(evening: Evening) -> None:
+    played = evening.calls["outbound-human"]
+    hello, *_ = played.outcome.utterances
+    assert played.outcome.agent[0].start_ms > hello.end_ms
+    assert hello.response_ms is not None
+    assert hello.response_ms < 1_500
+    assert played.record.turns[0].user == "hello"
+
+
+def test_a_caller_whom_nobody_took_over_is_told_so_and_goes_on_where_the_conversation_was(evening: Evening) -> None:
+    played = evening.calls["warm-transfer-unanswered"]
+    assert (played.record.metrics.transfers, played.record.metrics.reattached) == (1, 0)
+    assert [turn.agent for turn in played.record.turns].count(sample_playbook().lines.unreached) == 1
+    assert len(played.record.turns) == 5
+
+
+def test_a_person_hears_who_is_calling_before_the_two_are_connected(evening: Evening) -> None:
+    played = evening.calls["warm-transfer-answered"]
+    legs = [happening.text for happening in played.outcome.happenings if happening.kind == "leg"]
+    whisper = sample_playbook().transfer.whisper
+    assert legs[0] == "the dialled phone: answers"
+    assert legs[1].startswith(f'hears "{whisper} They said: can i talk to a person.')
+    assert legs[2:] == ["presses 1", "connected"]
+
+
 def test_the_log_keeps_to_itself_who_called_what_was_said_and_every_secret(evening: Evening) -> None:
     log = evening.server.output
     assert "telephony.call_ended" in log
     secrets = [file.read_text() for file in (evening.server.folder / "data/secrets").iterdir()]
     calls = evening.calls.values()
-    numbers = [OUR_NUMBER, *(played.number for played in calls)]
+    numbers = [OUR_NUMBER, COLLEAGUE, *(played.number for played in calls)]
     spoken = [text for played in calls for turn in played.record.turns for text in (turn.user, turn.agent) if text]
     texts = [message.text for played in calls for message in played.outcome.messages]
     tokens = [
