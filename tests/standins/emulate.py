@@ -1,8 +1,9 @@
 """`emulate`, an independent stand-in for Twilio's REST API and webhooks (npm, Apache-2.0), as a process.
 
-`make system` installs it into tests/oracles where npm is. It plays no TwiML and has no media streams, no recordings and
-no fallback URL of a number; it tells of no answered call, checks no signature of an order's fields, and signs a status
-callback over its URL with the fragment, which is never sent.
+`make system` installs it into tests/oracles where npm is. What it lacks: it plays no TwiML and has no media streams, no
+recordings and no fallback URL of a number; no call is ever answered, and one that is over can still be changed; it
+ignores unknown parameters and filters by time; and it signs a status callback over its URL with the fragment, which is
+never sent.
 """
 
 import subprocess
