@@ -230,6 +230,7 @@ async def running(container: Container) -> AsyncIterator[None]:
         container.store.override(await stack.enter_async_context(open_store(options, documents)))
         await stack.enter_async_context(container.teller())
         stack.push_async_callback(container.shared_state().close)
+        await stack.enter_async_context(_beside(container.shared_state().warm_up))
         stack.push_async_callback(container.objects().close)
         for module in needed(settings):
             if place(settings, module) == "remote":

@@ -95,6 +95,21 @@ async def test_what_is_raised_and_logged_holds_no_password() -> None:
     await state.close()
 
 
+async def test_a_wrong_password_is_told_as_such_and_not_shown(tmp_path: Path) -> None:
+    if not installed():
+        pytest.skip(NEEDED)
+    with redis_server(tmp_path / "redis", password="sesame") as server:
+        for url in (server.url, server.url.replace("//", "//:wr0ng@")):
+            state = RedisSharedState(url)
+            with structlog.testing.capture_logs() as logs, pytest.raises(Unavailable, match="password"):
+                await state.get("key")
+            assert "wr0ng" not in str(logs)
+            await state.close()
+        state = RedisSharedState(server.url.replace("//", "//:sesame@"))
+        await state.ping()
+        await state.close()
+
+
 @pytest.mark.parametrize("url", ["", "127.0.0.1:6379", "http://127.0.0.1"])
 def test_what_is_no_redis_url_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="redis://"):

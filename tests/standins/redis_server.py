@@ -16,8 +16,9 @@ NEEDED = "needs a Redis server: the Debian package redis-server"
 class RedisServer:
     """`redis-server` without persistence; it can be stopped, paused and started again on its port."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, password: str = "") -> None:
         self.folder = folder
+        self._password = password
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
@@ -31,16 +32,15 @@ class RedisServer:
         """Returns when it answers."""
         self.folder.mkdir(parents=True, exist_ok=True)
         command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder)]
+        command += ["--save", "", "--appendonly", "no", "--logfile", "", "--requirepass", self._password]
         with (self.folder / "redis.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [*command, "--save", "", "--appendonly", "no", "--logfile", ""], stdout=log, stderr=log
-            )
+            self._process = subprocess.Popen(command, stdout=log, stderr=log)
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             try:
                 with socket.create_connection(("127.0.0.1", self.port), timeout=1) as asked:
                     asked.sendall(b"PING\r\n")
-                    if asked.recv(16).startswith(b"+PONG"):
+                    if asked.recv(16).startswith((b"+PONG", b"-NOAUTH")):
                         return
             except OSError:
                 pass
@@ -71,9 +71,9 @@ def installed() -> bool:
 
 
 @contextmanager
-def redis_server(folder: Path) -> Iterator[RedisServer]:
+def redis_server(folder: Path, password: str = "") -> Iterator[RedisServer]:
     """Started, and gone at the end."""
-    server = RedisServer(folder)
+    server = RedisServer(folder, password)
     server.start()
     try:
         yield server

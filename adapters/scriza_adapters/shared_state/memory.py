@@ -70,6 +70,9 @@ class MemorySharedState:
         self._keep(key, _Kept(b"%d" % total, kept.until))
         return total
 
+    async def warm_up(self) -> None:
+        """Nothing has to be opened."""
+
     async def close(self) -> None:
         """Forget everything."""
         self._table.clear()

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from urllib.parse import urlsplit
 
@@ -10,11 +10,11 @@ import structlog
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.maint_notifications import MaintNotificationsConfig
 
-from scriza.kernel.errors import DeadlineExceeded, Unavailable
+from scriza.kernel.errors import DeadlineExceeded, ScrizaError, Unavailable
 
 _log = structlog.get_logger()
 
@@ -70,6 +70,11 @@ class RedisSharedState:
         async with self._asking():
             await self._redis.ping()
 
+    async def warm_up(self) -> None:
+        """Open a connection; a server that cannot be reached now is a warning in the log."""
+        with suppress(ScrizaError):  # it is logged where it is raised
+            await self.ping()
+
     async def get(self, key: str) -> bytes | None:
         """See `SharedState`."""
         async with self._asking():
@@ -116,6 +121,9 @@ class RedisSharedState:
         except (TimeoutError, RedisTimeoutError):
             _log.warning("shared_state.slow", deadline_s=self._deadline_s)
             raise DeadlineExceeded(f"the shared state did not answer within {self._deadline_s:g} s") from None
+        except (AuthenticationError, NoPermissionError) as error:
+            _log.warning("shared_state.refused", error=type(error).__name__)
+            raise Unavailable("Redis does not accept the user, the password, or what they are used for") from error
         except (RedisError, OSError) as error:
             _log.warning("shared_state.failed", error=str(error))
             raise Unavailable("the shared state cannot be reached") from error
