@@ -3,9 +3,11 @@
 import asyncio
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from scriza.kernel.errors import Conflict, KeyReused
-from scriza.wire.idempotency import Claim, Replays, Reply
+from scriza.kernel.errors import BadInput, Conflict, KeyReused
+from scriza.wire.idempotency import Claim, Replays, Reply, key_of
 from scriza_adapters.shared_state.memory import MemorySharedState
 from tests.virtual_time import run_virtual
 
@@ -98,3 +100,24 @@ def test_what_is_given_back_is_free() -> None:
         await claimed(replays)
 
     run_virtual(free())
+
+
+PRINTABLE = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), min_size=1, max_size=255)
+
+
+@given(PRINTABLE)
+def test_whatever_a_structured_string_can_say_is_a_key(key: str) -> None:
+    escaped = key.replace("\\", "\\\\").replace('"', '\\"')
+    assert key_of(f'"{escaped}"') == key
+    assert key_of(f' "{escaped}";a=1 ') == key
+
+
+@given(st.text(max_size=300))
+def test_anything_else_is_refused_or_a_key_of_printable_ascii(header: str) -> None:
+    try:
+        key = key_of(header)
+    except BadInput:
+        return
+    assert key.isascii()
+    assert key.isprintable()
+    assert 1 <= len(key) <= 255
