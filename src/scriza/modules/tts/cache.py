@@ -13,6 +13,7 @@ from typing import NamedTuple
 import msgspec
 import structlog
 
+from scriza.kernel.breaker import Breaker, Tolerance
 from scriza.kernel.clock import WallClock, utc_now
 from scriza.kernel.errors import NotFound, ScrizaError
 from scriza.modules.tts.clip import Clip, Form
@@ -28,6 +29,8 @@ _VERSION = 2
 """Counts up when clips of an older one must not be served."""
 _LOOK_UP_S = 0.25
 """Making a clip anew takes about as long; a slower store is not waited for."""
+_PATIENCE = Tolerance(failures=2, rest_s=5.0, longest_rest_s=30.0, trial_s=1.0)
+"""A store that failed or was slow twice in a row is not asked for a while: no clause waits for it again and again."""
 _KEEP_S = 10.0
 _WORD_BYTES = 120
 """What a word's times take in memory, about."""
@@ -45,6 +48,11 @@ def clip_key(form: Form, *parts: str) -> str:
     """The key of a clip's audio: content-addressed by all that decides how it sounds."""
     digest = hashlib.sha256(msgspec.json.encode([_VERSION, form, *parts])).hexdigest()
     return f"{CLIPS}/{digest[:2]}/{digest[2:]}.{form.extension}"
+
+
+class _Kept(NamedTuple):
+    card: _Card
+    audio: bytes
 
 
 class _Hot(NamedTuple):
@@ -68,6 +76,7 @@ class ClipCache:
         self._oldest_s = oldest.total_seconds() if oldest else float("inf")
         self._clock = clock
         self._hot: OrderedDict[str, _Hot] = OrderedDict()
+        self._store = Breaker(_PATIENCE)
 
     @property
     def hot(self) -> tuple[int, int]:
@@ -81,23 +90,40 @@ class ClipCache:
                 self._hot.move_to_end(key)
                 return hot.clip
             self._forget(key)
-        try:
-            async with asyncio.timeout(_LOOK_UP_S):
-                card = msgspec.json.decode((await self._objects.get(_card_key(key))).body, type=_Card)
-                if self._is_old(card.made_at):
-                    return None
-                audio = (await self._objects.get(key)).body
-        except NotFound:
+        if (kept := await self._look_up(key)) is None or self._is_old(kept.card.made_at):
             return None
-        except (ScrizaError, msgspec.MsgspecError, TimeoutError) as error:
-            _log.warning("tts.cache_unreadable", key=key, error=type(error).__name__)
-            return None
+        card, audio = kept
         if hashlib.sha256(audio).hexdigest() != card.digest:
             _log.warning("tts.cache_corrupted", key=key)
             return None
         clip = Clip(audio, card.words, card.duration)
         self.remember(key, clip, card.made_at)
         return clip
+
+    async def _look_up(self, key: str) -> _Kept | None:
+        time = asyncio.get_running_loop().time
+        if not self._store.allows(time()):
+            return None
+        try:
+            async with asyncio.timeout(_LOOK_UP_S):
+                card = msgspec.json.decode((await self._objects.get(_card_key(key))).body, type=_Card)
+                audio = (await self._objects.get(key)).body
+        except NotFound:
+            self._store.succeeded()
+            return None
+        except msgspec.MsgspecError:
+            self._store.succeeded()
+            _log.warning("tts.cache_corrupted", key=key)
+            return None
+        except (ScrizaError, TimeoutError) as error:
+            self._store.failed(time())
+            _log.warning("tts.cache_unreadable", key=key, error=type(error).__name__)
+            return None
+        except asyncio.CancelledError:
+            self._store.gave_up()
+            raise
+        self._store.succeeded()
+        return _Kept(card, audio)
 
     def remember(self, key: str, clip: Clip, made_at: float | None = None) -> None:
         """Keep the clip in memory, in the place of those that were not asked for lately."""
