@@ -76,6 +76,19 @@ def parser() -> argparse.ArgumentParser:
     fetch = acts.add_parser("fetch", help="bring a faster-whisper model, such as base.en")
     fetch.add_argument("name")
     acts.add_parser("list", help="name the models that are on disk")
+    check = acts.add_parser(
+        "check", help="measure how well recordings are understood, each with its transcript beside it"
+    )
+    check.add_argument("recordings", help="a folder: call.wav (or any audio) with what is said in it as call.txt")
+    check.add_argument("--language", default="", help="what is spoken, as en; none: it is found out")
+    check.add_argument("--phrases", metavar="FILE", help="names, products and phrases that are likely, one a line")
+    check.add_argument(
+        *("--setting", "-s"),
+        action="append",
+        default=[],
+        metavar="NAME=VALUE[,NAME=VALUE]",
+        help="compare with these settings, as asr_window_seconds=5; may be given several times",
+    )
 
     objects = commands.add_parser("objects", help="where clips are kept", description="The store of clips.")
     objects_acts = objects.add_subparsers(dest="act", required=True, metavar="ACT")

@@ -1,4 +1,4 @@
-"""``scriza models``: the recognisers' models on this machine, and how one gets there."""
+"""``scriza models``: the recognisers' models on this machine, how one gets there, and how well one hears."""
 
 import argparse
 import asyncio
@@ -7,7 +7,9 @@ import time
 from pathlib import Path
 
 from scriza import data_dir, logs
+from scriza.audio.mulaw import SAMPLE_RATE
 from scriza.factories import listening
+from scriza.kernel.errors import BadInput
 from scriza.settings import load
 from scriza_adapters.whisper.models import REPOSITORIES, fetch_model, installed_models
 
@@ -16,12 +18,15 @@ _SAY_EVERY_SECONDS = 2.0
 
 
 def run(told: argparse.Namespace) -> int:
-    """Name the models on disk, or bring one."""
+    """Name the models on disk, bring one, or have recordings understood."""
     settings = load()
     logs.configure(settings.log, "warning")
-    folder = listening.model_dir(settings, data_dir.prepare(settings.data_dir))
+    data = data_dir.prepare(settings.data_dir)
+    folder = listening.model_dir(settings, data)
     if told.act == "fetch":
         return _fetch(told.name, folder)
+    if told.act == "check":
+        return _check(told, data)
     installed = installed_models(folder)
     for name in installed:
         print(f"{name:<18} {folder / name}")
@@ -36,6 +41,25 @@ def _fetch(name: str, folder: Path) -> int:
     place = asyncio.run(fetch_model(name, folder, Progress()))
     print(f"\n{place} is ready: a Scriza that is started now listens with it (SCRIZA_ASR_MODEL={name}).")
     return 0
+
+
+def _check(told: argparse.Namespace, data: Path) -> int:
+    from scriza.cli.listening_check import check, recordings, report, variants
+
+    settings = variants(told.setting)
+    recorded = recordings(Path(told.recordings).expanduser())
+    seconds = sum(len(recording.samples) for recording in recorded) / SAMPLE_RATE
+    print(f"{len(recorded)} recordings, {seconds:.0f} s of audio, as it comes over the phone", flush=True)
+    phrases = _lines(Path(told.phrases)) if told.phrases else []
+    print(report(asyncio.run(check(recorded, settings, data, told.language, phrases))))
+    return 0
+
+
+def _lines(file: Path) -> list[str]:
+    try:
+        return [line.strip() for line in file.read_text("utf-8").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{file} cannot be read: {error}") from error
 
 
 class Progress:
