@@ -8,7 +8,7 @@ from scriza.container import DOORS, Container, place, running, served
 from scriza.gateway.access import Bearer, OwnCheck, ServiceAccess, behind
 from scriza.gateway.chat import chat_route
 from scriza.gateway.edge import edge_around
-from scriza.gateway.health import health_routes
+from scriza.gateway.health import Check, health_routes
 from scriza.gateway.metrics import metrics_route
 from scriza.gateway.objects import objects_route
 from scriza.modules.telephony.routes import message_routes, recording_routes, stream_routes, webhook_routes
@@ -55,14 +55,17 @@ def application(container: Container) -> Litestar:
     replays = Replays(container.shared_state())
     doors = [door for module in modules for door in DOORS.get(module, (module,))]
     ports = [serve(PORTS[door], container.providers[door], replays=replays) for door in doors]
+    checks: dict[str, Check] = {"store": lambda: container.store().ping()}
+    if leads_calls(settings):
+        checks["calls"] = lambda: container.switchboard().takes_calls()
     routes: list[ControllerRouterHandler] = [
         behind(Bearer(), *ports),
-        health_routes({"store": lambda: container.store().ping()}),
+        health_routes(checks),
         metrics_route(),
     ]
     if "llm" in modules:
         routes.append(behind(Bearer(), chat_route(container.llm)))
-    if "telephony" in modules and place(settings, "telephony") == "local":
+    if leads_calls(settings):
         routes.append(behind(OwnCheck("Twilio signs"), *webhook_routes(container.webhooks)))
         routes.append(behind(OwnCheck("Twilio signs"), *message_routes(container.messages)))
         routes.append(behind(OwnCheck("Twilio signs"), *recording_routes(container.recording_callback)))
@@ -76,6 +79,11 @@ def application(container: Container) -> Litestar:
     if old := settings.service_token_old.get_secret_value():
         tokens.append(old)
     return edge_around(routes, [ServiceAccess(*tokens)], lifespan=[lambda app: running(container)])
+
+
+def leads_calls(settings: Settings) -> bool:
+    """Whether the carrier's webhooks and media sockets come to this process."""
+    return settings.serves("telephony") and place(settings, "telephony") == "local"
 
 
 def from_environment() -> Litestar:

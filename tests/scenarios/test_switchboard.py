@@ -3,6 +3,9 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import pytest
+
+from scriza.kernel.errors import Unavailable
 from scriza.kernel.events import Topic
 from scriza.modules.telephony.call_log import JournaledCall, NewCall
 from scriza.modules.telephony.live.switchboard import Switchboard
@@ -117,6 +120,10 @@ def test_a_call_that_outlasts_the_wait_is_left_to_another_process() -> None:
         await asyncio.sleep(1)
         await desk.switchboard.drain(2)
         assert desk.phones["CA1"].closed
+        with pytest.raises(Unavailable):
+            await desk.switchboard.answer(MemoryPhone(), start_of("CA1"), await desk.attach("CA1"))
+        with pytest.raises(Unavailable):
+            await desk.switchboard.takes_calls()
         assert desk.switchboard.live == 0
 
     assert run_virtual(day(work).reason("CA1")) == ""

@@ -10,8 +10,9 @@ import shutil
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from http import HTTPStatus
+from types import FrameType
 
 import uvicorn
 
@@ -71,11 +72,30 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 class _Server(uvicorn.Server):
-    """Stops on a signal and leaves it at that, so that what was opened around it is closed in peace."""
+    """Stops on a signal and leaves it at that, so that what was opened around it is closed in peace.
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    Before it closes its sockets it waits for `drain`; a second signal waits for nothing.
+    """
+
+    def __init__(self, config: uvicorn.Config, drain: Callable[[], Coroutine[None, None, None]]) -> None:
         super().__init__(config)
         self.ready = asyncio.Event()
+        self._drain = drain
+        self._draining: asyncio.Task[None] | None = None
+        self._signals = 0
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._signals += 1
+        super().handle_exit(sig, frame)
+
+    async def on_tick(self, counter: int) -> bool:
+        if not await super().on_tick(counter):
+            return False
+        if self._draining is None:
+            self._draining = asyncio.create_task(self._drain())
+        if self._signals > 1:
+            self._draining.cancel()
+        return self._draining.done()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -113,11 +133,17 @@ def _config(app: object, settings: Settings, **more: object) -> uvicorn.Config:
 async def _serve(settings: Settings, listener: socket.socket, *, sample_call: bool) -> None:
     # A polite kill ends the start-up as Ctrl-C does: what was opened is closed again.
     signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
-    from scriza.app import create_app
+    from scriza.app import application, container_of, leads_calls
 
-    app = create_app(settings)
+    container = container_of(settings)
+    app = application(container)
+
+    async def drain() -> None:
+        if leads_calls(settings):
+            await container.switchboard().drain(settings.drain_seconds)
+
     async with app.lifespan():
-        server = _Server(_config(app, settings, lifespan="off"))
+        server = _Server(_config(app, settings, lifespan="off"), drain)
         async with asyncio.TaskGroup() as tasks:
             serving = tasks.create_task(server.serve([listener]))
             await server.ready.wait()

@@ -36,7 +36,9 @@ class Process(BaseModel):
     data_dir: Path = Field(
         Path("data"), description="The embedded store, objects, models and the secrets made on first start."
     )
-    drain_seconds: int = Field(10, ge=0, le=3600, description="How long open requests may take after a stop was asked.")
+    drain_seconds: int = Field(
+        10, ge=0, le=3600, description="How long calls and open requests may go on after a stop was asked."
+    )
     log: Literal["auto", "json", "pretty"] = Field("auto", description="`auto` is pretty on a terminal, else JSON.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")
 

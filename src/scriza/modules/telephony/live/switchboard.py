@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import suppress
 
+from scriza.kernel.errors import Unavailable
 from scriza.modules.telephony.call.events import AnsweredBy, CarrierStatus, StopAsked, StreamLost
 from scriza.modules.telephony.call_log import TERMINAL, JournaledCall
 from scriza.modules.telephony.live.session import Doors, Session, SessionOptions
@@ -38,8 +39,11 @@ class Switchboard:
     async def answer(self, socket: MediaSocket, start: Start, call: JournaledCall) -> None:
         """Lead the call until this stream is over. A stream of the same call that still lives here lets go of it.
 
-        Raises what the session raises; the call can then be gone on with on a new stream.
+        Raises what the session raises, and Unavailable when this process stops; the call can then be gone on with on
+        a new stream.
         """
+        if self._draining:
+            raise Unavailable("this process stops")
         session = Session(self._doors, self._options, socket, start.stream_sid, call)
         if superseded := self._sessions.get(call.call_id):
             superseded.tell(StreamLost())
@@ -93,6 +97,11 @@ class Switchboard:
             async with asyncio.timeout(_ENDING_SECONDS):
                 for session in left:
                     await session.finished.wait()
+
+    async def takes_calls(self) -> None:
+        """Raises Unavailable when this process stops."""
+        if self._draining:
+            raise Unavailable("this process stops")
 
     @property
     def live(self) -> int:
