@@ -209,13 +209,16 @@ async def test_a_call_whose_answer_is_lost_is_found_when_it_is_looked_for() -> N
         assert [found.call_id] == list(twilio.calls)
 
 
-async def test_a_burst_of_failures_does_not_outlast_itself() -> None:
+@pytest.mark.parametrize("fault", [in_twilios_words(500, 20500), bad_line.CUT_OFF, bad_line.BROKEN_JSON])
+async def test_a_burst_of_failures_does_not_outlast_itself(fault: bad_line.Fault) -> None:
+    """More of them than there are connections, so none may be kept by what has failed."""
     async with behind_a_line() as (twilio, line, carrier):
-        await line.turn(in_twilios_words(500, 20500))
-        for _ in range(10):
+        await line.turn(fault)
+        for _ in range(30):
             with pytest.raises(DeadlineExceeded):
                 await texting(carrier)
-        assert line.met == 10
+        assert line.met == 30
+        twilio.messages.clear()
         await line.turn(bad_line.FAIR)
         await texting(carrier)
         assert len(twilio.messages) == 1

@@ -155,12 +155,12 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, midd
     while data := await reader.read(65_536):
         if middle is not None:
             head += data if b"\r\n\r\n" not in head else b""
-            data = data[: max(0, middle + len(head.partition(b"\r\n\r\n")[0]) + 4 - passed)]
-            if not data:
-                return
+            data = data[: middle + len(head.partition(b"\r\n\r\n")[0]) + 4 - passed]
         passed += len(data)
         writer.write(data)
         await writer.drain()
+        if middle is not None and passed == middle + len(head.partition(b"\r\n\r\n")[0]) + 4:
+            return
 
 
 async def _answer(refusal: Refusal, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
