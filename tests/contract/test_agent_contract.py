@@ -428,3 +428,18 @@ async def test_leaving_a_reply_stops_the_model(modelled: Agent, engine: Scripted
     async with aclosing(modelled.reply(asking("how much is it", at("pitch")))) as parts:
         await anext(parts)
     await eventually(lambda: engine.left == 1)
+
+
+# ---- what is decided before a call begins -----------------------------------------------------------------------
+
+
+async def test_what_is_known_of_the_callee_is_in_the_conversation_from_its_beginning(agent: Agent) -> None:
+    plan = await agent.begin(CallFacts("CA1", "outbound", variables={"first_name": "Ada"}))
+    assert plan.conversation.slots == {"first_name": "Ada"}
+
+
+async def test_the_person_of_a_number_goes_before_whom_the_settings_name(modelled: Agent) -> None:
+    for person, expected in (("", SALES), ("+14155550177", "+14155550177")):
+        plan = await modelled.begin(CallFacts("CA1", transfer_to=person))
+        answer = await answered(modelled, asking("can I talk to a human", plan.conversation))
+        assert [act.to for act in answer.acts if isinstance(act, TransferTo)] == [expected]
