@@ -64,15 +64,21 @@ def test_an_answer_that_did_not_come_is_looked_up_before_anything_is_repeated() 
 def test_what_is_not_in_the_list_yet_is_looked_for_again_and_then_asked_for_again() -> None:
     lost = after(after(intent(), Asked(), NOW), AnswerLost(), at(10))
     too_early = after(lost, NothingFound(), at(10))
-    assert (too_early.state, due(too_early, at(10)), due(too_early, NOW + VISIBLE)) == ("unsure", None, "look_up")
-    again = after(too_early, NothingFound(), NOW + VISIBLE)
-    assert (again.state, due(again, NOW + VISIBLE)) == ("waiting", "ask")
+    assert (too_early.state, due(too_early, at(10)), due(too_early, at(15))) == ("unsure", None, "look_up")
+    sure = at(10) + VISIBLE
+    still = after(too_early, NothingFound(), sure - timedelta(milliseconds=1))
+    assert (still.state, due(still, sure)) == ("unsure", "look_up")
+    again = after(still, NothingFound(), sure)
+    assert (again.state, due(again, sure)) == ("waiting", "ask")
 
 
 def test_whoever_asked_and_is_gone_is_waited_for_and_then_looked_after() -> None:
     asking = after(intent(), Asked(), NOW)
     assert due(asking, NOW + LEASE - timedelta(milliseconds=1)) is None
     assert due(asking, NOW + LEASE) == "look_up"
+    not_sure = after(asking, NothingFound(), NOW + LEASE)
+    assert not_sure.state == "unsure"
+    assert after(not_sure, NothingFound(), NOW + LEASE + VISIBLE).state == "waiting"
 
 
 def test_a_refusal_costs_nothing_and_is_over() -> None:
@@ -125,9 +131,12 @@ EVENTS = st.one_of(
 
 @given(st.lists(st.tuples(EVENTS, st.integers(0, 40))))
 def test_between_two_requests_stands_a_proof_that_the_first_did_nothing(told: list[tuple[Event, int]]) -> None:
-    """Two kinds of proof: the carrier's own word, or a look at its list when what it did would stand there."""
+    """Two kinds of proof: the carrier's own word, or a look at its list when what it did would stand there.
+
+    Whoever asks does so for less than the lease, or until it says that the answer is lost.
+    """
     now, known = NOW, intent()
-    asked_and_open = False
+    asked_and_open, asked_until = False, NOW
     for event, seconds in told:
         now += timedelta(seconds=seconds)
         if not takes(known, event):
@@ -136,10 +145,12 @@ def test_between_two_requests_stands_a_proof_that_the_first_did_nothing(told: li
         match event:
             case Asked():
                 assert not asked_and_open
-                asked_and_open = True
+                asked_and_open, asked_until = True, now + LEASE
+            case AnswerLost():
+                asked_until = now
             case Postponed():
                 asked_and_open = False
-            case NothingFound() if before.asked_at is not None and now >= before.asked_at + VISIBLE:
+            case NothingFound() if now >= asked_until + VISIBLE:
                 asked_and_open = False
         if isinstance(event, NothingFound) and known.state == "waiting":
             assert known.asks < MOST_ASKS

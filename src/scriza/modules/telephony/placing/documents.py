@@ -37,6 +37,7 @@ class CarrierIntent(Document):
     """A call that is not over by then has ended without anybody having told."""
     state: State
     asked_at: datetime | None
+    sure_at: datetime | None
     asks: int
     carrier_id: str
     reason: str

@@ -26,7 +26,7 @@ State = Literal["waiting", "asking", "unsure", "done", "refused"]
 LEASE = timedelta(seconds=30)
 """So long after it asked, whoever asks is taken to be gone."""
 VISIBLE = timedelta(seconds=15)
-"""So long after it was asked, what the carrier has done stands in its list."""
+"""So long after nobody asks any more, what the carrier has done stands in its list."""
 LOOK_AGAIN = timedelta(seconds=5)
 GIVE_UP = timedelta(hours=6)
 """So long after its time an intent that cannot be looked up is left alone."""
@@ -64,6 +64,9 @@ class Intent(msgspec.Struct, frozen=True):
     """When it is taken up by anybody who finds it."""
     state: State = "waiting"
     asked_at: datetime | None = None
+    """When the carrier began to be asked the last time."""
+    sure_at: datetime | None = None
+    """From then on, what does not stand in the carrier's list was not done."""
     asks: int = 0
     carrier_id: str = ""
     reason: str = ""
@@ -158,7 +161,9 @@ def after(intent: Intent, event: Event, now: datetime) -> Intent:
 def _changes(intent: Intent, event: Event, now: datetime) -> dict[str, object]:
     match event:
         case Asked():
-            return {"state": "asking", "asked_at": now, "asks": intent.asks + 1, "due_at": now + LEASE}
+            gone = now + LEASE
+            asked = {"state": "asking", "asked_at": now, "asks": intent.asks + 1}
+            return asked | {"due_at": gone, "sure_at": gone + VISIBLE}
         case Done():
             sent = isinstance(intent.wish, TextWish)
             return {"state": "done", "carrier_id": event.carrier_id, "reason": "", "over": sent}
@@ -168,7 +173,7 @@ def _changes(intent: Intent, event: Event, now: datetime) -> dict[str, object]:
             late = event.until >= intent.expires_at
             return _refused("expired") if late else {"state": "waiting", "due_at": max(now, event.until)}
         case AnswerLost():
-            return {"state": "unsure", "due_at": now}
+            return {"state": "unsure", "due_at": now, "sure_at": now + VISIBLE}
         case NothingFound():
             return _not_found(intent, now)
         case LookUpFailed():
@@ -182,8 +187,8 @@ def _changes(intent: Intent, event: Event, now: datetime) -> dict[str, object]:
 
 
 def _not_found(intent: Intent, now: datetime) -> dict[str, object]:
-    if intent.asked_at is not None and now < intent.asked_at + VISIBLE:
-        return {"state": "unsure", "due_at": min(now + LOOK_AGAIN, intent.asked_at + VISIBLE)}
+    if intent.sure_at is not None and now < intent.sure_at:
+        return {"state": "unsure", "due_at": min(now + LOOK_AGAIN, intent.sure_at)}
     if intent.asks >= MOST_ASKS:
         return _refused("unanswered")
     if now >= intent.expires_at:
