@@ -139,10 +139,10 @@ async def test_a_server_that_is_silent_is_given_up_and_what_it_may_have_done_is_
             await day.llm.turn(TURN)
         assert (await day.llm.turn(WITH_SCRIPT)).model == "playbook"
         assert day.server.completions[0].disconnected.is_set()
-        assert [line["event"] for line in day.lines if line["log_level"] == "warning"] == [
-            "llm.model_late",
-            "llm.model_late",
-            "llm.playbook_answers",
+        assert [(line["event"], line["reason"]) for line in day.lines] == [
+            ("provider.failed", "deadline-exceeded"),
+            ("llm.playbook_answers", "deadline-exceeded"),
+            ("provider.failed", "deadline-exceeded"),
         ]
         used = [msgspec.json.decode(event.data, type=LlmUsed) for event in day.told.events]
         assert [(entry.model, entry.estimated, entry.completion_tokens > 0) for entry in used] == [

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import TypedDict
 
+from scriza.kernel.errors import DeadlineExceeded
 from scriza.modules.llm.engine import Patience, Route, Upstream
 from scriza.ports.llm import TextPiece, ToolPiece, Turn, UsagePiece
 
@@ -49,6 +50,8 @@ class ScriptedEngine:
         self.begun = asyncio.Event()
         self.left = 0
         """Completions that were closed before their end."""
+        self.too_slow: list[str] = []
+        """What it was told of completions that were given up."""
         self.closed = False
         self.warm = False
         self.warm_up_failure: Exception | None = None
@@ -65,6 +68,9 @@ class ScriptedEngine:
 
     def will(self, *says: Says) -> None:
         self._queue.extend(says)
+
+    def gave_up(self, error: DeadlineExceeded) -> None:
+        self.too_slow.append(error.detail)
 
     async def warm_up(self) -> None:
         if self.warm_up_failure is not None:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 import msgspec
 import pytest
-import structlog
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -332,12 +331,18 @@ def test_headers_say_who_spoke_after_how_many_requests_and_what_we_took_ourselve
     run_virtual(scenario())
 
 
-def test_a_late_model_is_one_line_in_the_log() -> None:
+def test_an_engine_is_told_of_what_was_given_up_because_it_was_too_slow_and_of_nothing_else() -> None:
     async def scenario() -> None:
-        of = rig(Says(first_s=60), Says(first_s=0.2))
-        with structlog.testing.capture_logs() as lines:
+        of = rig(Says(first_s=60), Says(first_s=0.2), Says())
+        await of.llm.turn(TURN)
+        assert [engine.too_slow for engine in of.engines] == [["the model said nothing in time"], [], []]
+        of = rig(Says(first_s=0.8), Says(first_s=0.5))
+        await of.llm.turn(TURN)
+        assert [engine.too_slow for engine in of.engines] == [[], []]
+        of = rig(Says(stall_after=1))
+        with pytest.raises(DeadlineExceeded):
             await of.llm.turn(TURN)
-        assert [(line["event"], line["model"]) for line in lines] == [("llm.model_late", "first")]
+        assert [engine.too_slow for engine in of.engines] == [["the model stalled: it said nothing for 4 s"]]
 
     run_virtual(scenario())
 

@@ -8,10 +8,12 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from scriza.kernel.errors import DeadlineExceeded
 from scriza.ports.llm import TextPiece, ToolPiece, Turn, UsagePiece
 from scriza_adapters.openai.chunks import chunks, gather, usage_of
 from scriza_adapters.openai.failures import broken_off, refused, told_as_ours
 from scriza_adapters.openai.request import body
+from scriza_adapters.provider_failures import provider_failed
 
 if TYPE_CHECKING:
     from httpx2 import Response
@@ -68,6 +70,10 @@ class OpenAiEngine:
     def name(self) -> str:
         """`openai`."""
         return "openai"
+
+    def gave_up(self, error: DeadlineExceeded) -> None:
+        """Log and count what no answer of the server's could tell."""
+        provider_failed("openai", error)
 
     async def warm_up(self) -> None:
         """Import the SDK, build the client and open a connection, by asking which models there are.

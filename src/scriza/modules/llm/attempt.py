@@ -43,16 +43,13 @@ class Attempt:
             async with asyncio.timeout(wait_s):
                 return await self._next()
         except TimeoutError:
-            logger.warning("llm.model_stalled", model=self.upstream.model, seconds=wait_s)
-            raise self.failed(DeadlineExceeded(f"the model said nothing for {wait_s:g} s")) from None
+            raise self._too_slow(f"the model stalled: it said nothing for {wait_s:g} s") from None
         except ScrizaError as error:
             raise self.failed(error) from None
 
     def is_late(self) -> None:
-        """It had its time and has said nothing; told in the log, since no engine sees it."""
-        if not self._late:
-            self._late = True
-            logger.warning("llm.model_late", model=self.upstream.model)
+        """It had its time and has said nothing; if it never does, that is a failure."""
+        self._late = True
 
     def succeeded(self) -> None:
         """The model answered."""
@@ -77,11 +74,11 @@ class Attempt:
         self.first.cancel()
 
     async def close(self) -> None:
-        """Stop the model, wherever it is; to have been late without a word is a failure of the model."""
+        """Stop the model, wherever it is; to have been late without a word is a failure of the model's."""
         if self.completion:
             self.succeeded()
-        elif self._late:
-            self.failed(DeadlineExceeded())
+        elif self._late and self.under_way:
+            self._too_slow("the model said nothing in time")
         elif self._ends():
             self._breaker.gave_up()
         self.stop()
@@ -91,6 +88,11 @@ class Attempt:
             self.first.exception()  # seen: the loop need not complain about it
         if self.first.done():
             await self._pieces.aclose()
+
+    def _too_slow(self, how: str) -> ScrizaError:
+        error = DeadlineExceeded(how)
+        self.upstream.engine.gave_up(error)
+        return self.failed(error)
 
     def _ends(self) -> bool:
         ends, self.under_way = self.under_way, False

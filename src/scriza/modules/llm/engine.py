@@ -5,6 +5,7 @@ from typing import Protocol
 
 import msgspec
 
+from scriza.kernel.errors import DeadlineExceeded
 from scriza.ports.llm import TextPiece, ToolPiece, Turn, UsagePiece
 
 Piece = TextPiece | ToolPiece | UsagePiece
@@ -27,6 +28,10 @@ class Engine(Protocol):
         DeadlineExceeded, TooLarge for a conversation longer than the model takes; the engine itself tells them in the
         log.
         """
+        ...
+
+    def gave_up(self, error: DeadlineExceeded) -> None:
+        """Tell it in the log like a failure of `stream`: whoever waited has stopped the model for being too slow."""
         ...
 
     async def warm_up(self) -> None:
