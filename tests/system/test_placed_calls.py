@@ -35,7 +35,6 @@ class Place:
     def running(self, port: int = 0) -> Iterator[RunningScriza]:
         environment = {
             "SCRIZA_PUBLIC_URL": self.url,
-            "SCRIZA_OUTBOUND_HOURS": "Mon-Sun 00:00-24:00",
             "SCRIZA_OUTBOUND_SENDER": US,
             "SCRIZA_SERVICE_TOKEN": "a-token-that-stays",
             "TWILIO_BASE_URL": f"http://127.0.0.1:{self.rest_port}",

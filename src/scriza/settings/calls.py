@@ -7,12 +7,11 @@ from pydantic import AfterValidator, BaseModel, Field
 from scriza.kernel.errors import BadInput
 from scriza.modules.telephony.placing.hours import weekly_hours
 
-_HOURS = "Mon-Sat 09:00-20:00"
-
 
 def _weekly_hours(value: str) -> str:
     try:
-        weekly_hours(value)
+        if value:
+            weekly_hours(value)
     except BadInput as error:
         raise ValueError(error.detail) from error
     return value
@@ -58,7 +57,9 @@ class Calls(BaseModel):
         "", description="Countries that are called beside the sender's own: `US,GB`, two capitals each."
     )
     outbound_hours: Annotated[str, AfterValidator(_weekly_hours)] = Field(
-        _HOURS, description="When people are called, in their own time."
+        "",
+        description="When people are called, in their own time: `Mon-Fri 09:00-18:00, Sat 10:00-14:00`. Empty is "
+        "`Mon-Sat 09:00-20:00`, and any time where the carrier is the simulator.",
     )
     outbound_most_calls: int = Field(
         10, ge=0, description="Calls of a workspace that are placed at the same time, in all processes."
