@@ -99,3 +99,22 @@ def test_no_hub_and_no_such_model_are_sentences(scriza: Callable[..., "subproces
     assert unreachable.stderr.splitlines()[-1].startswith("scriza: the hub cannot be reached")
     assert unknown.stderr.startswith("scriza: there is no model 'gigantic'; there are tiny.en, tiny, base.en")
     assert all(" not here: " in line for line in scriza("list").stdout.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("broken", "finding"),
+    [(False, "ok    listening    faster-whisper hears"), (True, "bad   listening    the model in")],
+)
+def test_the_doctor_has_the_model_loaded(models: Path, tmp_path: Path, broken: bool, finding: str) -> None:
+    directory = shutil.copytree(models / "base.en", tmp_path / "data" / "models" / "base.en")
+    if broken:
+        (directory / "model.bin").write_bytes(b"not a model")
+    run = subprocess.run(
+        [sys.executable, "-m", "scriza", "doctor"],
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "SCRIZA_DATA_DIR": str(tmp_path / "data")},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=55,
+    )
+    assert finding in run.stdout

@@ -4,7 +4,6 @@ import asyncio
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -50,8 +49,6 @@ class WhisperCppEngine:
 
     async def warm_up(self) -> None:
         """Load the model in every process and use it once. Raises Unavailable when it cannot be loaded."""
-        if find_spec("_pywhispercpp") is None:
-            raise Unavailable("whisper.cpp is not installed: pip install 'scriza[whisper-cpp]'")
         try:
             await asyncio.gather(*(worker.start() for worker in self._calls))
         except Unavailable as error:

@@ -20,7 +20,6 @@ from scriza.kernel.errors import ScrizaError
 from scriza.settings import MODULES, Settings, load, unknown_variables
 from scriza_adapters.espeak.engine import EspeakEngine, espeak_worker
 from scriza_adapters.mongo.store import open_store
-from scriza_adapters.whisper.models import find_model
 
 _OLDEST, _NEWEST = (3, 11), (3, 13)
 
@@ -49,7 +48,7 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
     yield finding
     if folder is not None:
         yield await _store(settings, folder)
-        yield _asr(settings, folder)
+        yield await _asr(settings, folder)
     yield _port(settings)
     yield _public_url(settings)
     yield _twilio(settings)
@@ -125,19 +124,21 @@ def _llm(settings: Settings) -> Finding:
     return Finding("ok", "thinking", ", ".join(f"{model} at {server.url or 'OpenAI'}" for model, server in models))
 
 
-def _asr(settings: Settings, folder: Path) -> Finding:
+async def _asr(settings: Settings, folder: Path) -> Finding:
     if place(settings, "asr") == "remote":
         return Finding("ok", "listening", "in another process")
-    models = listening.model_dir(settings, folder)
-    model = find_model(settings.asr_model, models)
-    if model is not None and settings.asr_engine != "pocketsphinx":
-        return Finding("ok", "listening", f"faster-whisper with {model}")
     try:
-        listening.recogniser(settings, folder)
+        engine = listening.recogniser(settings, folder)
+        if engine.name == "pocketsphinx":
+            text = f"pocketsphinx, for demos; `scriza models fetch {settings.asr_model}` brings a real recogniser"
+            return Finding("note", "listening", text)
+        try:
+            await engine.warm_up()
+        finally:
+            await engine.close()
     except ScrizaError as error:
         return Finding("bad", "listening", str(error))
-    text = f"pocketsphinx, for demos; `scriza models fetch {settings.asr_model}` brings a real recogniser"
-    return Finding("note", "listening", text)
+    return Finding("ok", "listening", f"{engine.name} hears with the model {settings.asr_model}")
 
 
 async def _tts(settings: Settings) -> Finding:

@@ -1,5 +1,6 @@
 """What listens."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import structlog
@@ -52,6 +53,8 @@ def _whisper_cpp(settings: Settings, models: Path) -> Recogniser:
             f"SCRIZA_ASR_ENGINE=whisper-cpp: there is no {models}/ggml-{name}.bin; put a ggml model of whisper.cpp "
             "there, or name its file by SCRIZA_ASR_MODEL"
         )
+    if find_spec("_pywhispercpp") is None:
+        raise BadSettings("SCRIZA_ASR_ENGINE=whisper-cpp needs whisper.cpp: pip install 'scriza[whisper-cpp]'")
     return WhisperCppEngine(
         model, places=settings.asr_workers, threads=settings.asr_threads, window_s=settings.asr_window_seconds
     )
