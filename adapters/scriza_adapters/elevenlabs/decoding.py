@@ -1,6 +1,5 @@
 """The vendor's audio, and the characters told with it, as they come."""
 
-import base64
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -27,16 +26,17 @@ class _Alignment(msgspec.Struct):
 
 
 class _Line(msgspec.Struct):
-    """What is read of an answer's line. The SDK gives its own types to whatever a server sends: it is checked here."""
-
-    audio_base_64: str | None = None
+    audio_base64: bytes | None = None
     alignment: _Alignment | None = None
 
 
-def chunk_of(received: object) -> Chunk:
+_line = msgspec.json.Decoder(_Line)
+
+
+def chunk_of(received: str) -> Chunk:
     """A line of the HTTP stream with times. Raises ValueError for what is none."""
-    line = msgspec.convert(received, _Line, from_attributes=True)
-    audio = base64.b64decode(line.audio_base_64 or "", validate=True)
+    line = _line.decode(received)
+    audio = line.audio_base64 or b""
     if line.alignment is None:
         return Chunk(audio)
     times = line.alignment

@@ -87,5 +87,5 @@ def told_as_ours() -> Iterator[None]:
         raise DeadlineExceeded("ElevenLabs took too long") from None
     except (httpx.HTTPError, InvalidHandshake, ConnectionClosed, OSError) as error:
         raise UpstreamFailed(f"ElevenLabs: {type(error).__name__}") from None
-    except (msgspec.ValidationError, ValueError, TypeError):
+    except (msgspec.MsgspecError, ValueError, TypeError):
         raise UpstreamFailed("ElevenLabs answered with something else") from None

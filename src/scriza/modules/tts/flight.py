@@ -62,6 +62,7 @@ class Flight:
                         raise TooLarge(f"this text takes longer than {LONGEST_CLIP_S} seconds to speak")
                     self._pieces.append(made(self._form, *piece))
                     self._tell()
+                    await asyncio.sleep(0)  # a source that has more at once would keep the listeners waiting
             if not any(piece.audio for piece in self._pieces):
                 raise UpstreamFailed("the engine made no sound")
             self.clip = await finish(self._pieces)
