@@ -17,6 +17,7 @@ from litestar.params import BodyKwarg
 from litestar.types import ExceptionHandlersMap
 
 from scriza.gateway.chat_messages import (
+    ALIASES,
     CallPiece,
     ChatChunk,
     ChatCompletion,
@@ -27,6 +28,7 @@ from scriza.gateway.chat_messages import (
     Function,
     ReplyMessage,
     finish_reason,
+    is_critical,
     told_call,
     turn_of,
 )
@@ -92,7 +94,9 @@ def chat_route(llm: Callable[[], Llm], *, clock: WallClock = utc_now) -> HTTPRou
         if data is None:
             raise BadInput("body: it is empty")
         port = llm()
-        turn = turn_of(data, await port.models())
+        named = data.model not in ALIASES
+        critical = is_critical(data.model, await port.models()) if named else data.model == "critical"
+        turn = turn_of(data, critical=critical)
         if data.stream:
             wants_usage = data.stream_options is not None and bool(data.stream_options.include_usage)
             stream = _Stream(data.model, int(clock().timestamp()), turn, wants_usage=wants_usage)

@@ -15,7 +15,9 @@ from scriza.ports.llm import Message, Models, Persona, Policy, ScriptLine, Tool,
 MOST_TOKENS = 4096
 """What the port takes for one reply; who asks for more, or says nothing, gets this."""
 
-_ALIASES = ("critical", "cheap")
+ALIASES = ("critical", "cheap")
+"""What a request may name instead of a model."""
+
 _ROLES: dict[str, Literal["system", "user", "assistant", "tool"]] = {
     "system": "system",
     "developer": "system",
@@ -175,8 +177,20 @@ class ChatChunk(msgspec.Struct):
     object: Literal["chat.completion.chunk"] = "chat.completion.chunk"
 
 
-def turn_of(request: ChatRequest, models: Models) -> Turn:
-    """The turn that is asked for. Raises BadInput for what is not taken, NotFound for an unknown model."""
+def is_critical(model: str, models: Models) -> bool:
+    """Which of the two aliases leads to the model. The playbook is asked for by name only where nothing else is.
+
+    Raises NotFound for a model that is not configured.
+    """
+    alone = len(models.data) == 1
+    for known in models.data:
+        if known.id == model and (known.policy != "fallback" or alone):
+            return known.policy == "critical"
+    raise NotFound(f"there is no model {model[:100]!r} here; see GET /v1/models, or ask for critical or cheap")
+
+
+def turn_of(request: ChatRequest, *, critical: bool) -> Turn:
+    """The turn that is asked for. Raises BadInput for what is not taken."""
     _refuse_the_untakable(request)
     limit = request.max_completion_tokens or request.max_tokens or MOST_TOKENS
     temperature = Policy().temperature if request.temperature is None else request.temperature
@@ -190,7 +204,7 @@ def turn_of(request: ChatRequest, models: Models) -> Turn:
         persona=request.persona or Persona(locale=""),
         goals=request.goals,
         tools=_tools(request),
-        policy=Policy(_is_critical(request.model, models), temperature, min(limit, MOST_TOKENS)),
+        policy=Policy(critical, temperature, min(limit, MOST_TOKENS)),
         script=request.script,
     )
 
@@ -205,17 +219,6 @@ def finish_reason(turn: Turn, usage: Usage, *, calls: bool) -> FinishReason:
 def told_call(call: ToolCall) -> ChatToolCall:
     """A tool call of the reply."""
     return ChatToolCall(call.id, Function(call.name, call.arguments))
-
-
-def _is_critical(model: str, models: Models) -> bool:
-    """Which of the two aliases leads to the model. The playbook is asked for by name only where nothing else is."""
-    if model in _ALIASES:
-        return model == "critical"
-    alone = len(models.data) == 1
-    for known in models.data:
-        if known.id == model and (known.policy != "fallback" or alone):
-            return known.policy == "critical"
-    raise NotFound(f"there is no model {model[:100]!r} here; see GET /v1/models, or ask for critical or cheap")
 
 
 def _refuse_the_untakable(request: ChatRequest) -> None:
