@@ -75,6 +75,15 @@ def test_a_provider_is_left_alone_for_as_long_as_it_asks() -> None:
     assert breaker.allows(33)
 
 
+def test_a_provider_that_asks_for_little_patience_is_not_left_alone_for_longer() -> None:
+    breaker = Breaker(TOLERANCE)
+    for now in (0, 1, 2):
+        assert breaker.allows(now)
+        breaker.failed(now, at_once=True, retry_after=1)
+        assert breaker.rests_for(now) == 1
+    assert breaker.rests_for(9) == 0
+
+
 @given(st.lists(st.tuples(st.floats(0, 30), st.sampled_from(["failed", "succeeded", "gave_up"])), max_size=60))
 def test_it_never_shuts_for_good_and_never_lets_two_try_at_once(steps: list[tuple[float, str]]) -> None:
     breaker, now = Breaker(TOLERANCE), 0.0

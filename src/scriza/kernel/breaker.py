@@ -58,13 +58,16 @@ class Breaker:
         self._open_until = self._trial_until = None
 
     def failed(self, now: float, *, at_once: bool = False, retry_after: float = 0.0) -> None:
-        """It failed. `at_once` opens the breaker whatever came before; `retry_after` is the provider's own wish."""
+        """It failed. `at_once` opens the breaker whatever came before.
+
+        `retry_after` is for how long the provider itself wants to be left alone, in place of a rest of our choice.
+        """
         self._failures += 1
         if not at_once and self._open_until is None and self._failures < self._tolerance.failures:
             return
-        if self._open_until is None or self._trial_until is not None:
+        if not retry_after and (self._open_until is None or self._trial_until is not None):
             self._rest_s = min(2 * self._rest_s or self._tolerance.rest_s, self._tolerance.longest_rest_s)
-        self._open_until = max(self._open_until or 0.0, now + max(self._rest_s, retry_after))
+        self._open_until = max(self._open_until or 0.0, now + (retry_after or self._rest_s))
         self._trial_until = None
 
     def gave_up(self) -> None:

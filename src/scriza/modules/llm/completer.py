@@ -59,29 +59,31 @@ class Completer:
         Raises what the last model raised, UpstreamFailed when it answers nothing at all, DeadlineExceeded when nobody
         speaks in time or the speaker stalls, Unavailable when every model rests.
         """
-        begun, attempts, waited_s = False, 0, 0.0
-        if route is not None:
-            loop = asyncio.get_running_loop()
-            asked_at = loop.time()
-            race = _Race(turn, route, self._breaker, spent)
-            try:
-                async with aclosing(race.pieces()) as pieces:
-                    async for piece in pieces:
-                        begun = True
-                        yield piece
-            except ScrizaError as error:
-                if begun or not turn.script:
-                    raise
-                attempts, waited_s = race.attempts, loop.time() - asked_at
-                logger.warning("llm.playbook_answers", reason=error.slug, attempts=attempts)
-            else:
-                return
-            finally:
+        race = _Race(turn, route, self._breaker, spent) if route is not None else None
+        asked_at = asyncio.get_running_loop().time()
+        begun = False
+        try:
+            if race is not None:
+                try:
+                    async with aclosing(race.pieces()) as pieces:
+                        async for piece in pieces:
+                            begun = True
+                            yield piece
+                except ScrizaError as error:
+                    race.stop()
+                    if begun or not turn.script:
+                        raise
+                    logger.warning("llm.playbook_answers", reason=error.slug, attempts=race.attempts)
+                else:
+                    return
+            waited_s = asyncio.get_running_loop().time() - asked_at
+            yield Speaks(PLAYBOOK, race.attempts if race is not None else 0, waited_s)
+            async with aclosing(self._playbook.stream(turn)) as lines:
+                async for words in lines:
+                    yield words
+        finally:
+            if race is not None:
                 await race.close()
-        yield Speaks(PLAYBOOK, attempts, waited_s)
-        async with aclosing(self._playbook.stream(turn)) as lines:
-            async for words in lines:
-                yield words
 
     def _breaker(self, upstream: Upstream) -> Breaker:
         found = self._breakers.get(upstream)
@@ -133,10 +135,14 @@ class _Race:
                 yield speaker.told
             return
 
-    async def close(self) -> None:
-        """Stop whoever is still at work, and wait until all have stopped."""
+    def stop(self) -> None:
+        """Stop whoever is still at work, without waiting for their end."""
         for attempt in list(self._running):
             self._give_up(attempt)
+
+    async def close(self) -> None:
+        """Stop whoever is still at work, and wait until all have stopped."""
+        self.stop()
         if self._closing:
             await asyncio.wait(self._closing)
 

@@ -1,7 +1,7 @@
 """The `Llm` port: policy, cache and metering around a completion."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from typing import Literal
 
@@ -104,21 +104,8 @@ class LlmService:
 
     async def models(self) -> Models:
         """Which models answer: each route's in their order, then the playbook."""
-        models = []
-        for policy, route in (("critical", self._critical), ("cheap", self._cheap)):
-            for order, upstream in enumerate(route.upstreams if route else ()):
-                models.append(
-                    Model(
-                        id=upstream.model,
-                        policy="critical" if policy == "critical" else "cheap",
-                        engine=upstream.engine.name,
-                        order=order,
-                        first_token_ms=round(route.patience.hedge_s * 1000) if route else 0,
-                        state=self._completer.state(upstream),
-                        price=self._prices.of(upstream.model),
-                    )
-                )
-        return Models([*models, Model(id=PLAYBOOK, policy="fallback", engine=PLAYBOOK)])
+        critical, cheap = self._listed("critical", self._critical), self._listed("cheap", self._cheap)
+        return Models([*critical, *cheap, Model(id=PLAYBOOK, policy="fallback", engine=PLAYBOOK)])
 
     async def turn(self, request: Turn) -> TurnReply:
         """The whole reply."""
@@ -240,8 +227,7 @@ class LlmService:
             usage = counted(prompt, "".join(text + arguments), told)
             if speaks is not None and (text or arguments or not failed):
                 self._meter.tell(request, asked, speaks.model, usage)
-        if speaks is None:
-            raise UpstreamFailed("nobody answered")
+        assert speaks is not None, "a completion tells first who speaks"
         whole = "".join(text)
         cut_short = usage.completion_tokens >= request.policy.max_tokens
         first_choice = PLAYBOOK if route is None else route.model
@@ -249,6 +235,20 @@ class LlmService:
             await self._cache.put(key, Answer(whole, speaks.model, usage))
         yield usage
         yield TurnDone(whole, speaks.model, cached=False, usage=_whole(usage))
+
+    def _listed(self, policy: Literal["critical", "cheap"], route: Route | None) -> Iterator[Model]:
+        if route is None:
+            return
+        for order, upstream in enumerate(route.upstreams):
+            yield Model(
+                id=upstream.model,
+                policy=policy,
+                engine=upstream.engine.name,
+                order=order,
+                first_token_ms=round(route.patience.hedge_s * 1000),
+                state=self._completer.state(upstream),
+                price=self._prices.of(upstream.model),
+            )
 
     def _engines(self) -> list[Engine]:
         """Each once."""
