@@ -1,4 +1,4 @@
-"""``scriza call``: a simulated caller phones a running Scriza, over the real protocol and in real time."""
+"""``scriza call``: a simulated phone calls a running Scriza, or is called, over the real protocol and in real time."""
 
 import argparse
 import asyncio
@@ -13,9 +13,11 @@ from scriza.cli.conversation import Conversation, summary
 from scriza.data_dir import Secrets
 from scriza.kernel.errors import Unavailable
 from scriza.kernel.principal import Principal, acting
+from scriza.ports.call_desk import CallDesk, PlaceCall
 from scriza.ports.telephony import Telephony
 from scriza.settings import SIMULATED_ACCOUNT, SIMULATED_CARRIER_URL, Settings, load
 from scriza.simulator.options import Options
+from scriza.simulator.report import CallOutcome
 from scriza.simulator.scenario import Scenario, shipped
 from scriza.simulator.scenario import load as load_scenario
 from scriza.simulator.simulator import Simulator
@@ -44,6 +46,7 @@ def run(told: argparse.Namespace) -> int:
 async def _call(scenario: Scenario, target: str, settings: Settings, secrets: Secrets, folder: Path) -> int:
     await _reach(target)
     calls = connect(Telephony, target, token=secrets.service_token)
+    desk = connect(CallDesk, target, token=secrets.service_token)
     voice = espeak_worker()
     conversation = Conversation(calls)
     try:
@@ -55,15 +58,20 @@ async def _call(scenario: Scenario, target: str, settings: Settings, secrets: Se
             options=_options(target, settings),
             on_happening=conversation.happens,
         )
-        print(f"Calling {target}, scenario {scenario.name}: {scenario.description}\n", flush=True)
+        asks = "Calling" if scenario.direction == "inbound" else "Asking for a call from"
+        print(f"{asks} {target}, scenario {scenario.name}: {scenario.description}\n", flush=True)
         async with simulator, asyncio.TaskGroup() as tasks:
             following = tasks.create_task(conversation.follow())
-            outcome = await simulator.call(scenario)
+            if scenario.direction == "inbound":
+                outcome = await simulator.call(scenario)
+            else:
+                outcome = await _be_called(simulator, desk, scenario)
             following.cancel()
         record = await conversation.record()
     finally:
         await voice.close()
         await disconnect(calls)
+        await disconnect(desk)
     wav = folder / "calls" / f"{scenario.name}-{outcome.call_sid}.wav"
     wav.parent.mkdir(exist_ok=True)
     wav.write_bytes(outcome.wav)
@@ -73,6 +81,18 @@ async def _call(scenario: Scenario, target: str, settings: Settings, secrets: Se
         token = "$SCRIZA_SERVICE_TOKEN" if settings.service_token else f"$(cat {folder}/secrets/service-token)"
         print(f'The record:   curl -H "Authorization: Bearer {token}" {target}/api/v1/calls/{outcome.call_sid}')
     return 0 if outcome.ok else NOT_AS_IT_SHOULD_BE
+
+
+async def _be_called(simulator: Simulator, desk: CallDesk, scenario: Scenario) -> CallOutcome:
+    """Have Scriza place the call, as a customer's program does, and be the one who is called."""
+    if not simulator.rest_url:
+        raise Unavailable("Scriza asks another carrier than this simulator for calls, or its port is taken")
+    simulator.callee = scenario
+    order = PlaceCall(to=scenario.caller, sender=simulator.options.number, reason=f"the scenario {scenario.name}")
+    placed = await desk.place(order)
+    if placed.status != "placed":
+        raise Unavailable(f"the call was not placed: {placed.detail or placed.status}")
+    return await simulator.outcome(placed.call_id)
 
 
 async def _reach(target: str) -> None:

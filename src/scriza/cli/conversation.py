@@ -12,6 +12,7 @@ _TOLD = {
     "status": "phone",
     "caller": "caller >",
     "digit": "caller >",
+    "leg": "other leg",
     "message": "text",
     "violation": "REFUSED",
 }
