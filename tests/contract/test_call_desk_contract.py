@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
 from scriza.kernel.errors import BadInput, Conflict, Forbidden, NotFound, RateLimited, ScrizaError, Unavailable
 from scriza.kernel.principal import Principal, acting
@@ -210,6 +211,12 @@ async def test_who_places_a_call_is_one_of_our_numbers_where_we_have_any(office:
     assert isinstance(wish, CallWish)
     assert office.carrier.placed[-1].sender == OTHER
     assert (wish.assignment.playbook, wish.assignment.person) == ("sales", "+14155550177")
+
+
+async def test_a_refusal_is_told_in_the_log_without_the_number(office: Office) -> None:
+    with capture_logs() as logs, pytest.raises(Forbidden):
+        await office.desk.place(PlaceCall("+4930123456", order_id="a"))
+    assert logs == [{"event": "order.refused", "log_level": "warning", "order": "a", "reason": "country-not-allowed"}]
 
 
 # ---- the switch ---------------------------------------------------------------------------------------------------

@@ -87,6 +87,11 @@ async def test_one_variable_puts_a_client_behind_the_port(tmp_path: Path) -> Non
     assert isinstance(here.llm(), LlmService)
     assert repr(there.llm()) == f"<RemoteLlm at {ELSEWHERE}>"
     assert there.llm() is there.llm()
+    calls = container(tmp_path, telephony_url=ELSEWHERE)
+    assert [repr(calls.telephony()), repr(calls.call_desk())] == [
+        f"<RemoteTelephony at {ELSEWHERE}>",
+        f"<RemoteCallDesk at {ELSEWHERE}>",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from scriza.modules.telephony.placing.intents import LEASE, VISIBLE, CallWish, I
 from scriza.modules.telephony.placing.texts import Texts
 from scriza.ports.call_desk import RefusalReason
 from tests.memory_books import MemoryIntentBook
+from tests.memory_placing import MemoryPlacing
 from tests.standins.carrier import StandInCarrier, Trouble
 from tests.virtual_time import run_virtual
 
@@ -266,6 +267,19 @@ async def test_a_person_who_has_told_the_carrier_to_stop_is_remembered(desk: Des
     refused = await desk.texts.send("sms_1", "Hello", workspace="default", sender=US, to=THEM)
     assert (refused.state, refused.reason) == ("refused", OPTED_OUT)
     assert desk.told_stop == [THEM]
+
+
+async def test_whom_the_carrier_does_not_let_us_write_to_is_neither_written_to_nor_called_again() -> None:
+    placing = MemoryPlacing(clock=lambda: START)
+    assert isinstance(placing.carrier, StandInCarrier)
+    placing.carrier.trouble = [Forbidden("error 21610")]
+    for key in ("sms_1", "sms_2"):
+        refused = await placing.texts.send(key, "Hello", workspace="default", sender=US, to=THEM)
+    assert refused.reason == "do-not-call"
+    entry = await placing.barred.find("default", THEM)
+    assert entry is not None
+    assert entry.source == "carrier"
+    assert placing.carrier.messages == []
 
 
 async def test_no_log_line_holds_a_number_or_what_is_written(desk: Desk) -> None:

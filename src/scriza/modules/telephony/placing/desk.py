@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
+import structlog
 
 from scriza.kernel.clock import WallClock, utc_now
-from scriza.kernel.errors import BadInput, NotFound
+from scriza.kernel.errors import BadInput, NotFound, ScrizaError
 from scriza.kernel.ids import new_id
 from scriza.kernel.principal import current
 from scriza.modules.telephony.call_log import Assignment
@@ -47,6 +48,8 @@ _GOOD_FOR = timedelta(minutes=2)
 _MOST_SPARE_SECONDS = 60
 _E164 = re.compile(E164)
 
+_log = structlog.get_logger()
+
 
 class CallDeskService:
     """Implements CallDesk for the workspace of the request.
@@ -80,13 +83,17 @@ class CallDeskService:
         """See CallDesk."""
         workspace, order_id = current().principal.workspace, request.order_id or new_id("ord")
         known = await self._intents.find(intent_of(workspace, order_id)) if request.order_id else None
-        if known is None:
-            intent = await self._intent(workspace, order_id, request)
-            if reason := await self._permission.refused(intent):
-                raise refusal(reason)
-            known = await self._intents.record(intent, self._admit(intent))
-        if not _same(request, known):
-            raise refusal("other-order")
+        try:
+            if known is None:
+                intent = await self._intent(workspace, order_id, request)
+                if reason := await self._permission.refused(intent):
+                    raise refusal(reason)
+                known = await self._intents.record(intent, self._admit(intent))
+            if not _same(request, known):
+                raise refusal("other-order")
+        except ScrizaError as error:
+            _log.warning("order.refused", order=order_id, reason=error.reason or error.slug)
+            raise
         return _placed(order_id, await self._dispatcher.settle(known))
 
     async def order(self, order_id: str) -> PlacedCall:
