@@ -167,7 +167,7 @@ class TestAScreening:
     def test_it_is_told_who_calls_and_why_and_the_person_then_hears_the_opening(self) -> None:
         rig = placed()
         rig.say(SCREENING, ms=3_000)
-        rig.pass_ms(2_000)
+        rig.pass_ms(500)
         assert rig.said == [LINES.introduction]
         rig.hear_all()
         rig.say("Thanks, please stay on the line.", ms=1_500)
@@ -182,6 +182,19 @@ class TestAScreening:
         ]
         rig.hear_all()
         assert rig.turn("yes").reply.conversation.opening == OPENING
+
+    @pytest.mark.parametrize("after_ms", [100, 3_000])
+    def test_it_is_no_answering_machine_whatever_the_carrier_takes_it_for(self, after_ms: int) -> None:
+        rig = placed()
+        rig.say(SCREENING, ms=3_000)
+        rig.pass_ms(after_ms)
+        answered_by(rig, "machine_end_silence")
+        rig.pass_ms(500)
+        assert rig.said == [LINES.introduction]
+        rig.hear_all()
+        rig.say(GREETING, ms=5_000)
+        rig.pass_ms(2_000 + 3_500)
+        assert rig.said == [LINES.introduction, LINES.voicemail]
 
     def test_a_person_who_is_connected_without_a_word_hears_the_opening_too(self) -> None:
         rig = placed()

@@ -46,5 +46,9 @@ def test_who_was_screened_is_asked_to_wait() -> None:
 
 def test_a_short_greeting_is_answered_sooner_than_a_long_one() -> None:
     options = CalleeOptions()
-    assert options.silence_needed(2_500) == 500
-    assert options.silence_needed(2_501) == 2_000
+    assert options.silence_needed(2_500, "hello") == 500
+    assert options.silence_needed(2_501, "hello") == 2_000
+
+
+def test_who_asks_for_our_name_waits_for_it() -> None:
+    assert CalleeOptions().silence_needed(4_000, "Please say your name and why you are calling.") == 500

@@ -83,7 +83,7 @@ class Listening(Answering):
 
     def _await_end_of_turn(self) -> None:
         if self._awaited:
-            silence = self._callee.silence_needed(self._turn.speech_ms)
+            silence = self._callee.silence_needed(self._turn.speech_ms, self._turn.text)
         else:
             pause = self._turn.pause(understood=not self._owed, inner_pauses_ms=self._inner_pauses)
             silence = self._endpointer.silence_needed(pause)
@@ -295,7 +295,13 @@ class Listening(Answering):
                 self._deal_with_machine()
 
     def _deal_with_machine(self) -> bool:
-        """What follows from who took the call; False when nothing does."""
+        """What follows from who took the call; False when nothing does.
+
+        A screening service is taken for an answering machine, but the person may yet be connected.
+        """
+        screened = self._awaited is Awaited.FIRST_WORDS and who_speaks(self._turn.evidence) is Taker.SCREENING
+        if screened or self._awaited is Awaited.PERSON:
+            return False
         match self.answered_by:
             case "machine_start":
                 self._fall_silent()

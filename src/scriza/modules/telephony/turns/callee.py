@@ -36,9 +36,10 @@ class CalleeOptions(msgspec.Struct, frozen=True):
     machine: int = 60_000
     """From when the carrier has noticed a machine until it must have told that its greeting is over."""
 
-    def silence_needed(self, speech_ms: int) -> int:
-        """How long a silence ends what the callee says first."""
-        return self.pause if speech_ms <= self.greeting else self.long_pause
+    def silence_needed(self, speech_ms: int, words: str) -> int:
+        """How long a silence ends what the callee says first; who asks for our name has come to the end."""
+        short = speech_ms <= self.greeting or who_speaks(words) is Taker.SCREENING
+        return self.pause if short else self.long_pause
 
 
 PHRASES = (
