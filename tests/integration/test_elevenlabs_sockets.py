@@ -1,6 +1,7 @@
 """The sockets to ElevenLabs that stay open, against a stand-in that keeps the protocol strictly."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from typing import Any
@@ -14,7 +15,8 @@ from scriza.ports.tts import Speak, SpokenWord
 from scriza_adapters.elevenlabs.casting import Casting, Manner
 from scriza_adapters.elevenlabs.client import ElevenLabs
 from scriza_adapters.elevenlabs.engine import ElevenLabsEngine
-from scriza_adapters.elevenlabs.order import Dictionary, Patience
+from scriza_adapters.elevenlabs.order import Dictionary, Order, Patience
+from scriza_adapters.elevenlabs.sockets import Address, Sockets
 from tests.standins.elevenlabs import Behaviour, ElevenLabsStandIn, sound, standing_in
 from tests.waiting import eventually
 
@@ -160,9 +162,9 @@ async def test_a_socket_that_broke_is_replaced(engine: ElevenLabsEngine, vendor:
     await spoken(engine)
     vendor.cut_sockets()
     await eventually(lambda: not vendor.live)
-    await spoken(engine)
+    for _ in range(2):  # the first may still meet the broken one, and comes over HTTP then
+        assert (await spoken(engine))[0] == heard(TEXT)
     assert vendor.opened == 2
-    assert (await spoken(engine))[0] == heard(TEXT)
 
 
 async def test_a_socket_that_breaks_before_the_first_audio_is_made_up_for_over_http(
@@ -272,3 +274,25 @@ async def test_closing_leaves_no_task_and_no_socket(opened: Opened, vendor: Elev
 async def test_files_are_ordered_over_http(engine: ElevenLabsEngine, vendor: ElevenLabsStandIn) -> None:
     _ = [piece async for piece in engine.synthesize(Speak(TEXT), 22050)]
     assert ways(vendor) == ["with-timestamps"]
+
+
+async def test_a_socket_on_which_nothing_is_said_is_closed(vendor: ElevenLabsStandIn) -> None:
+    sockets = Sockets(vendor.url, "sk_secret", ssl.create_default_context(), idle_s=0.1)
+    sockets.prepare(Address("EXAVITQu4vr4xnSDxMaL", "eleven_flash_v2_5", "en"))
+    await eventually(lambda: vendor.opened == 1)
+    await eventually(lambda: sockets.count == 0)
+    await eventually(lambda: not vendor.live)
+    await sockets.close()
+
+
+async def test_there_is_a_bound_on_open_sockets_and_an_idle_one_makes_room(
+    vendor: ElevenLabsStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scriza_adapters.elevenlabs.sockets.SOCKETS", 1)
+    sockets = Sockets(vendor.url, "sk_secret", ssl.create_default_context())
+    for voice in ("EXAVITQu4vr4xnSDxMaL", "JBFqnCBsd6RMkjVDRZzb"):
+        order = Order(TEXT, voice, "eleven_flash_v2_5", "en", Manner())
+        async with aclosing(sockets.speak(order)) as chunks:
+            assert heard(TEXT) == b"".join([chunk.audio async for chunk in chunks]).replace(b"\x7f", b"\xff")
+    assert (vendor.opened, sockets.count) == (2, 1)
+    await sockets.close()
