@@ -50,10 +50,8 @@ class MemoryIntentBook:
         return {intent.carrier_id for intent in self.intents.values()} & set(carrier_ids)
 
     async def due(self, now: datetime, limit: int) -> list[Intent]:
-        unsettled = [intent for intent in self.intents.values() if intent.state in {"waiting", "asking", "unsure"}]
-        return sorted((intent for intent in unsettled if intent.due_at <= now), key=lambda intent: intent.due_at)[
-            :limit
-        ]
+        found = [intent for intent in self.intents.values() if not intent.settled and intent.due_at <= now]
+        return sorted(found, key=lambda intent: intent.due_at)[:limit]
 
 
 class MemoryNumberBook:

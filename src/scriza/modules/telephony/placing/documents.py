@@ -36,6 +36,8 @@ class CarrierIntent(Document):
     open_until: datetime
     """A call that is not over by then has ended without anybody having told."""
     state: State
+    settled: bool
+    """Done or refused: nobody takes it up any more."""
     asked_at: datetime | None
     sure_at: datetime | None
     asks: int
@@ -52,7 +54,7 @@ class CarrierIntent(Document):
         name = "carrier_intents"
         indexes = [
             IndexModel([("carrier_id", ASCENDING)]),
-            IndexModel([("over", ASCENDING), ("state", ASCENDING), ("due_at", ASCENDING)]),
+            IndexModel([("settled", ASCENDING), ("due_at", ASCENDING)]),
             IndexModel([("workspace", ASCENDING), ("over", ASCENDING), ("kind", ASCENDING)]),
         ]
 
@@ -208,12 +210,15 @@ def _stored(intent: Intent) -> dict[str, object]:
         "wish": msgspec.json.encode(intent.wish).decode(),
         "kind": "call" if isinstance(intent.wish, CallWish) else "text",
         "open_until": intent.open_until,
+        "settled": intent.settled,
     }
 
 
 def _intent(document: CarrierIntent) -> Intent:
-    fields = document.model_dump(exclude={"id", "kind", "day", "open_until", "touched_by", "wish", "revision_id"})
+    fields = document.model_dump(exclude=_OURS)
     return Intent(intent_id=document.id, wish=_WISH.decode(document.wish), **fields)
 
 
+_OURS = {"id", "kind", "day", "open_until", "settled", "touched_by", "wish", "revision_id"}
+"""Fields that an intent has not, or has in another form."""
 _WISH: msgspec.json.Decoder[CallWish | TextWish] = msgspec.json.Decoder(CallWish | TextWish)

@@ -77,6 +77,11 @@ class Intent(msgspec.Struct, frozen=True):
     version: int = 0
 
     @property
+    def settled(self) -> bool:
+        """Whether it is done or refused: there is nothing to be done about it."""
+        return self.state in {"done", "refused"}
+
+    @property
     def open_until(self) -> datetime:
         """A call of which nobody tells the end has had its longest time by then."""
         longest = timedelta(0)
@@ -144,7 +149,7 @@ def takes(intent: Intent, event: Event) -> bool:
 
 def due(intent: Intent, now: datetime) -> Act | None:
     """What is to be done about it now."""
-    if intent.state in {"done", "refused"} or now < intent.due_at:
+    if intent.settled or now < intent.due_at:
         return None
     if intent.state == "waiting":
         return "ask" if now < intent.expires_at else "expire"

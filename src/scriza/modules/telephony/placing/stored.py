@@ -85,7 +85,7 @@ class MongoIntentBook:
 
     async def due(self, now: datetime, limit: int) -> list[Intent]:
         """See IntentBook."""
-        unsettled = {"over": False, "state": {"$in": ["waiting", "asking", "unsure"]}, "due_at": {"$lte": now}}
+        unsettled = {"settled": False, "due_at": {"$lte": now}}
         with self._store.errors():
             return await read_intents(unsettled, limit)
 
