@@ -144,7 +144,9 @@ class MemoryCallLog:
 
     async def hand_over(self, hand_over: HandOver) -> None:
         kept = self._calls.get(hand_over.call_id)
-        if kept is None or kept.closed_by or (kept.handed_over and kept.handed_over.stream >= hand_over.stream):
+        if kept is None or kept.closed_by or kept.attached != hand_over.stream:
+            return
+        if kept.handed_over and kept.handed_over.stream == hand_over.stream:
             return
         kept.transfer, kept.handed_over = "wanted", hand_over
         kept.record.outcome, kept.record.metrics = hand_over.outcome, copy.deepcopy(hand_over.metrics)

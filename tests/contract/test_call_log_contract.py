@@ -297,6 +297,23 @@ async def test_a_repeated_hand_over_does_not_call_somebody_again(rig: Rig) -> No
     assert (await found(rig)).transfer == "wanted"
 
 
+async def test_a_call_can_be_handed_over_before_any_stream_of_it(rig: Rig) -> None:
+    await rig.log.open(new())
+    await rig.log.hand_over(hand_over(stream=0))
+    await rig.log.transferred(CALL, "unreached", at(30))
+    await rig.log.hand_over(hand_over(stream=0))
+    assert (await found(rig)).transfer == "unreached"
+    assert (await rig.log.attach(CALL)).comes_back
+
+
+async def test_a_call_that_goes_on_on_another_stream_is_not_handed_over_any_more(rig: Rig) -> None:
+    await rig.log.open(new())
+    await rig.log.attach(CALL)
+    await rig.log.attach(CALL)
+    await rig.log.hand_over(hand_over())
+    assert not (await found(rig)).in_transfer
+
+
 async def test_a_call_that_has_ended_is_not_handed_over(rig: Rig) -> None:
     await rig.log.open(new())
     await rig.log.end(ending(), completed())

@@ -208,7 +208,10 @@ class CallLog(Protocol):
         ...
 
     async def hand_over(self, hand_over: HandOver) -> None:
-        """The caller is to be connected to a person. A call that has ended, or that is unknown, stays as it is."""
+        """The caller is to be connected to a person.
+
+        A call that has ended, that has another stream by now, or that is unknown, stays as it is.
+        """
         ...
 
     async def transferred(self, call_id: str, state: Literal["reached", "unreached"], at: datetime) -> bool:

@@ -223,7 +223,9 @@ class MongoCallLog:
             "outcome": hand_over.outcome,
             "metrics": stored_metrics(hand_over.metrics),
         }
-        live = {"call_id": hand_over.call_id, "closed_by": "", "transfer_stream": {"$lt": hand_over.stream}}
+        stream = hand_over.stream
+        new: list[dict[str, object]] = [{"transfer": ""}, {"transfer_stream": {"$ne": stream}}]
+        live = {"call_id": hand_over.call_id, "closed_by": "", "attached": stream, "$or": new}
         await self._change(live, changes, hand_over.at)
 
     async def transferred(self, call_id: str, state: Literal["reached", "unreached"], at: datetime) -> bool:
