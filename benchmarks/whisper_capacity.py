@@ -2,16 +2,17 @@
 
 The models have the real architecture of tiny, base and small and weights without knowledge: whatever is said, they
 hear the same sentence of 12 words, so that every final decodes 12 tokens. Times are those of real weights; how well
-real ones hear, above all in shorter windows, is another matter. Engine, places, partials and finals are those of
-production.
+real ones hear, above all in shorter windows, is another matter.
 
-A stream is a caller who speaks for 3 s and then listens for 3 s, again and again. Prints a table and writes
+First the engine of production is measured alone: the wait for a final, and the processor time of a final and of a
+partial. Then calls share one core that takes just that processor time, on a clock that jumps: places, partials and
+finals are those of production, and no other work of this machine is in the figures. A stream is a caller who speaks
+for 3 s and then listens for 3 s on average, again and again, for ten minutes. Prints a table and writes
 `benchmarks/results/whisper_capacity.json`.
 """
 
 import argparse
 import asyncio
-import json
 import os
 import random
 import sys
@@ -19,7 +20,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 import numpy as np
@@ -27,38 +28,61 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from tests.standins.canned_whisper import BASE, SMALL, TINY, Size, build_canned_whisper
+from tests.virtual_time import run_virtual
 
 from scriza.audio import mulaw
 from scriza.audio.mulaw import Samples
+from scriza.kernel.errors import DeadlineExceeded, Unavailable
 from scriza.kernel.events import Event
 from scriza.modules.asr.service import AsrService
-from scriza.ports.asr import Audio, Final, Finalize, Partial, Start, Stop
+from scriza.ports.asr import Audio, Final, Finalize, HeardWord, Partial, Start, Stop, Transcript
 from scriza_adapters.whisper.engine import WhisperEngine, WhisperOptions
 
 RESULTS = Path(__file__).parent / "results" / "whisper_capacity.json"
 SENTENCE = "well I think that would be fine but what does it cost"
-SPOKEN_S, PAUSE_S = 3.0, 3.0
+SPOKEN_S, SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 3.0, 1.0, 5.0
+TURN_S = SPOKEN_S + (SHORTEST_PAUSE_S + LONGEST_PAUSE_S) / 2
 BLOCK_S = 0.1
-BUSY = 0.7
-"""How much of the core the streams under load are to take."""
+CALL_S = 600.0
+BUSY = (0.35, 0.7)
+"""How much of the core the finals of the simulated streams take: with room for partials, and without."""
 SIZES: dict[str, Size] = {"tiny": TINY, "base": BASE, "small": SMALL}
-WINDOWS_S = {"tiny": (30, 10, 5), "base": (30, 10, 5), "small": (30, 5)}
+WINDOWS_S = (30, 10, 5)
+
+Purpose = Literal["partial", "final", "recording"]
+
+
+class Cost(NamedTuple):
+    """Of one model with one window, measured alone; ms."""
+
+    p50: float
+    p95: float
+    final_cpu: float
+    partial_cpu: float
+    others: float
+    """Cores that other processes of this machine took meanwhile."""
+
+
+class Shared(NamedTuple):
+    """What so many streams on one core hear; ms."""
+
+    streams: int
+    p50: float
+    p95: float
+    late: int
+    """Finals that were given up after 20 s."""
+    partials_a_final: float
 
 
 class Row(NamedTuple):
-    """One model with one window; times in ms."""
+    """A line of the table."""
 
     model: str
     window_s: int
-    alone_p50: float
-    alone_p95: float
-    cpu_of_a_final: float
+    alone: Cost
     streams_per_core: float
-    streams: int
-    loaded_p50: float
-    loaded_p95: float
-    finals: int
-    partials_a_final: float
+    """Whose finals would take all of it."""
+    shared: list[Shared]
 
 
 class Nobody:
@@ -66,6 +90,79 @@ class Nobody:
 
     def tell(self, *events: Event) -> None:
         """Nothing is kept."""
+
+
+class Machine:
+    """How busy other processes keep the machine, by Linux's own account."""
+
+    def __init__(self) -> None:
+        self._before = self._now()
+
+    def others(self) -> float:
+        """Cores that they took since this was made."""
+        (busy, own, at), (busy_then, own_then, then) = self._now(), self._before
+        return max(0.0, (busy - busy_then - own + own_then) / (at - then))
+
+    def _now(self) -> tuple[float, float, float]:
+        user, nice, system, *_ = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
+        busy = (int(user) + int(nice) + int(system)) / os.sysconf("SC_CLK_TCK")
+        return busy, time.process_time(), time.perf_counter()
+
+
+class OneCore:
+    """An engine that takes a core's time and hears the sentence; like the real one it cannot be interrupted."""
+
+    name = "faster-whisper"
+    places = 1
+    partials = True
+
+    def __init__(self, cost: Cost) -> None:
+        self._seconds = {"partial": cost.partial_cpu / 1000, "final": cost.final_cpu / 1000}
+        self._core = asyncio.Lock()
+        self._unheard = 0
+
+    async def recognise(
+        self,
+        samples: Samples,
+        sample_rate: int,
+        *,
+        language: str,
+        phrases: Sequence[str],
+        prompt: str = "",
+        purpose: Purpose,
+    ) -> Transcript:
+        """The sentence, after its time."""
+        if purpose == "partial" and self._unheard:
+            raise Unavailable("a partial that was given up has not ended yet")
+        work = asyncio.ensure_future(self._work(self._seconds[purpose]))
+        try:
+            await asyncio.shield(work)
+        except asyncio.CancelledError:
+            self._unheard += 1
+            work.add_done_callback(self._ended)
+            raise
+        words = [HeardWord(word, 0.0, 0.1, 1.0) for word in SENTENCE.split()]
+        return Transcript(SENTENCE, 1.0, words)
+
+    async def _work(self, seconds: float) -> None:
+        async with self._core:
+            await asyncio.sleep(seconds)
+
+    def _ended(self, _: "asyncio.Future[None]") -> None:
+        self._unheard -= 1
+
+    async def language_of(self, samples: Samples, sample_rate: int) -> str:
+        """Known already."""
+        return ""
+
+    async def prepare(self, language: str, phrases: Sequence[str]) -> None:
+        """Nothing."""
+
+    async def warm_up(self) -> None:
+        """Nothing."""
+
+    async def close(self) -> None:
+        """Nothing."""
 
 
 def utterance() -> Samples:
@@ -79,101 +176,118 @@ def quantile(values: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
 
 
-async def alone(engine: WhisperEngine, seconds: float) -> tuple[list[float], float]:
-    """How long finals take, one after the other, and the CPU time of one; ms."""
-    samples, took = utterance(), list[float]()
-    began_cpu, began = time.process_time(), time.perf_counter()
-    while len(took) < 3 or time.perf_counter() - began < seconds:
-        start = time.perf_counter()
-        heard = await engine.recognise(samples, 8000, language="en", phrases=["Paper Kite"], purpose="final")
-        assert heard.text == SENTENCE, heard.text
-        took.append((time.perf_counter() - start) * 1000)
-    return took, (time.process_time() - began_cpu) * 1000 / len(took)
+async def measured(directory: Path, window_s: int, seconds: float) -> Cost:
+    """What finals and partials cost, one after the other."""
+    engine = WhisperEngine(directory, WhisperOptions(device="cpu", compute_type="int8", threads=1, window_s=window_s))
+    await engine.warm_up()
+    machine, samples = Machine(), utterance()
+    waits: dict[Purpose, list[float]] = {"final": [], "partial": []}
+    cpu: dict[Purpose, float] = {}
+    for purpose, share in (("final", 0.7), ("partial", 0.3)):
+        took, began, began_cpu = waits[purpose], time.perf_counter(), time.process_time()
+        while len(took) < 3 or time.perf_counter() - began < seconds * share:
+            start = time.perf_counter()
+            heard = await engine.recognise(samples, 8000, language="en", phrases=["Paper Kite"], purpose=purpose)
+            assert heard.text == SENTENCE, heard.text
+            took.append((time.perf_counter() - start) * 1000)
+        cpu[purpose] = (time.process_time() - began_cpu) * 1000 / len(took)
+    await engine.close()
+    finals = waits["final"]
+    return Cost(quantile(finals, 0.5), quantile(finals, 0.95), cpu["final"], cpu["partial"], machine.others())
 
 
-async def caller(service: AsrService, until: float, late: float, finals: list[float], partials: list[int]) -> None:
-    """Speaks and listens in turn; notes how long each final took after the end of speech."""
-    encoded = mulaw.encode(utterance())
-    asked: list[float] = []
+class Heard:
+    """What all callers heard: ms from the end of speech to each final, and how many partials."""
+
+    def __init__(self) -> None:
+        self.finals: list[float] = []
+        self.partials = 0
+        self.late = 0
+        """Finals that were given up after 20 s."""
+
+
+async def caller(service: AsrService, order: random.Random, late: float, heard: Heard) -> None:
+    """Speaks and listens in turn; one whose final came too late begins anew."""
+    loop, encoded, asked = asyncio.get_running_loop(), mulaw.encode(utterance()), list[float]()
     size = int(BLOCK_S * 8000)
 
     async def blocks() -> AsyncIterator[Audio | Finalize | Stop]:
         await asyncio.sleep(late)
-        begins = time.perf_counter()
-        while time.perf_counter() < until:
-            for number in range(int(SPOKEN_S / BLOCK_S)):
-                await asyncio.sleep(max(0.0, begins + number * BLOCK_S - time.perf_counter()))
-                yield Audio(encoded[number * size : (number + 1) * size])
-            asked.append(time.perf_counter())
+        while loop.time() < CALL_S:
+            for start in range(0, len(encoded), size):
+                await asyncio.sleep(BLOCK_S)
+                yield Audio(encoded[start : start + size])
+            asked.append(loop.time())
             yield Finalize()
-            begins += SPOKEN_S + PAUSE_S
-            await asyncio.sleep(max(0.0, begins - time.perf_counter()))
+            await asyncio.sleep(order.uniform(SHORTEST_PAUSE_S, LONGEST_PAUSE_S))
 
-    async for item in service.stream(Start(language="en", phrases=["Paper Kite"]), blocks()):
-        match item:
-            case Final():
-                finals.append((time.perf_counter() - asked.pop(0)) * 1000)
-            case Partial():
-                partials.append(1)
+    while loop.time() < CALL_S:
+        try:
+            async for item in service.stream(Start(language="en"), blocks()):
+                match item:
+                    case Final():
+                        heard.finals.append((loop.time() - asked.pop(0)) * 1000)
+                    case Partial():
+                        heard.partials += 1
+        except DeadlineExceeded:
+            heard.late += 1
+            asked.clear()
 
 
-async def loaded(engine: WhisperEngine, streams: int, seconds: float) -> tuple[list[float], int]:
-    """How long the finals of so many streams take, and how many partials they had."""
-    service, finals, partials = AsrService(engine, Nobody()), list[float](), list[int]()
-    until, order = time.perf_counter() + seconds, random.Random(1)
-    offsets = [(SPOKEN_S + PAUSE_S) * (number + order.random()) / streams for number in range(streams)]
+async def calls(cost: Cost, streams: int) -> Heard:
+    """What so many streams on one core hear."""
+    service, heard, order = AsrService(OneCore(cost), Nobody()), Heard(), random.Random(1)
     async with asyncio.TaskGroup() as tasks:
-        for late in offsets:
-            tasks.create_task(caller(service, until, late, finals, partials))
-    return finals, len(partials)
+        for _ in range(streams):
+            tasks.create_task(caller(service, order, order.uniform(0, TURN_S), heard))
+    return heard
 
 
-async def measured(name: str, directory: Path, window_s: int, seconds: float) -> Row:
-    """One row of the table."""
-    engine = WhisperEngine(directory, WhisperOptions(device="cpu", compute_type="int8", threads=1, window_s=window_s))
-    await engine.warm_up()
-    took, cpu = await alone(engine, seconds / 4)
-    capacity = (SPOKEN_S + PAUSE_S) * 1000 / cpu
-    streams = max(1, int(capacity * BUSY))
-    finals, partials = await loaded(engine, streams, seconds)
-    await engine.close()
-    return Row(
-        name, window_s, quantile(took, 0.5), quantile(took, 0.95), cpu, capacity, streams,
-        quantile(finals, 0.5), quantile(finals, 0.95), len(finals), partials / len(finals),
-    )  # fmt: skip
+def simulated(name: str, window_s: int, cost: Cost) -> Row:
+    """A line of the table."""
+    capacity = TURN_S * 1000 / cost.final_cpu
+    shared: list[Shared] = []
+    for busy in BUSY:
+        streams = max(1, int(capacity * busy))
+        heard = run_virtual(calls(cost, streams))
+        p50, p95 = quantile(heard.finals, 0.5), quantile(heard.finals, 0.95)
+        shared.append(Shared(streams, p50, p95, heard.late, heard.partials / len(heard.finals)))
+    return Row(name, window_s, cost, capacity, shared)
 
 
-async def main(sizes: Sequence[str], seconds: float) -> None:
+def main(sizes: Sequence[str], seconds: float) -> None:
     """Measure and print."""
     rows: list[Row] = []
-    print(f"load of this machine before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; times in ms")
-    print("model  window | alone: p50    p95   CPU | streams/core | under load: streams   p50    p95  finals  partials")
+    print(f"ms; {os.cpu_count()} cores, one for this; others: cores that other processes took while it was measured")
+    print(" " * 61 + "| on one core, of which finals take 35 % | 70 %")
+    print("model window |  p50   p95 CPU final partial others | streams |" + " streams   p50   p95 late partials |" * 2)
     with tempfile.TemporaryDirectory() as folder:
         for name in sizes:
-            directory = await asyncio.to_thread(
-                build_canned_whisper, Path(folder, name), SENTENCE, size=SIZES[name], languages=("en", "de")
-            )
-            for window_s in WINDOWS_S[name]:
-                row = await measured(name, directory, window_s, seconds)
+            directory = build_canned_whisper(Path(folder, name), SENTENCE, size=SIZES[name], languages=("en", "de"))
+            for window_s in WINDOWS_S:
+                row = simulated(name, window_s, asyncio.run(measured(directory, window_s, seconds)))
                 rows.append(row)
+                alone = row.alone
                 print(
-                    f"{name:<6} {window_s:>4} s | {row.alone_p50:>10.0f} {row.alone_p95:>6.0f}"
-                    f" {row.cpu_of_a_final:>5.0f} | {row.streams_per_core:>12.1f} | {row.streams:>19}"
-                    f" {row.loaded_p50:>5.0f} {row.loaded_p95:>6.0f} {row.finals:>7} {row.partials_a_final:>9.1f}",
+                    f"{name:<5} {window_s:>4} s |{alone.p50:>5.0f} {alone.p95:>5.0f} {alone.final_cpu:>9.0f}"
+                    f" {alone.partial_cpu:>7.0f} {alone.others:>6.1f} | {row.streams_per_core:>7.1f} |"
+                    + "".join(
+                        f" {shared.streams:>7} {shared.p50:>5.0f} {shared.p95:>5.0f} {shared.late:>4}"
+                        f" {shared.partials_a_final:>8.1f} |"
+                        for shared in row.shared
+                    ),
                     flush=True,
                 )
-    write(rows)
-
-
-def write(rows: list[Row]) -> None:
-    """Keep the figures."""
     RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_bytes(msgspec.json.format(json.dumps([row._asdict() for row in rows]).encode(), indent=1) + b"\n")
+    told = [
+        row._asdict() | {"alone": row.alone._asdict(), "shared": [one._asdict() for one in row.shared]} for row in rows
+    ]
+    RESULTS.write_bytes(msgspec.json.format(msgspec.json.encode(told), indent=1) + b"\n")
 
 
 if __name__ == "__main__":
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--sizes", default="tiny,base,small", help="which, separated by commas")
-    arguments.add_argument("--seconds", type=float, default=18.0, help="of load for each row")
+    arguments.add_argument("--seconds", type=float, default=12.0, help="of measuring for each line")
     told = arguments.parse_args()
-    asyncio.run(main(told.sizes.split(","), told.seconds))
+    main(told.sizes.split(","), told.seconds)

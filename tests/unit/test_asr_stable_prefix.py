@@ -59,5 +59,10 @@ def test_the_later_recognition_gives_spelling_and_times() -> None:
     assert prefix.push(heard(["Yes,", "prices"], shift=0.1)) == heard(["Yes,"], shift=0.1)
 
 
+def test_a_vowel_sign_makes_another_word() -> None:
+    assert told([["मेरी", "पतंग"], ["मेरा", "पतंग"]])[-1] == []
+    assert told([["मेरी", "पतंग"], ["मेरी", "पतंग।"]])[-1] == ["मेरी", "पतंग।"]
+
+
 def test_a_recognition_that_forgets_the_beginning_changes_nothing() -> None:
     assert told([["yes", "the", "price"], ["yes", "the"], [], ["no"], ["no", "the"]])[-1] == ["yes", "the"]

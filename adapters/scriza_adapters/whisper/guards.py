@@ -4,6 +4,7 @@ Whisper fills silence and noise with text. The bounds on `no_speech_prob`, `avg_
 Radford et al., "Robust Speech Recognition via Large-Scale Weak Supervision", 2022, section 4.5.
 """
 
+import unicodedata
 import zlib
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -86,5 +87,7 @@ def _repeats_the_prompt(text: str, prompt: str, said: Said) -> bool:
 
 
 def _plain(text: str) -> str:
-    kept = "".join(character if character.isalnum() else " " for character in text.casefold())
+    kept = "".join(
+        character if unicodedata.category(character)[0] in "LMN" else " " for character in text.casefold()
+    )
     return " ".join(kept.split())

@@ -5,6 +5,7 @@ Translation by Partial Hypothesis Selection", Interspeech 2020; applied to Whisp
 "Turning Whisper into Real-Time Transcription System", IJCNLP-AACL 2023 (whisper_streaming).
 """
 
+import unicodedata
 from collections.abc import Sequence
 
 from scriza.ports.asr import HeardWord
@@ -37,4 +38,5 @@ class StablePrefix:
 
 
 def _plain(word: HeardWord) -> str:
-    return "".join(character for character in word.word.casefold() if character.isalnum()) or word.word
+    letters = (character for character in word.word.casefold() if unicodedata.category(character)[0] in "LMN")
+    return "".join(letters) or word.word
