@@ -71,6 +71,8 @@ _LOOK_FOR_LOST_SECONDS = 60
 """A call to which nothing has happened for so long has lost its session, and nobody reconnected it."""
 _SPARE_LINE_DEADLINE_MS = 10_000
 _PRUNE_SECONDS = 3600
+_WARMING_SECONDS = 2.0
+"""So long a start waits for engines to be warm, that the first caller need not; who takes longer is left to it."""
 _SETTLE_SECONDS = 5
 """Between two looks for what the carrier was to do and may not have done."""
 
@@ -245,7 +247,7 @@ async def running(container: Container) -> AsyncIterator[None]:
 async def _llm_running(container: Container) -> AsyncIterator[None]:
     llm = container.llm_here()
     try:
-        async with _beside(llm.warm_up):
+        async with _beside(llm.warm_up, first_s=_WARMING_SECONDS):
             yield
     finally:
         await llm.close()
@@ -261,8 +263,15 @@ async def _tts_running(container: Container) -> AsyncIterator[None]:
         if isinstance(objects, DirectoryObjects) and (forgotten := await objects.prune(CLIPS, most_bytes)):
             _log.info("clips.pruned", forgotten=forgotten, most_bytes=most_bytes)
 
+    async def warm_up() -> None:
+        clips = () if isinstance(objects, DirectoryObjects) else (objects.connection.warm_up(),)
+        await asyncio.gather(tts.warm_up(), *clips)
+
     try:
-        async with _beside(tts.warm_up), _beside(partial(_regularly, prune, _PRUNE_SECONDS, "clips.not_pruned")):
+        async with (
+            _beside(warm_up, first_s=_WARMING_SECONDS),
+            _beside(partial(_regularly, prune, _PRUNE_SECONDS, "clips.not_pruned")),
+        ):
             yield
     finally:
         await tts.close()
@@ -310,8 +319,8 @@ async def _telephony_running(container: Container) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _beside(work: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
-    """`work` is under way inside; nothing waits for it, and what is not done at the end is cancelled."""
+async def _beside(work: Callable[[], Awaitable[None]], *, first_s: float = 0.0) -> AsyncIterator[None]:
+    """`work` is under way inside, or done if that takes no longer than `first_s`; at the end it is cancelled."""
 
     async def shell() -> None:
         try:
@@ -321,6 +330,8 @@ async def _beside(work: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
 
     task = asyncio.create_task(shell())
     try:
+        if first_s:
+            await asyncio.wait([task], timeout=first_s)
         yield
     finally:
         task.cancel()

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -10,9 +10,10 @@ import msgspec
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 
-from scriza.kernel.errors import DeadlineExceeded, ScrizaError
+from scriza.kernel.errors import NotFound, ScrizaError
 from scriza_adapters.object_keys import checked
 from scriza_adapters.objects_s3.errors import FAILURES, told
+from scriza_adapters.provider_failures import provider_failed
 
 
 class Patience(msgspec.Struct, frozen=True):
@@ -57,17 +58,27 @@ class Connection:
     async def asking(self, deadline_s: float | None = None) -> AsyncIterator[Any]:
         """The client, for requests that are over before the deadline (none: what patience has for a request).
 
-        What fails is raised as a ScrizaError.
+        What fails is raised as a ScrizaError; an object that is not there is no failure of the store.
         """
         try:
             async with asyncio.timeout(self._patience.whole if deadline_s is None else deadline_s):
                 yield self._client or await self._connected()
         except ScrizaError:
             raise
-        except TimeoutError as error:
-            raise DeadlineExceeded("the object store does not answer") from error
         except FAILURES as error:
-            raise told(error) from None  # the chain would show the request, with its signature
+            failure = told(error)
+            if not isinstance(failure, NotFound):
+                provider_failed("s3", failure)
+            raise failure from None  # the chain would show the request, with its signature
+
+    async def warm_up(self) -> None:
+        """Build the client and open a connection, so that the first request is as quick as the next.
+
+        A bucket that cannot be reached is told in the log, and does not keep anybody from starting.
+        """
+        with suppress(ScrizaError):
+            async with self.asking() as client:
+                await client.list_objects_v2(Bucket=self.bucket, Prefix=self.prefix, MaxKeys=1)
 
     async def close(self) -> None:
         """Close the client and its connections."""
