@@ -129,3 +129,10 @@ def test_a_playbook_that_is_none_is_refused_with_the_reason(source: str, reason:
 
 def test_a_json_playbook_is_one_too() -> None:
     assert read_playbook(str(yaml.safe_load(MINIMAL)).replace("'", '"')) == read_playbook(MINIMAL)
+
+
+def test_a_playbook_says_how_its_words_are_said() -> None:
+    voice = "voice: {tone: calm, pronunciation: {GTM: go to market}}\n"
+    assert read_playbook(MINIMAL + voice).voice.pronunciation == {"GTM": "go to market"}
+    with pytest.raises(BadInput, match="pronunciation"):
+        read_playbook(MINIMAL + voice.replace("go to market", "' '"))

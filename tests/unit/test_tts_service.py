@@ -394,6 +394,16 @@ async def test_words_of_the_table_are_said_as_it_says_and_timed_as_they_are_writ
     assert [word.chars for word in heard.words] == [3, 4, 4, 7, 10, 18]
 
 
+async def test_a_requests_own_table_goes_before_the_settings(objects: DirectoryObjects) -> None:
+    engine = ToneEngine()
+    speech = TtsService([engine], objects, Told(), pronunciation=Pronunciation({"GTM": "go to market", "ACV": "value"}))
+    await streamed(speech, Speak("Our GTM and ACV", pronunciation={"gtm": "plan"}))
+    with pytest.raises(BadInput, match="pronunciation"):
+        await speech.speak(Speak("Our GTM", pronunciation={"": "plan"}))
+    await speech.close()
+    assert [request.text for request in engine.asked] == ["Our plan and value"]
+
+
 @pytest.mark.parametrize(
     ("failure", "told_as"),
     [(RateLimited("429", retry_after=7), UpstreamFailed), (BadInput("no such voice"), BadInput)],
@@ -453,9 +463,17 @@ async def test_usage_is_told_once_a_clip_and_says_what_was_cached(service: Make,
     await speech.close()
     assert used(told) == [
         TtsUsed("CA1", "tone", "v", 13, cached=False),
-        TtsUsed("CA1", "tone", "v", 13, cached=True),
+        TtsUsed("CA1", "tone", "v", 13, cached=True, cost_micro_usd=0),
     ]
     assert {(event.workspace, event.subject, event.time) for event in told.events} == {("w", "CA1", NOON)}
+
+
+async def test_a_clip_costs_what_its_provider_takes_for_characters(objects: DirectoryObjects, told: Told) -> None:
+    speech = TtsService([ToneEngine("tone")], objects, told, prices={"tone": 300_000})
+    for _ in range(2):
+        await speech.speak(CLIP)
+    await speech.close()
+    assert [each.cost_micro_usd for each in used(told)] == [3900, 0]
 
 
 async def test_a_repeated_request_is_counted_once_and_two_clips_of_one_request_twice(service: Make, told: Told) -> None:

@@ -62,7 +62,8 @@ def tts(settings: Settings, vendor: ElevenLabs | None, espeak: Worker, objects: 
     except ValueError as error:
         raise BadSettings(f"SCRIZA_TTS_VOICES_FILE: {error}") from error
     oldest = timedelta(days=settings.tts_cache_days)
-    return TtsService(engines, objects, teller, pronunciation=pronunciation, oldest_clip=oldest)
+    prices = {"espeak": 0} | ({"elevenlabs": settings.elevenlabs_price} if settings.elevenlabs_price else {})
+    return TtsService(engines, objects, teller, pronunciation=pronunciation, oldest_clip=oldest, prices=prices)
 
 
 def _vendors(settings: Settings, vendor: ElevenLabs, file: VoicesFile) -> list[Engine]:

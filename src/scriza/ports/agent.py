@@ -55,6 +55,8 @@ class Voice(msgspec.Struct, frozen=True):
     voice_id: str = ""
     tone: str = ""
     locale: str = "en-US"
+    pronunciation: tuple[tuple[str, str], ...] = ()
+    """Words or phrases, and what is said in their place."""
 
 
 class FixedLines(msgspec.Struct, frozen=True):

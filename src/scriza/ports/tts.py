@@ -26,6 +26,8 @@ class Speak(msgspec.Struct):
     """What was said just before, for the tone of voice; not spoken. An engine may sound the same without it."""
     next_text: str = ""
     """What will be said next, where it is known already; not spoken."""
+    pronunciation: dict[str, str] = {}
+    """Whole words or phrases, and what is said in their place; word times count in `text` all the same."""
 
 
 class Spoken(msgspec.Struct, omit_defaults=True):

@@ -38,6 +38,8 @@ class TtsUsed(msgspec.Struct, frozen=True):
     voice_id: str
     characters: int
     cached: bool
+    cost_micro_usd: int | None = None
+    """Upstream; null when the engine has no known price."""
 
 
 class AsrUsed(msgspec.Struct, frozen=True):

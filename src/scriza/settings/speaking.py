@@ -36,6 +36,9 @@ class Speaking(BaseModel):
     elevenlabs_prosody: bool = Field(
         True, description="Tell ElevenLabs what was said before a clause: it sounds better, and is cached less often."
     )
+    elevenlabs_price: int = Field(
+        0, ge=0, description="Micro-USD for 1,000 characters, as your plan has it; 0 where it is not known."
+    )
     elevenlabs_dictionaries: str = Field(
         "", description="Pronunciation dictionaries kept at ElevenLabs, `ID` or `ID:VERSION`, with commas; at most 3."
     )

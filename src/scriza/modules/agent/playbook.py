@@ -100,11 +100,16 @@ class Persona(_Strict, frozen=True):
     style: list[str] = []
 
 
+Spelling = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"\S")]
+
+
 class VoiceChoice(_Strict, frozen=True):
     """How the agent sounds; an empty voice takes the one that fits tone and locale."""
 
     voice_id: str = ""
     tone: str = ""
+    pronunciation: Annotated[dict[Spelling, Spelling], msgspec.Meta(max_length=500)] = {}
+    """Words or phrases, and what is said in their place."""
 
 
 class Listening(_Strict, frozen=True):

@@ -91,7 +91,12 @@ class AgentService:
                 voicemail=lines.voicemail,
                 introduction=lines.introduction,
             ),
-            voice=Voice(playbook.voice.voice_id, playbook.voice.tone, playbook.locale),
+            voice=Voice(
+                playbook.voice.voice_id,
+                playbook.voice.tone,
+                playbook.locale,
+                tuple(playbook.voice.pronunciation.items()),
+            ),
             phrases=[*listening.hot_words, *(phrase for intent in playbook.intents for phrase in intent.phrases)],
             language="" if listening.any_language else playbook.locale.partition("-")[0],
             prompt=listening.prompt,

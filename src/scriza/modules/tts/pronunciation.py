@@ -1,11 +1,14 @@
 """Words that engines say wrong, and how to write them so that they are said right."""
 
 import re
+from collections import OrderedDict
 from collections.abc import Mapping
 from typing import NamedTuple
 
 _LONGEST = 200
 _MOST = 2000
+_KEPT = 32
+"""Tables of requests: each playbook has one."""
 
 
 class Written(NamedTuple):
@@ -24,6 +27,7 @@ class Pronunciation:
 
     def __init__(self, table: Mapping[str, str] | None = None) -> None:
         self._table = {written.strip().casefold(): said.strip() for written, said in (table or {}).items()}
+        self._with: OrderedDict[tuple[tuple[str, str], ...], Pronunciation] = OrderedDict()
         if len(self._table) > _MOST:
             raise ValueError(f"a table of pronunciation has at most {_MOST} entries")
         for entry in (*self._table, *self._table.values()):
@@ -32,6 +36,20 @@ class Pronunciation:
         # The longest phrase first, since the first alternative that fits is taken.
         phrases = "|".join(re.escape(phrase) for phrase in sorted(self._table, key=len, reverse=True))
         self._found = re.compile(rf"(?<!\w)(?:{phrases})(?!\w)", re.IGNORECASE) if phrases else None
+
+    def with_table(self, table: Mapping[str, str]) -> "Pronunciation":
+        """This table, with entries of another that go before its own. Raises ValueError as the making does."""
+        if not table:
+            return self
+        key = tuple(sorted(table.items()))
+        if key in self._with:
+            self._with.move_to_end(key)
+        else:
+            folded = {written.strip().casefold(): said for written, said in table.items()}
+            self._with[key] = Pronunciation(self._table | folded)
+            if len(self._with) > _KEPT:
+                self._with.popitem(last=False)
+        return self._with[key]
 
     def written(self, text: str) -> Written:
         """The text with all its words as they are said."""

@@ -1,7 +1,7 @@
 """Speech out: finds a clip in the cache, or has it made once, by the first engine that can."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, suppress
 from datetime import timedelta
@@ -29,7 +29,7 @@ from scriza.modules.tts.handing import Handing
 from scriza.modules.tts.pronunciation import Pronunciation
 from scriza.modules.tts.roster import Roster
 from scriza.modules.tts.talk import Talk
-from scriza.modules.tts.text import speakable
+from scriza.modules.tts.text import Speakable, speakable
 from scriza.ports.events import Teller
 from scriza.ports.objects import Objects
 from scriza.ports.tts import (
@@ -73,7 +73,8 @@ class _Whole(NamedTuple):
 class TtsService:
     """Implements `ports.tts.Tts` by `engines`, in the order of preference.
 
-    A clip older than `oldest_clip` is made anew.
+    A clip older than `oldest_clip` is made anew. `prices` are in micro-USD for 1,000 characters, by the engines'
+    providers.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class TtsService:
         *,
         pronunciation: Pronunciation | None = None,
         oldest_clip: timedelta | None = None,
+        prices: Mapping[str, int] | None = None,
         clock: WallClock = utc_now,
     ) -> None:
         self._roster = Roster(engines)
@@ -93,6 +95,7 @@ class TtsService:
         self._teller = teller
         self._pronunciation = pronunciation or Pronunciation()
         self._clock = clock
+        self._prices = prices or {}
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="tts-encode")
         self._clips = self._clips_hit = self._characters_made = self._characters_saved = 0
 
@@ -124,7 +127,7 @@ class TtsService:
 
     async def speak(self, request: Speak) -> Spoken:
         """The whole clip, in any format."""
-        said = speakable(request.text, self._pronunciation)
+        said = self._said(request)
         parts = self._heard(msgspec.structs.replace(request, text=said.text), FORMS[request.format], None)
         async with aclosing(parts):
             async for part in parts:
@@ -134,7 +137,7 @@ class TtsService:
 
     async def stream_speak(self, request: Speak) -> AsyncIterator[SpokenAudio | SpokenWords | SpokenDone]:
         """The clip for the phone line as it is made. What breaks off is said to its end by the next engine."""
-        said = speakable(request.text, self._pronunciation)
+        said = self._said(request)
         handing = Handing(said.text)
         async with aclosing(
             self._heard(msgspec.structs.replace(request, text=said.text), FORMS["mulaw"], handing)
@@ -228,6 +231,13 @@ class TtsService:
             raise failure
         raise UpstreamFailed(f"the text could not be spoken: {failure.detail}", retry_after=failure.retry_after)
 
+    def _said(self, request: Speak) -> Speakable:
+        try:
+            pronunciation = self._pronunciation.with_table(request.pronunciation)
+        except ValueError as error:
+            raise BadInput(str(error)) from None
+        return speakable(request.text, pronunciation)
+
     def _told(self, key: str, clip: Clip, handing: Handing | None) -> Iterator[Made | _Whole]:
         """A clip that is there already."""
         if handing is not None:
@@ -279,7 +289,9 @@ class TtsService:
         return fly
 
     def _used(self, engine: Engine, asked: Speak, *, cached: bool) -> TtsUsed:
-        return TtsUsed(asked.call_id, engine.name, asked.voice_id, len(asked.text), cached=cached)
+        characters, price = len(asked.text), 0 if cached else self._prices.get(engine.provider)
+        cost = None if price is None else characters * price // 1000
+        return TtsUsed(asked.call_id, engine.name, asked.voice_id, characters, cached=cached, cost_micro_usd=cost)
 
     def _tell(self, used: TtsUsed, clip: str) -> None:
         """A request may have several clips: another engine's, where one broke down."""

@@ -76,6 +76,7 @@ class Mouth:
             format="mulaw",
             call_id=self._call.call_id,
             previous_text=previous_text,
+            pronunciation=dict(self.voice.pronunciation),
         )
 
     async def _make(self, clip: Clip, text: str, previous_text: str) -> None:

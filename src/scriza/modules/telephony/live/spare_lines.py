@@ -33,7 +33,14 @@ class SpareLines:
                     self._fetched.add(key)
 
     async def _speak(self, line: str, voice: Voice, principal: Principal) -> bool:
-        request = Speak(text=line, voice_id=voice.voice_id, tone=voice.tone, locale=voice.locale, format="mulaw")
+        request = Speak(
+            text=line,
+            voice_id=voice.voice_id,
+            tone=voice.tone,
+            locale=voice.locale,
+            format="mulaw",
+            pronunciation=dict(voice.pronunciation),
+        )
         try:
             with acting(principal):
                 async with asyncio.timeout(self._deadline):
