@@ -80,7 +80,10 @@ async def test_an_order_becomes_a_call_that_is_led_recorded_and_settled(place: P
             assert record.reason == "They asked for a demo."
             assert any("how much" in turn.user for turn in record.turns)
             assert len(line.twilio.calls) == 1
-            assert (await order(line)).status_code == 200  # its place is free again
+            key = {"Idempotency-Key": '"a-click"'}
+            again, repeated = [await line.api.post("/api/v1/calls", json={"to": THEM}, headers=key) for _ in range(2)]
+            assert again.json() == repeated.json()
+            assert len(line.twilio.calls) == 2  # its place was free again
 
 
 async def test_an_order_whose_process_is_killed_while_the_carrier_answers_is_placed_once(place: Place) -> None:
