@@ -19,6 +19,7 @@ from scriza.modules.telephony.live.recogniser import Recogniser
 from scriza.modules.telephony.live.session import Session
 from scriza.modules.telephony.routes import AsgiMediaSocket
 from scriza.simulator.report import CallOutcome
+from scriza.simulator.scenario import Answer
 from tests.exchange import PUBLIC_URL, Exchange, KnowingAsr, exchange
 from tests.phone_line import caller
 from tests.waiting import eventually
@@ -53,6 +54,13 @@ async def ended_by_rest(office: Exchange, number: str) -> CallOutcome:
     return await office.twilio.outcome(call_id)
 
 
+async def taken_by_a_machine(office: Exchange, number: str) -> CallOutcome:
+    machine = Answer(by="machine_end_beep")
+    return await office.twilio.call(
+        caller("say: hello there", "beep", caller=number, direction="outbound", answer=machine)
+    )
+
+
 LOSES_THE_LINE = ("pause: 500", "interrupt_after: 150", "drop_socket")
 WAYS: dict[str, tuple[Place, str]] = {
     "the caller hangs up": (incoming("interrupt_after: 300", "hang_up"), "caller-hung-up"),
@@ -65,6 +73,7 @@ WAYS: dict[str, tuple[Place, str]] = {
         "caller-hung-up",
     ),
     "the line is lost again and again": (incoming(*LOSES_THE_LINE * 6), "completed"),
+    "a machine takes our call": (taken_by_a_machine, "voicemail-left"),
     "the carrier is asked to end it": (ended_by_rest, "caller-hung-up"),
 }
 """Each way with the reason that the record gives."""
