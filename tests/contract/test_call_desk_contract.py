@@ -143,6 +143,7 @@ async def test_an_order_that_nobody_gave_is_not_found(office: Office, doors: Doo
     [
         (PlaceCall("4155550123"), BadInput, "not-e164"),
         (PlaceCall(THEM, sender="+1"), BadInput, "not-e164"),
+        (PlaceCall(US), BadInput, "own-number"),
         (PlaceCall("+4930123456"), Forbidden, "country-not-allowed"),
         (PlaceCall("+19005551234"), Forbidden, "premium-number"),
         (PlaceCall("+12125550123", playbook="unheard-of"), BadInput, "unknown-playbook"),
@@ -203,6 +204,9 @@ async def test_who_places_a_call_is_one_of_our_numbers_where_we_have_any(office:
     async with doors(CallDesk, bare) as desk:
         assert await reason_of(desk, PlaceCall(THEM), BadInput) == "no-sender"
         assert (await desk.place(PlaceCall(THEM, sender=US))).status == "placed"
+        await desk.set_number("+14155550102", NumberSettings())
+        assert await reason_of(desk, PlaceCall("+14155550102"), BadInput) == "own-number"
+        await desk.forget_number("+14155550102")
         await desk.set_number(OTHER, NumberSettings(playbook="sales", person="+14155550177"))
         assert await reason_of(desk, PlaceCall("+14155550124", sender=US), BadInput) == "unknown-sender"
         placed = await desk.place(PlaceCall("+14155550124"))
@@ -217,6 +221,12 @@ async def test_a_refusal_is_told_in_the_log_without_the_number(office: Office) -
     with capture_logs() as logs, pytest.raises(Forbidden):
         await office.desk.place(PlaceCall("+4930123456", order_id="a"))
     assert logs == [{"event": "order.refused", "log_level": "warning", "order": "a", "reason": "country-not-allowed"}]
+
+
+async def test_the_only_number_of_a_workspace_goes_before_the_one_of_the_settings(office: Office) -> None:
+    await office.desk.set_number(OTHER, NumberSettings())
+    await office.desk.place(PlaceCall(THEM))
+    assert office.carrier.placed[0].sender == OTHER
 
 
 # ---- the switch ---------------------------------------------------------------------------------------------------

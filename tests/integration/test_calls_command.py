@@ -65,4 +65,4 @@ async def test_where_nothing_runs_that_is_said_in_a_sentence(
 ) -> None:
     monkeypatch.setenv("SCRIZA_DATA_DIR", str(tmp_path))
     assert await command("stop", "--to", "http://127.0.0.1:9") == CANNOT
-    assert capsys.readouterr().err.startswith("scriza: ")
+    assert "http://127.0.0.1:9: CallDesk cannot be reached" in capsys.readouterr().err

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 
 from scriza import data_dir, logs
+from scriza.kernel.errors import Unavailable
 from scriza.kernel.principal import Principal, acting
 from scriza.ports.call_desk import CallDesk, Switch
 from scriza.settings import load
@@ -26,6 +27,8 @@ async def _turn(target: str, token: str, *, stop: bool) -> Switch:
     desk = connect(CallDesk, target, token=token)
     try:
         return await (desk.stop() if stop else desk.resume())
+    except Unavailable as error:
+        raise Unavailable(f"{target}: {error.detail}") from error
     finally:
         await disconnect(desk)
 

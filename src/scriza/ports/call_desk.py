@@ -14,6 +14,7 @@ RefusalReason = Literal[
     "not-e164",
     "unknown-sender",
     "no-sender",
+    "own-number",
     "unknown-playbook",
     "calls-stopped",
     "do-not-call",

@@ -107,6 +107,8 @@ class CallDeskService:
         """What the order asks for. Raises the refusals that no other moment would change."""
         to = destination(request.to)
         sender, ours = await self._sender_of(workspace, request.sender)
+        if to == sender or await self._numbers.find(to.number) is not None:
+            raise refusal("own-number")
         if reason := destination_refused(self._rules, sender, to):
             raise refusal(reason)
         playbook = request.playbook or (ours.playbook if ours else "")
@@ -139,7 +141,7 @@ class CallDeskService:
     async def _sender_of(self, workspace: str, asked: str) -> tuple[Destination, PhoneNumber | None]:
         """The number that places a call, and what is said about it."""
         ours = {number.number: number for number in await self._numbers.of(workspace)}
-        sender = asked or self._sender or (next(iter(ours)) if len(ours) == 1 else "")
+        sender = asked or (next(iter(ours)) if len(ours) == 1 else self._sender)
         if not sender:
             raise refusal("no-sender")
         if ours and sender not in ours:

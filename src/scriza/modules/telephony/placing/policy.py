@@ -21,6 +21,7 @@ _REFUSALS: Mapping[RefusalReason, tuple[type[ScrizaError], str]] = {
     "not-e164": (BadInput, "a phone number is written in E.164, such as +14155550123, and exists"),
     "unknown-sender": (BadInput, "the sender is not one of our numbers"),
     "no-sender": (BadInput, "say which of our numbers places the call: sender"),
+    "own-number": (BadInput, "one of our own numbers is not called: two agents would talk to each other"),
     "unknown-playbook": (BadInput, "there is no such playbook"),
     "calls-stopped": (Unavailable, "all calls are stopped; POST /api/v1/calls/resume takes them up again"),
     "do-not-call": (Forbidden, "the number is on the do-not-call list"),
