@@ -5,6 +5,7 @@ and closed is opened by `running`, in the application's lifespan. One container 
 """
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
@@ -38,6 +39,7 @@ from scriza.modules.telephony.placing.stored import (
 from scriza.modules.telephony.placing.texts import Texts
 from scriza.modules.telephony.recordings.callback import RecordingCallback
 from scriza.modules.telephony.recordings.documents import RECORDING_DOCUMENTS
+from scriza.modules.telephony.recordings.log import RECORDINGS
 from scriza.modules.telephony.service import TelephonyService, recover
 from scriza.modules.telephony.stopping import LOOK_SECONDS, StopSwitch
 from scriza.modules.telephony.stored_log import MongoCallLog
@@ -260,8 +262,11 @@ async def _tts_running(container: Container) -> AsyncIterator[None]:
 
     async def prune() -> None:
         # A bucket has rules of its own.
-        if isinstance(objects, DirectoryObjects) and (forgotten := await objects.prune(CLIPS, most_bytes)):
+        if not isinstance(objects, DirectoryObjects):
+            return
+        if forgotten := await objects.prune(CLIPS, most_bytes):
             _log.info("clips.pruned", forgotten=forgotten, most_bytes=most_bytes)
+        await objects.prune(RECORDINGS, sys.maxsize)  # of these nothing goes but what a crash left half-written
 
     async def warm_up() -> None:
         clips = () if isinstance(objects, DirectoryObjects) else (objects.connection.warm_up(),)

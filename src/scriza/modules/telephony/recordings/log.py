@@ -8,6 +8,8 @@ import msgspec
 RecordedBy = Literal["ours", "carrier"]
 RecordingState = Literal["open", "kept", "lost"]
 """`open` until the recording is one file (`kept`), or it is certain that there will be none (`lost`)."""
+RECORDINGS = "recordings"
+"""The folder of all recordings."""
 
 
 class CallRecording(msgspec.Struct, frozen=True):
@@ -28,7 +30,7 @@ class CallRecording(msgspec.Struct, frozen=True):
     @property
     def folder(self) -> str:
         """Under which the segments are, as ``STREAM-NUMBER``."""
-        return f"recordings/{self.workspace}/{self.call_id}"
+        return f"{RECORDINGS}/{self.workspace}/{self.call_id}"
 
     @property
     def file(self) -> str:
