@@ -106,6 +106,16 @@ async def test_the_cheap_model_stands_behind_the_critical_one_unless_it_is_told_
         assert (await llm.turn(asked_)).model == "playbook"
 
 
+async def test_one_model_for_all_turns_is_not_asked_twice_unless_it_is_named_twice(one: OpenAiStandIn) -> None:
+    same = {"openai_base_url": one.url, "openai_model_critical": "m", "openai_model_cheap": "m"}
+    async with made(**same) as llm:
+        assert [model.id for model in (await llm.models()).data] == ["m", "m", "playbook"]
+    async with made(**same, llm_fallbacks_critical="m") as llm:
+        one.will(DOWN)
+        assert (await llm.turn(turn(critical=True))).model == "m"
+    assert len(one.completions) == 2
+
+
 async def test_fallbacks_are_asked_in_their_order_each_at_its_place(one: OpenAiStandIn, other: OpenAiStandIn) -> None:
     common = {"openai_api_key": "sk-1", "openai_base_url": one.url}
     host = urlsplit(other.url).netloc

@@ -145,6 +145,15 @@ async def test_a_stall_in_mid_stream_is_a_deadline(engine: OpenAiEngine, server:
     assert isinstance(await failure(engine), DeadlineExceeded)
 
 
+async def test_a_server_that_dawdles_after_its_answer_is_not_waited_for(
+    engine: OpenAiEngine, server: OpenAiStandIn
+) -> None:
+    server.will(Behaviour(linger_s=60))
+    async with asyncio.timeout(5):
+        assert isinstance((await pieces(engine))[-1], UsagePiece)
+    await asyncio.wait_for(server.completions[0].disconnected.wait(), 1)
+
+
 @pytest.mark.parametrize("how", [Behaviour(cut_after=3), Behaviour(end_after=3), Behaviour(end_after=0)])
 async def test_an_answer_that_breaks_off_is_a_failure(
     engine: OpenAiEngine, server: OpenAiStandIn, how: Behaviour

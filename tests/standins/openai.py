@@ -30,6 +30,8 @@ class Behaviour:
     """Before the status line."""
     first_token_s: float = 0.0
     gap_s: float = 0.0
+    linger_s: float = 0.0
+    """Between the announced end and the real one."""
     stall_after: int | None = None
     """Says nothing more after so many words."""
     cut_after: int | None = None
@@ -188,6 +190,7 @@ async def _events(
         }
         yield _event(None, usage=usage)
     yield "data: [DONE]\n\n"
+    await _pause(behaviour.linger_s, reader)
 
 
 def _error(code: str | None) -> str:

@@ -116,7 +116,10 @@ class _Engines:
         """`first`, then those that a setting names. Raises BadSettings."""
         if not value or value == "none":
             return (first,)
-        return (first, *(self._fallback(setting, entry.strip(), first, named) for entry in value.split(",")))
+        entries = [entry.strip() for entry in value.split(",")]
+        # Both aliases may lead to the same model; only one that is named as a model is asked a second time.
+        wanted = [entry for entry in entries if named.get(entry) != first]
+        return (first, *(self._fallback(setting, entry, first, named) for entry in wanted))
 
     def _fallback(self, setting: str, entry: str, first: Upstream, named: Mapping[str, Upstream]) -> Upstream:
         if entry in named:
