@@ -35,7 +35,7 @@ from scriza.audio.mulaw import Samples
 from scriza.kernel.errors import DeadlineExceeded, Unavailable
 from scriza.kernel.events import Event
 from scriza.modules.asr.service import AsrService
-from scriza.ports.asr import Audio, Final, Finalize, HeardWord, Partial, Start, Stop, Transcript
+from scriza.ports.asr import Audio, Final, Finalize, HeardWord, Start, Stop, Transcript
 from scriza_adapters.whisper.engine import WhisperEngine, WhisperOptions
 
 RESULTS = Path(__file__).parent / "results" / "whisper_capacity.json"
@@ -72,6 +72,7 @@ class Shared(NamedTuple):
     late: int
     """Finals that were given up after 20 s."""
     partials_a_final: float
+    """Recognitions of what had been said so far."""
 
 
 class Row(NamedTuple):
@@ -120,6 +121,7 @@ class OneCore:
         self._seconds = {"partial": cost.partial_cpu / 1000, "final": cost.final_cpu / 1000}
         self._core = asyncio.Lock()
         self._unheard = 0
+        self.partials_heard = 0
 
     async def recognise(
         self,
@@ -141,6 +143,7 @@ class OneCore:
             self._unheard += 1
             work.add_done_callback(self._ended)
             raise
+        self.partials_heard += purpose == "partial"
         words = [HeardWord(word, 0.0, 0.1, 1.0) for word in SENTENCE.split()]
         return Transcript(SENTENCE, 1.0, words)
 
@@ -197,11 +200,10 @@ async def measured(directory: Path, window_s: int, seconds: float) -> Cost:
 
 
 class Heard:
-    """What all callers heard: ms from the end of speech to each final, and how many partials."""
+    """What all callers heard: ms from the end of speech to each final."""
 
     def __init__(self) -> None:
         self.finals: list[float] = []
-        self.partials = 0
         self.late = 0
         """Finals that were given up after 20 s."""
 
@@ -224,34 +226,28 @@ async def caller(service: AsrService, order: random.Random, late: float, heard: 
     while loop.time() < CALL_S:
         try:
             async for item in service.stream(Start(language="en"), blocks()):
-                match item:
-                    case Final():
-                        heard.finals.append((loop.time() - asked.pop(0)) * 1000)
-                    case Partial():
-                        heard.partials += 1
+                if isinstance(item, Final):
+                    heard.finals.append((loop.time() - asked.pop(0)) * 1000)
         except DeadlineExceeded:
             heard.late += 1
             asked.clear()
 
 
-async def calls(cost: Cost, streams: int) -> Heard:
+async def calls(cost: Cost, streams: int) -> Shared:
     """What so many streams on one core hear."""
-    service, heard, order = AsrService(OneCore(cost), Nobody()), Heard(), random.Random(1)
+    core, heard, order = OneCore(cost), Heard(), random.Random(1)
+    service = AsrService(core, Nobody())
     async with asyncio.TaskGroup() as tasks:
         for _ in range(streams):
             tasks.create_task(caller(service, order, order.uniform(0, TURN_S), heard))
-    return heard
+    p50, p95 = quantile(heard.finals, 0.5), quantile(heard.finals, 0.95)
+    return Shared(streams, p50, p95, heard.late, core.partials_heard / len(heard.finals))
 
 
 def simulated(name: str, window_s: int, cost: Cost) -> Row:
     """A line of the table."""
     capacity = TURN_S * 1000 / cost.final_cpu
-    shared: list[Shared] = []
-    for busy in BUSY:
-        streams = max(1, int(capacity * busy))
-        heard = run_virtual(calls(cost, streams))
-        p50, p95 = quantile(heard.finals, 0.5), quantile(heard.finals, 0.95)
-        shared.append(Shared(streams, p50, p95, heard.late, heard.partials / len(heard.finals)))
+    shared = [run_virtual(calls(cost, max(1, int(capacity * busy)))) for busy in BUSY]
     return Row(name, window_s, cost, capacity, shared)
 
 

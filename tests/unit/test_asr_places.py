@@ -195,6 +195,23 @@ def test_partials_are_given_what_finals_leave_and_no_more() -> None:
     assert full < 10
 
 
+def test_partials_that_take_long_are_given_up_for_half_a_minute() -> None:
+    async def scene() -> list[float]:
+        places, share, begun = Places(1), Share(), list[float]()
+
+        async def work() -> None:
+            begun.append(asyncio.get_running_loop().time())
+            await asyncio.sleep(0.8 if len(begun) == 1 else 0.1)
+
+        while asyncio.get_running_loop().time() < 35:
+            await places.left_over(share, work)
+            await asyncio.sleep(1)
+        return begun
+
+    first, second, *_ = run_virtual(scene())
+    assert (first, 30 < second < 33) == (0, True)
+
+
 async def test_what_goes_wrong_in_a_partial_is_told_and_frees_its_place() -> None:
     places = Places(1)
 

@@ -2,8 +2,9 @@
 
 Finals go before partials, and the latest final before the others: its caller has just stopped talking, while who has
 waited long has mostly gone on talking, which asks again. A partial is shed for a final: it is told to stop, and its
-call goes on without. Not every engine can stop at once, so under load no partial is begun at all. Among partials the
-call is served whose turn was longest ago.
+call goes on without. Not every engine can stop at once, so under load no partial is begun at all, and none where the
+latest took long: two have to agree before a word is told, and the final would wait for the rest of one. Among partials
+the call is served whose turn was longest ago.
 """
 
 import asyncio
@@ -19,6 +20,9 @@ T = TypeVar("T")
 _LOOK_BACK_S = 10.0
 _BUSY = 0.5
 """Of the places' time of late; above it there is nothing left over."""
+_LONGEST_PARTIAL_S = 0.5
+_TRY_AGAIN_S = 30.0
+"""The machine may have been busy with something else."""
 
 
 class Share:
@@ -68,6 +72,7 @@ class Places:
         """Partials that wait for what is left over."""
         self._visits: list[_Visit] = []
         self._turns = 0
+        self._no_partials_until = 0.0
         self._partial_s = 0.0
         """What the latest partial took; one that was shed counts as much, for its engine may not be able to stop."""
 
@@ -90,7 +95,7 @@ class Places:
 
     async def left_over(self, share: Share, work: Callable[[], Awaitable[T]]) -> T | None:
         """The result of `work`, begun when a place is left over; none under load, and when a final needed the place."""
-        if self._busy.share(_now()) > _BUSY:
+        if self._busy.share(_now()) > _BUSY or _now() < self._no_partials_until:
             return None
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._guests[place] = share
@@ -143,6 +148,8 @@ class Places:
     def _left(self, visit: _Visit, took_s: float, shed: bool) -> None:
         self._partial_s = max(took_s, self._partial_s) if shed else took_s
         self._busy.add(self._partial_s, _now())
+        if took_s > _LONGEST_PARTIAL_S:
+            self._no_partials_until = _now() + _TRY_AGAIN_S
         self._visits.remove(visit)
         self._leave()
 
