@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 
+import httpx
 import pytest
 from structlog.testing import capture_logs
 
@@ -19,6 +20,7 @@ from scriza_adapters.objects_s3.store import S3Objects
 from tests.serving import listening_socket
 from tests.standins.bad_line import CUT_OFF, REFUSED, SLOW_HEADERS, STALL, TLS, BadLine, Fault, Refusal
 from tests.standins.moto_server import CREDENTIALS, make_bucket, moto_server
+from tests.standins.picky_s3 import PickyS3
 
 XML = "application/xml"
 
@@ -164,6 +166,44 @@ async def test_nothing_is_left_running_after_bad_weather(line: BadLine) -> None:
     await objects.close()
     await line.turn("fair")
     assert asyncio.all_tasks() == before
+
+
+@pytest.fixture
+async def picky(endpoint: str) -> AsyncIterator[tuple[PickyS3, S3Objects]]:
+    async with PickyS3(endpoint) as server:
+        store = S3Objects(f"s3://weather?endpoint={server.url}&region=us-east-1", Patience(1.0, 1.0, 10.0))
+        yield server, store
+        await store.close()
+
+
+async def test_a_new_object_whose_first_answer_was_lost_is_still_ours(picky: tuple[PickyS3, S3Objects]) -> None:
+    server, objects = picky
+    server.refuse("PUT", "object", 500, "InternalError", once=True, done=True)
+    assert await objects.put_new("new/lost-answer", b"ours", "text/plain"), "the repetition met what it had stored"
+    assert not await objects.put_new("new/lost-answer", b"theirs", "text/plain")
+    server.refuse("PUT", "object", 500, "InternalError", once=True)
+    assert not await objects.put_new("new/lost-answer", b"theirs", "text/plain")
+    assert (await objects.get("new/lost-answer")).body == b"ours"
+
+
+async def test_a_conflict_of_two_new_objects_is_asked_again(picky: tuple[PickyS3, S3Objects]) -> None:
+    server, objects = picky
+    server.refuse("PUT", "object", 409, "ConditionalRequestConflict", once=True)
+    assert await objects.put_new("new/conflict", b"x", "text/plain")
+
+
+async def test_parts_of_an_upload_that_failed_are_removed(picky: tuple[PickyS3, S3Objects], endpoint: str) -> None:
+    server, objects = picky
+
+    async def parts() -> AsyncIterator[bytes]:
+        yield bytes(9_000_000)
+        server.refuse("PUT", "object", 403, "AccessDenied")
+        yield bytes(9_000_000)
+
+    with pytest.raises(Unavailable):
+        await objects.put_stream("recordings/parts.wav", parts(), "audio/wav")
+    async with httpx.AsyncClient(trust_env=False) as client:
+        assert "<UploadId>" not in (await client.get(f"{endpoint}/weather?uploads")).text
 
 
 async def test_without_credentials_the_sentence_names_their_variables(

@@ -20,7 +20,10 @@ class Refusal:
     subject: Literal["bucket", "lifecycle", "object"]
     status: int
     code: str
-    containing: bytes
+    containing: bytes = b""
+    once: bool = False
+    done: bool = False
+    """It is done all the same: only the answer is not what it should be."""
 
     def about(self, method: str, path: str, query: str, body: bytes) -> bool:
         subject = "lifecycle" if "lifecycle" in query else "object" if _is_object(path, query) else "bucket"
@@ -48,9 +51,11 @@ class PickyS3:
         code: str,
         *,
         containing: bytes = b"",
+        once: bool = False,
+        done: bool = False,
     ) -> None:
-        """Answer so from now on, in the place of the server."""
-        self._refusals.append(Refusal(method, subject, status, code, containing))
+        """Answer so from now on, or the first time alone; having `done` what was asked, or in the server's place."""
+        self._refusals.append(Refusal(method, subject, status, code, containing, once, done))
 
     def hide_missing(self) -> None:
         """Answer 403 where an object is missing, as S3 does to whoever may not list the bucket."""
@@ -74,13 +79,17 @@ class PickyS3:
     async def _answer(self, request: Request[object, object, object]) -> Response[bytes]:
         raw, query = request.scope["raw_path"].decode(), request.scope["query_string"].decode()
         body = await request.body()
-        for refusal in self._refusals:
-            if refusal.about(request.method, raw, query, body):
-                return refusal.answer(request.method)
+        refusal = next((each for each in self._refusals if each.about(request.method, raw, query, body)), None)
+        if refusal and refusal.once:
+            self._refusals.remove(refusal)
+        if refusal and not refusal.done:
+            return refusal.answer(request.method)
         headers = {name: value for name, value in request.headers.items() if name != "expect"}
         answer = await self._client.request(request.method, f"{raw}?{query}", content=body, headers=headers)
+        if refusal:
+            return refusal.answer(request.method)
         if self._hides_missing and answer.status_code == 404 and _is_object(raw, query):
-            return Refusal("GET", "object", 403, "AccessDenied", b"").answer(request.method)
+            return Refusal("GET", "object", 403, "AccessDenied").answer(request.method)
         kept = {name: value for name, value in answer.headers.items() if name not in _OWN}
         return Response(answer.content, status_code=answer.status_code, headers=kept)
 
