@@ -31,6 +31,8 @@ class LineAsr:
         self.lines = list(lines)
         self.delay_s = delay_s
         self.heard_ms: list[int] = []
+        self.opening = Start()
+        """How it was asked to listen, the last time."""
         self.failing = False
 
     async def transcribe(self, request: Transcribe) -> Transcript:
@@ -39,6 +41,7 @@ class LineAsr:
     async def stream(
         self, opening: Start, blocks: AsyncIterator[Audio | Finalize | Stop]
     ) -> AsyncIterator[Partial | Final]:
+        self.opening = opening
         ms = 0
         async for block in blocks:
             if self.failing:

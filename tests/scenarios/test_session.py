@@ -29,7 +29,7 @@ from tests.memory_log import MemoryCallLog
 from tests.memory_placing import MemoryPlacing
 from tests.scenarios.engines import LineAsr, ScriptedAgent, SilentCarrier, ToneTts
 from tests.scenarios.memory_phone import MemoryPhone
-from tests.unit.call_rig import LINES, OPENING
+from tests.unit.call_rig import LINES, OPENING, plan
 from tests.virtual_time import run_virtual
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -143,6 +143,19 @@ def test_a_greeting_a_question_and_a_goodbye() -> None:
     assert told.count(Topic.REPLY_GENERATED) == 3
     assert told.count(Topic.AUDIO_SYNTHESIZED) == 4
     assert Topic.CALL_UPDATED in told
+
+
+def test_the_recogniser_is_told_what_the_plan_says_callers_may_say() -> None:
+    world = World()
+
+    async def caller(phone: MemoryPhone) -> None:
+        await phone.heard_all()
+        phone.hang_up()
+
+    call(world, caller)
+    opening = world.asr.opening
+    assert (opening.call_id, opening.language, opening.prompt) == ("CA1", "en", plan().prompt)
+    assert opening.phrases[: len(plan().phrases)] == plan().phrases
 
 
 def test_the_waterfall_is_true_to_the_clock() -> None:

@@ -36,7 +36,7 @@ def conversation(stage: str = "greeting") -> Conversation:
 
 
 def plan() -> CallPlan:
-    return CallPlan(conversation(), LINES, Voice(), ["yes please"])
+    return CallPlan(conversation(), LINES, Voice(), ["yes please"], "en", "Hi Sam, about my invoice.")
 
 
 def journal(**changes: object) -> JournaledCall:
