@@ -111,14 +111,15 @@ async def experience(
     with capture_logs() as logged:
         async with providers() as at, house(at, store, folder, secure=secure, **options) as scriza:
             line = at.lines[provider]
+            before = _count((await scriza.api.get("/metrics")).text, provider)
             await line.turn(fault)
             outcome = await scriza.twilio.call(scenario)
             record = await complete_record(scriza.api, outcome.call_sid, seconds=30)
-            counts = (await scriza.api.get("/metrics")).text
+            counted = _count((await scriza.api.get("/metrics")).text, provider) - before
             met = line.met
     told = [entry for entry in logged if entry["event"] == "provider.failed" and entry["provider"] == provider]
     everything = msgspec.json.encode(logged, enc_hook=repr).decode()
-    return Experience(provider, name(fault), outcome, record, told, everything, _count(counts, provider), met)
+    return Experience(provider, name(fault), outcome, record, told, everything, counted, met)
 
 
 def name(fault: Fault) -> str:
