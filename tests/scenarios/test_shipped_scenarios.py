@@ -1,16 +1,17 @@
-"""Every scenario that ships, played to a real `scriza serve` with nothing set up, in both forms of the stream's token.
+"""Every scenario that ships, played to a real `scriza serve` with nothing set up but a person to transfer to.
 
-The calls of one form are placed some at a time, once for all tests of this file.
+Those that open streams in different ways are played in both forms of the stream's token. The calls of one form are
+placed some at a time, once for all tests of this file.
 """
 
 import asyncio
 import io
 import re
 import wave
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
+from pathlib import Path
 
 import httpx
 import msgspec
@@ -41,6 +42,10 @@ COLLEAGUE = "+14155550188"
 _AT_ONCE = 7
 """The demos' recogniser has one process for all calls."""
 OUR_NUMBER = Options().number
+PLAYED = [("path", name) for name in shipped()] + [
+    ("parameter", name) for name in ("sample", "dtmf", "socket-lost", "warm-transfer-unanswered", "outbound-human")
+]
+"""Where the stream's token rides, and the scenario."""
 
 
 @dataclass
@@ -51,6 +56,8 @@ class Played:
     record: CallRecord
     told: list[Event]
     number: str
+    lengths_ms: dict[str, int]
+    """How long the server's own voice takes for each text that the caller is said to have heard."""
 
     @property
     def understood(self) -> list[str]:
@@ -84,26 +91,24 @@ class Evening:
 
     calls: dict[str, Played]
     server: RunningScriza
-    lengths_ms: dict[str, int]
-    """How long the server's own voice takes for each text that the caller is said to have heard."""
 
 
-async def play_all(server: RunningScriza, rest_port: int) -> tuple[dict[str, Played], dict[str, int]]:
+async def play(server: RunningScriza, rest_port: int, names: Sequence[str]) -> dict[str, Played]:
     numbers = (f"+1415555{number:04}" for number in count(7000))
-    scenarios = [msgspec.structs.replace(load(name), caller=next(numbers)) for name in shipped()]
+    scenarios = [msgspec.structs.replace(load(name), caller=next(numbers)) for name in names]
     at_once = asyncio.Semaphore(_AT_ONCE)
     async with phone_line(server, rest_port=rest_port) as line:
 
-        async def play(scenario: Scenario) -> CallOutcome:
+        async def call(scenario: Scenario) -> CallOutcome:
             async with at_once:
                 return await line.twilio.call(scenario)
 
-        outcomes = await asyncio.gather(*(play(scenario) for scenario in scenarios))
+        outcomes = await asyncio.gather(*(call(scenario) for scenario in scenarios))
         records = [await line.record(outcome.call_sid) for outcome in outcomes]
         lengths = {turn.agent: await length_ms(line.api, turn.agent) for record in records for turn in record.turns}
         told = await line.told(*(outcome.call_sid for outcome in outcomes))
     parts = zip(outcomes, records, told, (scenario.caller for scenario in scenarios), strict=True)
-    return {part[0].scenario: Played(*part) for part in parts}, lengths
+    return {part[0].scenario: Played(*part, lengths) for part in parts}
 
 
 async def length_ms(api: httpx.AsyncClient, text: str) -> int:
@@ -113,29 +118,44 @@ async def length_ms(api: httpx.AsyncClient, text: str) -> int:
     return round(msgspec.json.decode(answer.content, type=Spoken).duration * 1000)
 
 
-@pytest.fixture(scope="session", params=["path", "parameter"])
-def evening(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evening]:
+def evening_of(folder: Path, token_place: str) -> Iterator[Evening]:
     rest_port = free_port()
     environment = {
-        "SCRIZA_STREAM_TOKEN": request.param,
+        "SCRIZA_STREAM_TOKEN": token_place,
         "TWILIO_BASE_URL": f"http://127.0.0.1:{rest_port}",
         "SCRIZA_TRANSFER_TO": COLLEAGUE,
     }
-    with ExitStack() as stack:
-        folder = tmp_path_factory.mktemp("scriza")
-        server = stack.enter_context(running_scriza(folder, ["--port", str(free_port())], **environment))
-        calls, lengths = asyncio.run(play_all(server, rest_port))
-        yield Evening(calls, server, lengths)
+    with running_scriza(folder, ["--port", str(free_port())], **environment) as server:
+        names = [name for place, name in PLAYED if place == token_place]
+        yield Evening(asyncio.run(play(server, rest_port, names)), server)
 
 
-@pytest.fixture(params=shipped())
-def name(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+@pytest.fixture(scope="session")
+def evening_by_path(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evening]:
+    yield from evening_of(tmp_path_factory.mktemp("scriza"), "path")
+
+
+@pytest.fixture(scope="session")
+def evening_by_parameter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evening]:
+    yield from evening_of(tmp_path_factory.mktemp("scriza"), "parameter")
 
 
 @pytest.fixture
-def played(evening: Evening, name: str) -> Played:
+def evening(evening_by_path: Evening) -> Evening:
+    """Every scenario that ships."""
+    return evening_by_path
+
+
+@pytest.fixture(params=PLAYED, ids="-".join)
+def played(request: pytest.FixtureRequest) -> Played:
+    token_place, name = request.param
+    evening: Evening = request.getfixturevalue(f"evening_by_{token_place}")
     return evening.calls[name]
+
+
+@pytest.fixture
+def name(played: Played) -> str:
+    return played.outcome.scenario
 
 
 def test_twilio_accepts_everything_and_all_goes_as_the_scenario_expects(played: Played) -> None:
@@ -174,7 +194,7 @@ def test_the_end_is_told_once(played: Played) -> None:
     assert len({event.id for event in played.told}) == len(played.told)
 
 
-def test_history_keeps_of_an_interrupted_answer_what_was_heard_word_for_word(evening: Evening, played: Played) -> None:
+def test_history_keeps_of_an_interrupted_answer_what_was_heard_word_for_word(played: Played) -> None:
     cut_short = [reply for reply in played.replies() if reply.heard != reply.text]
     for reply in cut_short:
         assert reply.text.startswith(reply.heard)
@@ -186,7 +206,7 @@ def test_history_keeps_of_an_interrupted_answer_what_was_heard_word_for_word(eve
             assert interruption.barge_in_ms is not None
             silent_at = interruption.start_ms + interruption.barge_in_ms
             began_at = max(span.start_ms for span in played.outcome.agent if span.start_ms < silent_at)
-            assert evening.lengths_ms[reply.heard] == pytest.approx(silent_at - began_at, abs=600)
+            assert played.lengths_ms[reply.heard] == pytest.approx(silent_at - began_at, abs=600)
 
 
 def test_no_silence_is_heard_inside_the_agents_speech(played: Played) -> None:

@@ -196,6 +196,17 @@ class TestAScreening:
         rig.pass_ms(2_000 + 3_500)
         assert rig.said == [LINES.introduction, LINES.voicemail]
 
+    def test_what_is_not_understood_may_have_been_a_word_to_wait(self) -> None:
+        rig = placed()
+        rig.say(SCREENING, ms=3_000)
+        rig.pass_ms(500)
+        rig.hear_all()
+        rig.say("", ms=1_000)
+        rig.pass_ms(2_000)
+        assert rig.said == [LINES.introduction]
+        rig.pass_ms(500)
+        assert rig.said == [LINES.introduction, OPENING]
+
     def test_a_person_who_is_connected_without_a_word_hears_the_opening_too(self) -> None:
         rig = placed()
         rig.say(SCREENING, ms=3_000)

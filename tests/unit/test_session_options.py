@@ -6,6 +6,7 @@ import pytest
 from scriza.factories import calling
 from scriza.modules.telephony.live.session import SessionOptions
 from scriza.modules.telephony.turns.adaptive_silence import AdaptiveSilence
+from scriza.modules.telephony.turns.callee import CalleeOptions
 from scriza.modules.telephony.turns.endpointing import Pause
 from scriza.modules.telephony.turns.limits import Limits
 from scriza.settings import Calls, Settings
@@ -21,7 +22,9 @@ LIMITS = {
     "most_failures": "failures",
 }
 NO_SETTINGS = {"playout_slack"}
-NO_LIMITS = {"most_calls", "vad", "endpointing", "endpoint_silence_ms", "speculation"}
+NO_LIMITS = {"most_calls", "vad", "endpointing", "endpoint_silence_ms", "speculation", "callee_silence_ms"}
+PLACING = {name for name in Calls.model_fields if name.startswith("outbound_")}
+"""Of whether a call is placed at all."""
 
 
 def options(**told: object) -> SessionOptions:
@@ -30,7 +33,7 @@ def options(**told: object) -> SessionOptions:
 
 def test_every_limit_and_every_setting_of_calls_is_in_this_table() -> None:
     assert set(LIMITS.values()) | NO_SETTINGS == set(Limits.__struct_fields__)
-    assert set(LIMITS) | NO_LIMITS == set(Calls.model_fields)
+    assert set(LIMITS) | NO_LIMITS | PLACING == set(Calls.model_fields)
 
 
 def test_each_limit_is_what_its_own_setting_says() -> None:
@@ -42,6 +45,10 @@ def test_each_limit_is_what_its_own_setting_says() -> None:
 @pytest.mark.parametrize("setting", LIMITS)
 def test_a_setting_changes_its_own_limit_only(setting: str) -> None:
     assert options(**{setting: 2_345}) == SessionOptions(limits=Limits(**{LIMITS[setting]: 2_345}))
+
+
+def test_how_long_a_callee_may_be_silent_is_what_its_setting_says() -> None:
+    assert options(callee_silence_ms=800) == SessionOptions(callee=CalleeOptions(first_words=800))
 
 
 def test_with_nothing_set_the_options_are_their_own_defaults() -> None:

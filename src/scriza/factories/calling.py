@@ -4,6 +4,7 @@ from scriza.data_dir import Secrets
 from scriza.modules.telephony.live.session import SessionOptions
 from scriza.modules.telephony.signatures import SignatureGate, SigningKeys, socket_url
 from scriza.modules.telephony.turns.adaptive_silence import AdaptiveSilence
+from scriza.modules.telephony.turns.callee import CalleeOptions
 from scriza.modules.telephony.turns.endpointing import Endpointer
 from scriza.modules.telephony.turns.fixed_silence import FixedSilence
 from scriza.modules.telephony.turns.limits import Limits
@@ -33,6 +34,7 @@ def twiml(settings: Settings) -> Twiml:
         public_url=settings.public_url,
         stream_url=settings.stream_url or socket_url(settings.public_url),
         carried_in=settings.stream_token,
+        ring_seconds=settings.transfer_ring_seconds,
     )
 
 
@@ -68,4 +70,5 @@ def session_options(settings: Settings) -> SessionOptions:
         longest_turn=settings.longest_turn_ms,
         failures=settings.most_failures,
     )
-    return SessionOptions(limits=limits, speculate=settings.speculation)
+    callee = CalleeOptions(first_words=settings.callee_silence_ms)
+    return SessionOptions(limits=limits, callee=callee, speculate=settings.speculation)

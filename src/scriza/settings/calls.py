@@ -42,6 +42,9 @@ class Calls(BaseModel):
     first_words_ms: int = Field(
         10_000, ge=100, description="So long after the heard opening the caller must have spoken, or the call ends."
     )
+    callee_silence_ms: int = Field(
+        2_000, ge=0, description="Silence of somebody whom we called before the opening begins unasked."
+    )
     silence_ms: int = Field(8_000, ge=100, description="Silence of the caller before each prompt, and the hang-up.")
     words_ms: int = Field(4_000, ge=100, description="From the end of a turn until its words must be there.")
     digits_ms: int = Field(2_000, ge=100, description="From a key to the next one; `#` ends the input at once.")

@@ -36,3 +36,6 @@ class Carrier(BaseModel):
         pattern=r"^(\+[1-9]\d{6,14})?$",
         description="The phone number of a person, in E.164, for callers who ask for one.",
     )
+    transfer_ring_seconds: int = Field(
+        30, ge=5, le=600, description="How long that person's phone rings before the agent goes on."
+    )

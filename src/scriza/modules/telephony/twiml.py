@@ -27,7 +27,6 @@ APOLOGY = WITHOUT_A_PLAN
 TAKE_IT = f"Press {TAKES_IT} to take the call."
 UNREACHED = "Sorry, nobody could be reached. Please try again later. Goodbye."
 
-_RINGING_SECONDS = 30
 _KEY_SECONDS = 8
 
 TokenPlace = Literal["path", "parameter"]
@@ -36,14 +35,18 @@ TokenPlace = Literal["path", "parameter"]
 class Twiml:
     """Writes the documents. `stream_url` is the sockets' base, ``wss://host``; `public_url` the webhooks'.
 
-    The token that opens a stream is `carried_in` the stream's path, or in a `<Parameter>`.
+    The token that opens a stream is `carried_in` the stream's path, or in a `<Parameter>`. A person to whom a caller is
+    transferred is rung for `ring_seconds`.
     """
 
-    def __init__(self, *, public_url: str, stream_url: str, carried_in: TokenPlace = "path") -> None:
+    def __init__(
+        self, *, public_url: str, stream_url: str, carried_in: TokenPlace = "path", ring_seconds: int = 30
+    ) -> None:
         self._base = urlsplit(public_url).path.rstrip("/")
         self._after = self._base + AFTER
         self._stream_url = stream_url.rstrip("/") + STREAM
         self._in_path = carried_in == "path"
+        self._ring_seconds = ring_seconds
 
     def connect(self, token: str, *, attempt: int = 1) -> str:
         """Open a media stream with us; `attempt` counts the streams that this call was told to open."""
@@ -67,7 +70,7 @@ class Twiml:
         dial = Dial(
             action=self._base + DIALLED,
             answer_on_bridge=True,
-            timeout=_RINGING_SECONDS,
+            timeout=self._ring_seconds,
             **({"caller_id": caller_id} if caller_id else {}),
         )
         dial.number(number, **({"url": self._about(WHISPER, whisper_for)} if whisper_for else {}))

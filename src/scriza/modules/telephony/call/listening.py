@@ -246,6 +246,8 @@ class Listening(Answering):
         elif taker is Taker.MACHINE:
             self._awaited = Awaited.BEEP
             self._set(Timer.CALLEE, self._now + self._callee.beep)
+        elif awaited is Awaited.PERSON and not turn.text:
+            self._set(Timer.CALLEE, self._now + self._callee.long_pause)
         elif awaited is Awaited.PERSON and asks_to_wait(turn.text):
             self._set(Timer.CALLEE, self._now + self._callee.screened)
         elif taker is Taker.SCREENING and awaited is Awaited.FIRST_WORDS:
