@@ -75,7 +75,7 @@ def test_a_secret_given_twice_is_refused_because_nobody_knows_which_one_is_meant
 @pytest.mark.parametrize(
     ("name", "value", "told"),
     [
-        ("SCRIZA_ASR_ENGINE", "siri", "SCRIZA_ASR_ENGINE: Input should be 'auto', 'faster-whisper' or"),
+        ("SCRIZA_ASR_ENGINE", "siri", "SCRIZA_ASR_ENGINE: Input should be 'auto', 'faster-whisper', 'whisper-cpp' or"),
         ("SCRIZA_PORT", "seventy", "SCRIZA_PORT: Input should be a valid integer"),
         ("SCRIZA_PUBLIC_URL", "calls.example.com", "SCRIZA_PUBLIC_URL: must be an http:// or https:// URL"),
         ("SCRIZA_STREAM_URL", "https://calls.example.com", "SCRIZA_STREAM_URL: must be a ws:// or wss:// URL"),
