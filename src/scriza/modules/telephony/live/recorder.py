@@ -80,9 +80,9 @@ NO_RECORDER = NoRecorder()
 class RecorderOptions(msgspec.Struct, frozen=True):
     """In milliseconds."""
 
-    segment: int = 30_000
+    segment: int = 10_000
     """How long a segment is. What a process that is killed has not handed over is lost."""
-    grace: int = 5_000
+    grace: int = 3_000
     """How much later it is handed over: audio that was delayed on its way still finds its place."""
 
 

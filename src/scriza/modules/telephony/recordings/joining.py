@@ -20,7 +20,7 @@ _PIECE = SAMPLE_RATE
 """So many samples are worked on in one go: a fraction of a millisecond."""
 _JOINED = 8
 """Closer than so many samples a segment follows the one before without a gap."""
-_MOST_MISSING = 4
+_MOST_MISSING = 30
 """Segments in a row that may have been lost while the store was away; more is the stream's end."""
 _log = structlog.get_logger()
 _DECODER = msgspec.msgpack.Decoder(Segment)

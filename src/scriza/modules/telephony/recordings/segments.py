@@ -13,8 +13,8 @@ from scriza.modules.telephony.live.recorder import Segment
 from scriza.ports.objects import Objects
 
 _PACKED = "application/msgpack"
-_WAITING = 128
-"""Segments that may wait for the store, of half a megabyte each at most; further ones are lost."""
+_WAITING = 400
+"""Segments that may wait for the store, of 160 kB each; further ones are lost."""
 _AGAIN_S = (0.5, 2.0, 5.0, 15.0, 30.0, 60.0, 60.0)
 
 _log = structlog.get_logger()
