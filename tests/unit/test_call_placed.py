@@ -196,6 +196,21 @@ class TestAScreening:
         rig.pass_ms(2_000 + 3_500)
         assert rig.said == [LINES.introduction, LINES.voicemail]
 
+    def test_a_service_that_speaks_over_the_introduction_does_not_cost_the_opening(self) -> None:
+        rig = placed()
+        rig.say(SCREENING, ms=3_000)
+        rig.pass_ms(500)
+        rig.hear(rig.played[-1], until_ms=400)
+        rig.say("please stay on the line", ms=1_500)
+        rig.pass_ms(500)
+        rig.say("hello", ms=400)
+        rig.pass_ms(500)
+        assert rig.said == [LINES.introduction, OPENING]
+        made_anew = [command for command in rig.commands if isinstance(command, do.Synthesise)][-1]
+        cleared = max(index for index, command in enumerate(rig.commands) if isinstance(command, do.Clear))
+        assert rig.commands.index(made_anew) > cleared
+        assert made_anew.clip == rig.played[-1]
+
     def test_what_is_not_understood_may_have_been_a_word_to_wait(self) -> None:
         rig = placed()
         rig.say(SCREENING, ms=3_000)

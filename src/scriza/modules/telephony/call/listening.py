@@ -251,6 +251,7 @@ class Listening(Answering):
         elif awaited is Awaited.PERSON and asks_to_wait(turn.text):
             self._set(Timer.CALLEE, self._now + self._callee.screened)
         elif taker is Taker.SCREENING and awaited is Awaited.FIRST_WORDS:
+            self._forget_opening()
             self._awaited = Awaited.PERSON
             self._set(Timer.CALLEE, self._now + self._callee.screened)
             self._heard_first(turn)
@@ -271,9 +272,18 @@ class Listening(Answering):
         """What the callee said first belongs to the turn in which we answer it."""
         self._account_for_answer()
         if turn.text:
+            self._levels.append(turn.level_dbfs)
             stage = self._conversation.stage if self._conversation else ""
             self._out.append(do.Journal(self._next_turn, "user", turn.text, stage, turn.confidence))
             self._publish(UtteranceTranscribed(self._call_id, self._next_turn, turn.text, turn.confidence))
+
+    def _forget_opening(self) -> None:
+        """It is not said now; should it be later, it is made again."""
+        clip, self._opening_clip = self._opening_clip, 0
+        if clip:
+            self._ledger.dropped(clip)
+            self._told_early.pop(clip, None)
+            self._out.append(do.Forget(clip))
 
     def _callee_silent(self) -> None:
         """What was waited for has not come."""
@@ -307,6 +317,7 @@ class Listening(Answering):
         match self.answered_by:
             case "machine_start":
                 self._fall_silent()
+                self._forget_opening()
                 self._cancel(Timer.OPENING)
                 self._awaited = Awaited.GREETING_END
                 self._set(Timer.CALLEE, self._now + self._callee.machine)
@@ -325,6 +336,7 @@ class Listening(Answering):
         self._awaited = None
         self._cancel(Timer.CALLEE)
         self._fall_silent()
+        self._forget_opening()
         if self._plan.lines.voicemail:
             self._close(self._plan.lines.voicemail, "voicemail-left")
         else:
