@@ -9,11 +9,14 @@ import pytest
 
 from scriza.audio.mulaw import Samples
 from scriza.factories import listening
-from scriza.kernel.errors import BadInput, Unavailable
+from scriza.kernel.errors import BadInput, NotFound, Unavailable
 from scriza.settings import BadSettings, load
 from scriza_adapters.whisper_cpp.engine import WhisperCppEngine
+from scriza_adapters.whisper_cpp.models import fetch_ggml_model, find_ggml_model, installed_ggml_models
+from tests.serving import serving
 from tests.standins.canned_ggml import build_canned_ggml
 from tests.standins.canned_whisper import SENTENCE
+from tests.standins.model_hub import ModelHub
 
 NOISE: Samples = np.random.default_rng(1).normal(0, 1000, 16_000).astype(np.int16)
 
@@ -104,3 +107,24 @@ def test_without_a_model_it_is_said_where_one_belongs(tmp_path: Path) -> None:
     (tmp_path / "models" / "ggml-base.en.bin").write_text("not a model")
     with pytest.raises(BadSettings, match=r"models/ggml-base\.en\.bin"):
         listening.recogniser(load(asr_engine="whisper-cpp"), tmp_path)
+
+
+async def test_a_model_is_fetched_found_and_listed(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {"ggml-tiny.bin": await asyncio.to_thread(model.read_bytes), "ggml-base.bin": b"something else"}
+    async with serving(ModelHub(files).app()) as url:
+        monkeypatch.setenv("HF_ENDPOINT", url)
+        for _ in range(2):
+            fetched = await fetch_ggml_model("ggml-tiny", tmp_path, lambda done, total: None)
+        with pytest.raises(Unavailable, match=r"ggml-base\.bin is no model"):
+            await fetch_ggml_model("base", tmp_path, lambda done, total: None)
+    with pytest.raises(NotFound, match="there are ggml-tiny"):
+        await fetch_ggml_model("gigantic", tmp_path, lambda done, total: None)
+    assert fetched == tmp_path / "ggml-tiny.bin" == find_ggml_model("tiny", tmp_path)
+    assert installed_ggml_models(tmp_path) == ["ggml-tiny"]
+    assert _entries(tmp_path) == ["ggml-tiny.bin"]
+
+
+def _entries(folder: Path) -> list[str]:
+    return sorted(file.name for file in folder.iterdir())

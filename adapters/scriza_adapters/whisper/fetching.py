@@ -9,16 +9,16 @@ import msgspec
 from scriza.kernel.errors import BadInput, Unavailable
 from scriza.worker_child import Cancelled, Emit, Handler
 
-_FILES = ["config.json", "preprocessor_config.json", "model.bin", "tokenizer.json", "vocabulary.*"]
 _ANSWER_S = 10.0
 _TELL_EVERY_S = 0.25
 
 
 class Fetch(msgspec.Struct, frozen=True):
-    """Download a repository's model into an empty directory."""
+    """Download some of a repository's files, by their names or patterns, into an empty directory."""
 
     repository: str
     directory: str
+    files: list[str]
 
 
 class Progress(msgspec.Struct, tag="progress", frozen=True):
@@ -64,14 +64,14 @@ def _snapshot(fetch: Fetch, emit: Emit, cancelled: Cancelled) -> None:
 
     directory = Path(fetch.directory)
     listed = huggingface_hub.snapshot_download(
-        fetch.repository, allow_patterns=_FILES, etag_timeout=_ANSWER_S, local_dir=directory, dry_run=True
+        fetch.repository, allow_patterns=fetch.files, etag_timeout=_ANSWER_S, local_dir=directory, dry_run=True
     )
     total = sum(file.file_size or 0 for file in listed)
     with ThreadPoolExecutor(1) as threads:
         downloading = threads.submit(
             huggingface_hub.snapshot_download,
             fetch.repository,
-            allow_patterns=_FILES,
+            allow_patterns=fetch.files,
             etag_timeout=_ANSWER_S,
             local_dir=directory,
             max_workers=2,

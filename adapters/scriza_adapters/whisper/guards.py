@@ -87,7 +87,5 @@ def _repeats_the_prompt(text: str, prompt: str, said: Said) -> bool:
 
 
 def _plain(text: str) -> str:
-    kept = "".join(
-        character if unicodedata.category(character)[0] in "LMN" else " " for character in text.casefold()
-    )
+    kept = "".join(character if unicodedata.category(character)[0] in "LMN" else " " for character in text.casefold())
     return " ".join(kept.split())

@@ -3,8 +3,8 @@
 import asyncio
 import shutil
 import tempfile
-from collections.abc import Callable
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
 from scriza.kernel.errors import BadInput, DeadlineExceeded, NotFound, Unavailable
@@ -28,6 +28,7 @@ REPOSITORIES = {
 """Models by their name, where faster-whisper itself gets them from."""
 
 _NEEDED = ("model.bin", "config.json", "tokenizer.json")
+_FILES = ("config.json", "preprocessor_config.json", "model.bin", "tokenizer.json", "vocabulary.*")
 _STALL_S = 60.0
 """Without a byte for so long the hub is taken for gone."""
 _WHOLE_S = 4 * 3600.0
@@ -67,15 +68,32 @@ async def fetch_model(
     target = models / name
     if not missing_files(target):
         return target
-    unfinished = await asyncio.to_thread(_place, name, models)
-    try:
-        await _download(Fetch(REPOSITORIES[name], str(unfinished)), progress, stall_s)
+    async with downloaded(REPOSITORIES[name], _FILES, models, progress, stall_s=stall_s) as unfinished:
         if missing := missing_files(unfinished):
             raise Unavailable(f"the hub's model {name} is not complete: it has no {missing[0]}")
         await asyncio.to_thread(_put, unfinished, target)
+    return target
+
+
+@asynccontextmanager
+async def downloaded(
+    repository: str,
+    files: Sequence[str],
+    models: Path,
+    progress: Callable[[int, int], None],
+    *,
+    stall_s: float = _STALL_S,
+) -> AsyncIterator[Path]:
+    """A directory in `models` with those files of a repository; it is gone afterwards, unless it was moved.
+
+    Raises as `fetch_model`.
+    """
+    unfinished = await asyncio.to_thread(_place, models)
+    try:
+        await _download(Fetch(repository, str(unfinished), list(files)), progress, stall_s)
+        yield unfinished
     finally:
         await asyncio.to_thread(shutil.rmtree, unfinished, ignore_errors=True)
-    return target
 
 
 async def _download(request: Fetch, progress: Callable[[int, int], None], stall_s: float) -> None:
@@ -97,10 +115,10 @@ async def _download(request: Fetch, progress: Callable[[int, int], None], stall_
         await worker.close()
 
 
-def _place(name: str, models: Path) -> Path:
+def _place(models: Path) -> Path:
     try:
         models.mkdir(parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(prefix=f".{name}-", dir=models))
+        return Path(tempfile.mkdtemp(prefix=".unfinished-", dir=models))
     except OSError as error:
         raise BadInput(f"{models} cannot be written: {error.strerror}") from error
 

@@ -73,7 +73,7 @@ def parser() -> argparse.ArgumentParser:
 
     models = commands.add_parser("models", help="speech models on this machine", description="Recognisers on disk.")
     acts = models.add_subparsers(dest="act", required=True, metavar="ACT")
-    fetch = acts.add_parser("fetch", help="bring a faster-whisper model, such as base.en")
+    fetch = acts.add_parser("fetch", help="bring a model, such as base.en, or ggml-base.en for whisper.cpp")
     fetch.add_argument("name")
     acts.add_parser("list", help="name the models that are on disk")
     check = acts.add_parser(

@@ -12,6 +12,7 @@ from scriza.factories import listening
 from scriza.kernel.errors import BadInput
 from scriza.settings import load
 from scriza_adapters.whisper.models import REPOSITORIES, fetch_model, installed_models
+from scriza_adapters.whisper_cpp.models import GGML_PREFIX, fetch_ggml_model, ggml_names, installed_ggml_models
 
 _SAY_EVERY_SECONDS = 2.0
 """Where nobody sees a line being rewritten."""
@@ -27,19 +28,25 @@ def run(told: argparse.Namespace) -> int:
         return _fetch(told.name, folder)
     if told.act == "check":
         return _check(told, data)
-    installed = installed_models(folder)
-    for name in installed:
-        print(f"{name:<18} {folder / name}")
-    for name in REPOSITORIES:
+    installed = {name: folder / name for name in installed_models(folder)}
+    installed |= {name: folder / f"{name}.bin" for name in installed_ggml_models(folder)}
+    for name, place in installed.items():
+        print(f"{name:<24} {place}")
+    for name in [*REPOSITORIES, *ggml_names()]:
         if name not in installed:
-            print(f"{name:<18} not here: scriza models fetch {name}")
+            print(f"{name:<24} not here: scriza models fetch {name}")
     return 0
 
 
 def _fetch(name: str, folder: Path) -> int:
     print(f"Fetching {name} into {folder}", flush=True)
-    place = asyncio.run(fetch_model(name, folder, Progress()))
-    print(f"\n{place} is ready: a Scriza that is started now listens with it (SCRIZA_ASR_MODEL={name}).")
+    if name.startswith(GGML_PREFIX):
+        place = asyncio.run(fetch_ggml_model(name, folder, Progress()))
+        setting = f"SCRIZA_ASR_ENGINE=whisper-cpp, SCRIZA_ASR_MODEL={name.removeprefix(GGML_PREFIX)}"
+    else:
+        place = asyncio.run(fetch_model(name, folder, Progress()))
+        setting = f"SCRIZA_ASR_MODEL={name}"
+    print(f"\n{place} is ready: a Scriza that is started now listens with it ({setting}).")
     return 0
 
 

@@ -14,7 +14,7 @@ from scriza_adapters.sphinx.engine import PocketsphinxEngine
 from scriza_adapters.whisper.engine import WhisperEngine, WhisperOptions
 from scriza_adapters.whisper.models import REPOSITORIES, find_model
 from scriza_adapters.whisper_cpp.engine import WhisperCppEngine
-from scriza_adapters.whisper_cpp.models import find_ggml_model
+from scriza_adapters.whisper_cpp.models import find_ggml_model, ggml_names
 
 _log = structlog.get_logger()
 
@@ -49,10 +49,8 @@ def _whisper_cpp(settings: Settings, models: Path) -> Recogniser:
     name = settings.asr_model
     model = find_ggml_model(name, models)
     if model is None:
-        raise BadSettings(
-            f"SCRIZA_ASR_ENGINE=whisper-cpp: there is no {models}/ggml-{name}.bin; put a ggml model of whisper.cpp "
-            "there, or name its file by SCRIZA_ASR_MODEL"
-        )
+        cure = f"`scriza models fetch ggml-{name}` brings it" if f"ggml-{name}" in ggml_names() else "put it there"
+        raise BadSettings(f"SCRIZA_ASR_ENGINE=whisper-cpp: there is no model {models}/ggml-{name}.bin: {cure}")
     if find_spec("_pywhispercpp") is None:
         raise BadSettings("SCRIZA_ASR_ENGINE=whisper-cpp needs whisper.cpp: pip install 'scriza[whisper-cpp]'")
     return WhisperCppEngine(
