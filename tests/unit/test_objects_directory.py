@@ -176,3 +176,31 @@ async def test_nothing_is_left_of_what_came_second(objects: DirectoryObjects, tm
     assert await objects.put_new("a", b"first", "text/plain")
     assert not await objects.put_new("a", b"second", "text/plain")
     assert files_in(tmp_path) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "body", "told"),
+    [
+        ("bytes=0-", 206, b"0123456789", "bytes 0-9/10"),
+        ("bytes=2-4", 206, b"234", "bytes 2-4/10"),
+        ("bytes=8-99", 206, b"89", "bytes 8-9/10"),
+        ("bytes=-3", 206, b"789", "bytes 7-9/10"),
+        ("bytes=-30", 206, b"0123456789", "bytes 0-9/10"),
+        ("bytes=10-", 416, b"", "bytes */10"),
+        ("bytes=-0", 416, b"", "bytes */10"),
+        ("", 200, b"0123456789", None),
+        ("bytes=-", 200, b"0123456789", None),
+        ("bytes=4-2", 200, b"0123456789", None),
+        ("bytes=0-1,4-5", 200, b"0123456789", None),
+        ("seconds=1-2", 200, b"0123456789", None),
+    ],
+)
+async def test_a_player_may_ask_for_a_part(
+    objects: DirectoryObjects, client: TestClient[Litestar], asked: str, status: int, body: bytes, told: str | None
+) -> None:
+    await objects.put("recordings/a.wav", b"0123456789", "audio/wav")
+    url = await objects.signed_url("recordings/a.wav", timedelta(hours=1))
+    answer = client.get(url, headers={"range": asked} if asked else {})
+    assert (answer.status_code, answer.content) == (status, body)
+    assert answer.headers.get("content-range") == told
+    assert answer.headers["accept-ranges"] == "bytes"

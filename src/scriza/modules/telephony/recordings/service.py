@@ -31,7 +31,8 @@ T = TypeVar("T")
 
 _WAV = "audio/wav"
 _PIECE = 1024 * 1024
-_WRITERS = 4
+_AT_ONCE = 4
+"""Workers of each kind."""
 _CALLS = 10_000
 """That may wait to be begun or finished; of more than that some are found by the next look only."""
 _BEGIN_AGAIN_S = (0.5, 2.0, 5.0, 15.0, 30.0)
@@ -124,8 +125,8 @@ class Recordings:
     async def running(self) -> AsyncIterator[None]:
         """Work inside. At the end what waits for the store is given a moment; what is left then is lost."""
         async with asyncio.TaskGroup() as tasks:
-            work = [self._begin_next, self._finish_next, self._look_again, *[self._writer.write_next] * _WRITERS]
-            workers = [tasks.create_task(_for_ever(step)) for step in work]
+            work = [self._begin_next, self._writer.write_next, self._finish_next] * _AT_ONCE
+            workers = [tasks.create_task(_for_ever(step)) for step in [*work, self._look_again]]
             try:
                 yield
             finally:
