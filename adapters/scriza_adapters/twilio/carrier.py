@@ -52,7 +52,7 @@ class TwilioCarrier:
         auth_token: str,
         *,
         base_url: str = "",
-        timeout: float = 10.0,
+        timeout: float = 8.0,
         calls_per_second: float = 1.0,
         pauses: Sequence[float] = (0.5, 1.0, 2.0),
     ) -> None:

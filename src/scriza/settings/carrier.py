@@ -23,7 +23,7 @@ class Carrier(BaseModel):
         "", description="Another host for Twilio's API; without an account it is the simulator of `scriza call`."
     )
     twilio_timeout_ms: int = Field(
-        10_000, ge=1_000, description="How long one request to Twilio's API may take, from connecting to its last byte."
+        8_000, ge=1_000, description="How long one request to Twilio's API may take, from connecting to its last byte."
     )
     twilio_calls_per_second: float = Field(
         1.0,
