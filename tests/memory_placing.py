@@ -1,6 +1,9 @@
 """Everything that places calls and sends messages, in memory, around a carrier of the test's own."""
 
+from collections.abc import AsyncIterator
+
 from scriza.kernel.clock import WallClock, utc_now
+from scriza.kernel.errors import Unavailable
 from scriza.modules.telephony.numbers import Reception
 from scriza.modules.telephony.placing.desk import CallDeskService
 from scriza.modules.telephony.placing.dispatch import Dispatcher, Links
@@ -9,7 +12,7 @@ from scriza.modules.telephony.placing.permission import ListsAndSwitch
 from scriza.modules.telephony.placing.policy import Rules
 from scriza.modules.telephony.placing.texts import Texts
 from scriza.modules.telephony.stopping import StopSwitch
-from scriza.ports.agent import Agent
+from scriza.ports.agent import Agent, CallFacts, CallPlan, Reply, ReplyPart
 from scriza.ports.carrier import Carrier
 from tests.memory_books import MemoryBarredBook, MemoryIntentBook, MemoryNumberBook, MemorySwitchBook
 from tests.standins.carrier import StandInCarrier
@@ -17,10 +20,27 @@ from tests.standins.carrier import StandInCarrier
 ALWAYS = Rules(weekly_hours("Mon-Sun 00:00-24:00"), most_calls=3)
 
 
+class NoAgent:
+    """Cannot be asked anything."""
+
+    async def begin(self, call: CallFacts) -> CallPlan:
+        raise Unavailable("there is no agent")
+
+    async def reply(self, request: Reply) -> AsyncIterator[ReplyPart]:
+        raise Unavailable("there is no agent")
+        yield
+
+
 class MemoryPlacing:
     """As the container wires it. `closed` counts how often all calls were told to end."""
 
-    def __init__(self, carrier: Carrier | None = None, clock: WallClock = utc_now, rules: Rules = ALWAYS) -> None:
+    def __init__(
+        self,
+        carrier: Carrier | None = None,
+        clock: WallClock = utc_now,
+        rules: Rules = ALWAYS,
+        agent: Agent | None = None,
+    ) -> None:
         self.clock, self.rules = clock, rules
         self.carrier = carrier or StandInCarrier(clock)
         self.intents, self.numbers = MemoryIntentBook(), MemoryNumberBook()
@@ -28,7 +48,7 @@ class MemoryPlacing:
         self.permission = ListsAndSwitch(rules, self.barred, self.switch_book, clock)
         self.dispatcher = Dispatcher(self.intents, self.carrier, Links("https://pbx.example"), self.permission, clock)
         self.texts = Texts(self.intents, self.dispatcher, clock)
-        self.reception = Reception(self.numbers, self.dispatcher, rules, clock)
+        self.reception = Reception(self.numbers, self.dispatcher, agent or NoAgent(), rules, clock)
         self.closed = 0
         self.switch = StopSwitch(self.switch_book, self._close, clock)
 

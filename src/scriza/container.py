@@ -168,7 +168,7 @@ class Container(containers.DeclarativeContainer):
         Dispatcher, intents, carrier, providers.Singleton(placing.links, settings), permission
     )
     texts = providers.Singleton(Texts, intents, dispatcher)
-    reception = providers.Singleton(Reception, numbers, dispatcher, rules)
+    reception = providers.Singleton(Reception, numbers, dispatcher, agent, rules)
     switchboard = providers.Singleton(
         Switchboard,
         providers.Singleton(

@@ -9,7 +9,9 @@ from scriza.modules.telephony.call_log import Assignment
 from scriza.modules.telephony.numbers import CLOSED, intent_of
 from scriza.modules.telephony.placing.intents import CallWish, Intent
 from scriza.modules.telephony.stopping import STOPPED
+from scriza.ports.agent import CallFacts, CallPlan, Conversation, FixedLines, Voice
 from scriza.ports.call_desk import PhoneNumber
+from tests.memory_placing import MemoryPlacing, NoAgent
 from tests.unit.test_webhooks import CALL, INCOMING, NOW, Office, signed, token_in
 
 
@@ -54,6 +56,17 @@ async def test_outside_hours_the_caller_hears_the_numbers_line(office: Office) -
 async def test_outside_hours_a_polite_line_is_said_where_the_number_has_none(office: Office) -> None:
     await say_about(office, CLOSED_NOW)
     assert CLOSED in await office.voice()
+
+
+async def test_outside_hours_the_playbooks_own_line_is_said_where_the_number_has_none() -> None:
+    class Closed(NoAgent):
+        async def begin(self, call: CallFacts) -> CallPlan:
+            lines = FixedLines("Hello", "", [], "", "", "", "", "", closed=f"This is {call.playbook}. We are closed.")
+            return CallPlan(Conversation("sales@1", "opening"), lines, Voice(), [])
+
+    office = Office(placing=MemoryPlacing(clock=lambda: NOW, agent=Closed()))
+    await say_about(office, CLOSED_NOW)
+    assert "<Say>This is sales. We are closed.</Say><Hangup />" in await office.voice()
 
 
 async def test_outside_hours_another_playbook_may_take_a_message(office: Office) -> None:

@@ -53,7 +53,12 @@ def signed(target: str, form: dict[str, str], *, token: str = TOKEN, idempotency
 class Office:
     """Webhooks with everything around them in memory."""
 
-    def __init__(self, log: MemoryCallLog | None = None, once: MemoryOnce | None = None) -> None:
+    def __init__(
+        self,
+        log: MemoryCallLog | None = None,
+        once: MemoryOnce | None = None,
+        placing: MemoryPlacing | None = None,
+    ) -> None:
         self.now = NOW
         self.log = log or MemoryCallLog(lambda: self.now)
         self.once = once or MemoryOnce(lambda: self.now)
@@ -61,7 +66,7 @@ class Office:
         self.heard: list[tuple[str, str]] = []
         self.tokens = StreamTokens("key", self.once, now=lambda: self.now)
         self.carrier = StandInCarrier(lambda: self.now)
-        self.placing = MemoryPlacing(self.carrier, lambda: self.now)
+        self.placing = placing or MemoryPlacing(self.carrier, lambda: self.now)
         self.webhooks = self.another_process()
 
     def another_process(self) -> Webhooks:

@@ -83,6 +83,8 @@ class FixedLines(msgspec.Struct, frozen=True):
     """Left on an answering machine that takes a call of ours; empty leaves nothing."""
     introduction: str = ""
     """Said to a machine that asks who is calling and why; empty says the opening."""
+    closed: str = ""
+    """Said to who calls outside the hours of a number that has no line of its own for that."""
 
 
 class CallPlan(msgspec.Struct):

@@ -84,7 +84,7 @@ class NumberSettings(msgspec.Struct):
     `closed_line` and hung up."""
     closed_playbook: _Slug = ""
     closed_line: Annotated[str, msgspec.Meta(max_length=1000)] = ""
-    """Empty for a polite line of ours, in English."""
+    """Empty for the playbook's own line, and where it has none, for one of ours in English."""
 
 
 class PhoneNumber(NumberSettings, kw_only=True):

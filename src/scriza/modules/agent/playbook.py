@@ -144,6 +144,7 @@ class Lines(_Strict, frozen=True):
     unreached: str = ""
     voicemail: str = ""
     introduction: str = ""
+    closed: str = ""
 
 
 class Transfer(_Strict, frozen=True):

@@ -90,6 +90,7 @@ class AgentService:
                 unreached=lines.unreached,
                 voicemail=lines.voicemail,
                 introduction=lines.introduction,
+                closed=lines.closed,
             ),
             voice=Voice(
                 playbook.voice.voice_id,
