@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from scriza.kernel.errors import DeadlineExceeded, ScrizaError
@@ -13,7 +13,7 @@ Trouble = Literal["", "lost before", "lost after", "hangs"] | ScrizaError
 
 
 class StandInCarrier:
-    """Implements Carrier. `trouble` holds what befalls the next requests, in order; `lag` hides what is new."""
+    """Implements Carrier. `trouble` holds what befalls the next requests, in order; lists lack what is younger than `lag`."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
@@ -23,6 +23,7 @@ class StandInCarrier:
         self.trouble: list[Trouble] = []
         self.list_trouble: list[ScrizaError] = []
         self.looks = 0
+        self.lag = timedelta(0)
 
     async def _meets(self, done: Callable[[], str]) -> str:
         trouble = self.trouble.pop(0) if self.trouble else ""
@@ -52,7 +53,7 @@ class StandInCarrier:
         return [
             found
             for who, whom, found in reversed(self.messages)
-            if (who, whom) == (sender, to) and found.created_at >= since
+            if (who, whom) == (sender, to) and since <= found.created_at <= self._now() - self.lag
         ]
 
     async def place_call(self, order: CallOrder) -> str:
@@ -70,7 +71,7 @@ class StandInCarrier:
         return [
             found
             for order, found in reversed(self.calls)
-            if (order.sender, order.to) == (sender, to) and found.created_at >= since
+            if (order.sender, order.to) == (sender, to) and since <= found.created_at <= self._now() - self.lag
         ]
 
     def _look(self) -> None:

@@ -118,6 +118,16 @@ async def test_a_request_that_got_lost_is_made_again_when_the_list_is_sure_not_t
     assert (len(desk.carrier.placed), len(desk.carrier.calls)) == (2, 1)
 
 
+async def test_a_call_that_comes_into_the_list_too_late_is_found_all_the_same(desk: Desk) -> None:
+    desk.carrier.trouble, desk.carrier.lag = ["lost after", "lost before"], timedelta(seconds=25)
+    await desk.place()
+    for _ in range(2):
+        desk.later(VISIBLE)
+        await desk.dispatcher.settle_due()
+    assert (await desk.known()).carrier_id == "CA1"
+    assert (len(desk.carrier.placed), len(desk.carrier.calls)) == (2, 1)
+
+
 async def test_the_call_of_another_order_is_not_taken_for_the_one_that_got_lost(desk: Desk) -> None:
     await desk.place("ord_0")
     desk.carrier.trouble = ["lost before"]
