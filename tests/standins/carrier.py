@@ -13,7 +13,10 @@ Trouble = Literal["", "lost before", "lost after", "hangs"] | ScrizaError
 
 
 class StandInCarrier:
-    """Implements Carrier. `trouble` holds what befalls the next requests, in order; lists lack what is younger than `lag`."""
+    """Implements Carrier. `trouble` holds what befalls the next requests, in order.
+
+    Lists lack what is younger than `lag`.
+    """
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
