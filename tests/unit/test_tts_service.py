@@ -450,9 +450,11 @@ async def test_all_engines_are_warmed_up_and_one_that_cannot_work_is_no_harm(ser
         async def warm_up(self) -> None:
             raise Unavailable("not installed")
 
-    warm = ToneEngine("warm")
-    await service(Cold("cold"), warm).warm_up()
-    assert warm.warm
+    cold, warm = Cold("cold"), ToneEngine("warm")
+    speech = service(cold, warm)
+    await speech.warm_up()
+    await speech.speak(CLIP)
+    assert (warm.warm, cold.asked) == (True, [])
 
 
 async def test_usage_is_told_once_a_clip_and_says_what_was_cached(service: Make, told: Told) -> None:

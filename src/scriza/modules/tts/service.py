@@ -319,4 +319,6 @@ class TtsService:
             except ScrizaError as error:
                 tell = _log.error if isinstance(error, Unavailable) else _log.warning
                 tell("tts.engine_not_ready", engine=engine.name, error=error.slug, detail=error.detail)
+                if isinstance(error, Unavailable):
+                    self._roster.failed(engine, error)  # no caller waits for what is known not to work
                 return
