@@ -157,7 +157,7 @@ class WhisperEngine:
             device=self._options.device,
             compute_type=self._options.compute_type,
             cpu_threads=self._options.threads or max(1, (os.cpu_count() or 1) // self.places),
-            num_workers=self.places + 1,
+            num_workers=self.places + 2,  # a recording, and what ends unheard, beside the calls
             local_files_only=True,
         )
 
