@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from structlog.testing import capture_logs
 
-from scriza.kernel.errors import Conflict, DeadlineExceeded, NotFound, Unavailable
+from scriza.kernel.errors import Conflict, DeadlineExceeded, NotFound, Unavailable, UpstreamFailed
 from scriza.modules.telephony.live.recorder import RecorderOptions
 from scriza.modules.telephony.live.session import Doors
 from scriza.modules.telephony.recordings.at_carrier import RecordingsAtCarrier
@@ -40,6 +41,8 @@ class RecordingCarrier:
     asked: list[str] = field(default_factory=list)
     files: dict[str, bytes] = field(default_factory=dict)
     deleted: list[str] = field(default_factory=list)
+    keeps: bool = False
+    """It deletes nothing."""
     late: int = 0
     """So many requests are carried out, and their answers never come."""
 
@@ -60,6 +63,8 @@ class RecordingCarrier:
         return self.files[recording_id]
 
     async def delete_recording(self, recording_id: str) -> None:
+        if self.keeps:
+            raise UpstreamFailed("no")
         self.deleted.append(recording_id)
 
 
@@ -404,6 +409,37 @@ def test_a_recording_of_which_the_carrier_never_told_is_looked_up() -> None:
 
     assert run_virtual(main()).state == "kept"
     assert world.recorder_at.deleted == []
+
+
+def test_a_recording_that_never_comes_is_given_up_after_a_day() -> None:
+    world = RecordedWorld(recording=RecordingOptions(by="carrier"))
+
+    async def main() -> CallRecording:
+        async with world.recorded():
+            await world.take(until_hang_up)
+            await world.recordings.complete_at_carrier("CA1", "RE1")
+            await asyncio.sleep(86_000)
+            with pytest.raises(Conflict):
+                await world.recordings.link("CA1")
+            return await world.kept(1_000)
+
+    assert run_virtual(main()).state == "lost"
+
+
+def test_a_recording_that_the_carrier_will_not_delete_is_kept_all_the_same_and_told() -> None:
+    world = RecordedWorld(recording=BY_CARRIER)
+    world.recorder_at.keeps = True
+
+    async def main() -> CallRecording:
+        async with world.recorded():
+            await world.take(until_hang_up)
+            world.recorder_at.files["RE1"] = stereo(1)
+            await world.recordings.complete_at_carrier("CA1", "RE1")
+            return await world.kept(5)
+
+    with capture_logs() as logs:
+        assert run_virtual(main()).state == "kept"
+    assert [log["recording"] for log in logs if log["event"] == "recording.left_at_carrier"] == ["RE1"]
 
 
 def test_a_request_to_record_whose_answer_never_came_is_looked_up_before_it_is_repeated() -> None:

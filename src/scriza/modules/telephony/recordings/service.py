@@ -167,6 +167,8 @@ class Recordings:
                     await (self._join(recording, call) if recording.by == "ours" else self._fetch(recording))
             finally:
                 await self._log.release(call_id)
+        except NotFound as error:
+            _log.info("recording.not_there_yet", call_id=call_id, detail=error.detail)
         except TimeoutError:
             _log.warning("recording.not_made", call_id=call_id, error="deadline-exceeded")
         except ScrizaError as error:
@@ -227,20 +229,27 @@ class Recordings:
 
     async def _fetch(self, recording: CallRecording) -> None:
         recording_id = recording.carrier_id or await self._at_carrier.find(recording.call_id)
-        if not recording_id:
-            if self._clock() > recording.began_at + _HOPELESS:
-                await self._lose(recording)
-            return
-        body = await self._at_carrier.fetch(recording_id)
         try:
+            if not recording_id:
+                raise NotFound("the carrier has not told of a recording")
+            body = await self._at_carrier.fetch(recording_id)
             duration_ms, channels = measure_wav(body)
-        except BadInput as error:
-            _log.error("recording.unreadable", call_id=recording.call_id, reason=error.detail)
+        except (NotFound, BadInput):
+            if self._clock() <= recording.began_at + _HOPELESS:
+                raise
+            await self._lose(recording)
             return
         await self._objects.put_stream(recording.file, _pieces(body), _WAV)
         await self._settle(recording, duration_ms, channels)
         if self._options.leaves_carrier:
+            await self._delete_at_carrier(recording.call_id, recording_id)
+
+    async def _delete_at_carrier(self, call_id: str, recording_id: str) -> None:
+        try:
             await self._at_carrier.delete(recording_id)
+        except (ScrizaError, TimeoutError) as error:
+            # It is ours now, and stays theirs: somebody has to know.
+            _log.error("recording.left_at_carrier", call_id=call_id, recording=recording_id, error=type(error).__name__)
 
     async def _settle(self, recording: CallRecording, duration_ms: int, channels: int) -> None:
         await self._log.settle(recording.call_id, "kept", self._clock(), duration_ms=duration_ms, channels=channels)
