@@ -148,6 +148,18 @@ async def test_leaving_a_clip_closes_its_context_and_keeps_the_socket_for_the_ot
     assert vendor.opened == 1
 
 
+async def test_contexts_that_the_vendor_has_not_closed_yet_take_their_places(
+    opened: Opened, vendor: ElevenLabsStandIn
+) -> None:
+    engine = opened(patience=Patience(first_s=5, next_s=0.5))
+    vendor.will(*[Behaviour(stall_after=1)] * 5)
+    told = await asyncio.gather(*(spoken(engine) for _ in range(5)), return_exceptions=True)
+    assert [type(failure) for failure in told] == [DeadlineExceeded] * 5
+    assert vendor.opened == 1
+    assert (await spoken(engine))[0] == heard(TEXT)
+    assert vendor.opened == 2
+
+
 async def test_a_clip_left_in_the_middle_leaves_nothing_behind_for_the_next(
     engine: ElevenLabsEngine, vendor: ElevenLabsStandIn
 ) -> None:
@@ -189,17 +201,20 @@ async def test_where_no_socket_is_to_be_had_speech_comes_over_http(
     assert set(ways(vendor)) == {"with-timestamps"}
 
 
-async def test_after_a_refusal_sockets_are_not_asked_for_at_once_again(
-    engine: ElevenLabsEngine, vendor: ElevenLabsStandIn
+@pytest.mark.parametrize(("pause_s", "opened_again"), [(60, 0), (0, 1)])
+async def test_after_a_refusal_sockets_are_left_alone_for_a_while(
+    engine: ElevenLabsEngine,
+    vendor: ElevenLabsStandIn,
+    monkeypatch: pytest.MonkeyPatch,
+    pause_s: float,
+    opened_again: int,
 ) -> None:
+    monkeypatch.setattr("scriza_adapters.elevenlabs.sockets._FIRST_PAUSE_S", pause_s)
     vendor.sockets = 503
     await spoken(engine)
     vendor.sockets = 200
     await spoken(engine)
-    assert vendor.opened == 0
-    await asyncio.sleep(0.3)
-    await spoken(engine)
-    assert vendor.opened == 1
+    assert vendor.opened == opened_again
 
 
 @pytest.mark.parametrize(
@@ -227,7 +242,7 @@ async def test_garbage_before_the_first_audio_is_made_up_for_over_http(
 
 
 async def test_a_stall_is_left_in_time_and_the_socket_serves_on(opened: Opened, vendor: ElevenLabsStandIn) -> None:
-    engine = opened(patience=Patience(first_s=5, next_s=0.1))
+    engine = opened(patience=Patience(first_s=5, next_s=0.5))
     vendor.will(Behaviour(stall_after=1))
     async with asyncio.timeout(20):
         with pytest.raises(DeadlineExceeded):

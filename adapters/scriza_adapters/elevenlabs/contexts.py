@@ -48,6 +48,8 @@ class ContextSocket:
         self._connection = connection
         self._idle_s = idle_s
         self._contexts: dict[str, asyncio.Queue[_Said | ScrizaError]] = {}
+        self._left: set[str] = set()
+        """Contexts that nobody listens to any more, and that the vendor has not closed yet: they count there."""
         self._numbers = itertools.count(1)
         self._failure: ScrizaError | None = None
         self.reader = asyncio.create_task(self._read(), name="elevenlabs socket")
@@ -55,7 +57,8 @@ class ContextSocket:
     @property
     def free(self) -> int:
         """How many clips it could make beside those that it makes."""
-        return 0 if self.reader.done() or self._failure else CONTEXTS - len(self._contexts)
+        used = len(self._contexts) + len(self._left)
+        return 0 if self.reader.done() or self._failure else max(0, CONTEXTS - used)
 
     @property
     def idle(self) -> bool:
@@ -97,6 +100,8 @@ class ContextSocket:
                     await self._send({"context_id": context, "close_context": True})
         finally:
             del self._contexts[context]
+            if not over:
+                self._left.add(context)
             if not closing and not over:
                 with suppress(ConnectionClosed, TimeoutError):
                     async with asyncio.timeout(CLOSE_S):
@@ -131,6 +136,8 @@ class ContextSocket:
                         await self._connection.close()
 
     def _hand(self, message: _Said) -> None:
+        if message.is_final or message.error:
+            self._left.discard(message.context_id or "")
         if message.error or (message.code and message.audio is None):
             failure = _refusal(message)
             told = self._contexts.get(message.context_id or "")
