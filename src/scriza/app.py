@@ -1,10 +1,15 @@
 """The application: what the container holds, behind the edge's routes."""
 
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
+
 from litestar import Litestar
 from litestar.types import ControllerRouterHandler
 
 from scriza import data_dir, logs
 from scriza.container import DOORS, Container, place, running, served
+from scriza.draining import before_stopping
 from scriza.gateway.access import Bearer, OwnCheck, ServiceAccess, behind
 from scriza.gateway.chat import chat_route
 from scriza.gateway.edge import edge_around
@@ -34,6 +39,10 @@ PORTS: dict[str, type] = {
 """By the provider that stands behind each."""
 
 
+Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
+"""What runs while the application does."""
+
+
 def create_app(settings: Settings) -> Litestar:
     """The application as `settings` want it; entering its `lifespan` starts what it needs.
 
@@ -48,8 +57,11 @@ def container_of(settings: Settings) -> Container:
     return Container(settings=settings, secrets=data_dir.secrets_of(settings, directory), data_dir=directory)
 
 
-def application(container: Container) -> Litestar:
-    """The routes of what the container holds; entering the application's `lifespan` starts what it needs."""
+def application(container: Container, *, around: Sequence[Lifespan] = ()) -> Litestar:
+    """The routes of what the container holds; entering the application's `lifespan` starts what it needs.
+
+    `around` is entered behind all that.
+    """
     settings, secrets = container.settings(), container.secrets()
     modules = served(settings)
     replays = Replays(container.shared_state())
@@ -78,7 +90,7 @@ def application(container: Container) -> Litestar:
     tokens = [secrets.service_token]
     if old := settings.service_token_old.get_secret_value():
         tokens.append(old)
-    return edge_around(routes, [ServiceAccess(*tokens)], lifespan=[lambda app: running(container)])
+    return edge_around(routes, [ServiceAccess(*tokens)], lifespan=[lambda app: running(container), *around])
 
 
 def leads_calls(settings: Settings) -> bool:
@@ -86,8 +98,25 @@ def leads_calls(settings: Settings) -> bool:
     return settings.serves("telephony") and place(settings, "telephony") == "local"
 
 
+async def drain(container: Container) -> None:
+    """Let the calls that live here go on for as long as the settings say, and take no new ones."""
+    settings = container.settings()
+    if leads_calls(settings):
+        await container.switchboard().drain(settings.drain_seconds)
+
+
 def from_environment() -> Litestar:
-    """For a server process that is started by name: reads the settings itself."""
+    """For a server process that is started by name: reads the settings itself, and drains before it stops."""
     settings = load()
     logs.configure(settings.log, settings.log_level)
-    return create_app(settings)
+    container = container_of(settings)
+    return application(container, around=[_draining(container)])
+
+
+def _draining(container: Container) -> Lifespan:
+    @asynccontextmanager
+    async def around(app: Litestar) -> AsyncIterator[None]:
+        with before_stopping(partial(drain, container)):
+            yield
+
+    return around

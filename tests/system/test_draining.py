@@ -35,6 +35,21 @@ def test_a_call_goes_on_to_its_end_and_a_new_one_is_not_taken(tmp_path: Path) ->
         assert server.leftovers() == []
 
 
+def test_several_processes_let_their_calls_go_on_as_well(tmp_path: Path) -> None:
+    async def call(server: RunningScriza) -> CallOutcome:
+        async with phone_line(server) as line:
+            calling = asyncio.create_task(line.twilio.call(caller("wait", "say: thank you goodbye", "wait")))
+            await asyncio.sleep(3)
+            server.process.send_signal(signal.SIGTERM)
+            return await calling
+
+    with running_scriza(tmp_path / "one", ["--workers", "2"], SCRIZA_DRAIN_SECONDS="40") as server:
+        led = asyncio.run(call(server))
+        assert (led.ended_by, led.streams, led.violations) == ("agent", 1, [])
+        assert server.process.wait(30) == 0
+        assert server.leftovers() == []
+
+
 def test_a_second_signal_waits_for_nobody(tmp_path: Path) -> None:
     async def hang_on(server: RunningScriza) -> None:
         async with phone_line(server) as line:

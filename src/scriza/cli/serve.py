@@ -10,13 +10,14 @@ import shutil
 import signal
 import socket
 import sys
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Iterator
+from functools import partial
 from http import HTTPStatus
-from types import FrameType
 
 import uvicorn
 
 from scriza import __version__, data_dir, logs
+from scriza.draining import before_stopping
 from scriza.settings import BadSettings, Settings, load
 
 _KEEP_ALIVE_SECONDS = 130
@@ -72,30 +73,11 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 class _Server(uvicorn.Server):
-    """Stops on a signal and leaves it at that, so that what was opened around it is closed in peace.
+    """Stops on a signal and leaves it at that, so that what was opened around it is closed in peace."""
 
-    Before it closes its sockets it waits for `drain`; a second signal waits for nothing.
-    """
-
-    def __init__(self, config: uvicorn.Config, drain: Callable[[], Coroutine[None, None, None]]) -> None:
+    def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.ready = asyncio.Event()
-        self._drain = drain
-        self._draining: asyncio.Task[None] | None = None
-        self._signals = 0
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self._signals += 1
-        super().handle_exit(sig, frame)
-
-    async def on_tick(self, counter: int) -> bool:
-        if not await super().on_tick(counter):
-            return False
-        if self._draining is None:
-            self._draining = asyncio.create_task(self._drain())
-        if self._signals > 1:
-            self._draining.cancel()
-        return self._draining.done()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -133,22 +115,18 @@ def _config(app: object, settings: Settings, **more: object) -> uvicorn.Config:
 async def _serve(settings: Settings, listener: socket.socket, *, sample_call: bool) -> None:
     # A polite kill ends the start-up as Ctrl-C does: what was opened is closed again.
     signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
-    from scriza.app import application, container_of, leads_calls
+    from scriza.app import application, container_of, drain
 
     container = container_of(settings)
     app = application(container)
-
-    async def drain() -> None:
-        if leads_calls(settings):
-            await container.switchboard().drain(settings.drain_seconds)
-
     async with app.lifespan():
-        server = _Server(_config(app, settings, lifespan="off"), drain)
+        server = _Server(_config(app, settings, lifespan="off"))
         async with asyncio.TaskGroup() as tasks:
             serving = tasks.create_task(server.serve([listener]))
             await server.ready.wait()
             telling = tasks.create_task(_tell(settings, listener, sample_call=sample_call))
-            await serving
+            with before_stopping(partial(drain, container)):
+                await serving
             telling.cancel()
         print("Stopping", flush=True)
 
