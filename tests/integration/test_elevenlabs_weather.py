@@ -25,7 +25,8 @@ from tests.waiting import eventually
 
 TEXT = "The price of plan seven is ten dollars"
 KEY = "sk_secret"
-PATIENCE = Patience(first_s=0.5, next_s=0.3)
+SHORT = Patience(first_s=0.5, next_s=5)
+STEADY = Patience(first_s=2, next_s=0.5)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -43,6 +44,7 @@ class Fault:
     behaviour: Behaviour | None = None
     key: str = KEY
     voice: str = ""
+    patience: Patience = Patience(first_s=2, next_s=2)
     url: Callable[[str], str] = field(default=lambda url: url)
 
 
@@ -54,9 +56,9 @@ def refused(url: str) -> str:
 FAULTS = [
     Fault("refused connection", "ConnectError", url=refused),
     Fault("encryption fails", "ConnectError", url=lambda url: url.replace("http:", "https:")),
-    Fault("slow headers", "took too long", Behaviour(first_s=60)),
-    Fault("stall before the first audio", "took too long", Behaviour(stall_after=0)),
-    Fault("stall in the middle", "took too long", Behaviour(stall_after=3)),
+    Fault("slow headers", "took too long", Behaviour(first_s=60), patience=SHORT),
+    Fault("stall before the first audio", "took too long", Behaviour(stall_after=0), patience=SHORT),
+    Fault("stall in the middle", "took too long", Behaviour(stall_after=3), patience=STEADY),
     Fault("cut off at the start", "RemoteProtocolError", Behaviour(cut_after=0)),
     Fault("cut off in the middle", "RemoteProtocolError", Behaviour(cut_after=3)),
     Fault("ended too early", "broke off its answer", Behaviour(end_after=3)),
@@ -78,7 +80,7 @@ FAULTS = [
 SOCKET_FAULTS = [
     Fault("refused connection", "ConnectError", url=refused),
     Fault("encryption fails", "ConnectError", url=lambda url: url.replace("http:", "https:")),
-    Fault("stall in the middle", "took too long", Behaviour(stall_after=3)),
+    Fault("stall in the middle", "took too long", Behaviour(stall_after=3), patience=STEADY),
     Fault("cut off in the middle", "closed the socket", Behaviour(cut_after=3)),
     Fault("ended too early", "broke off its answer", Behaviour(end_after=3)),
     Fault("broken JSON in the middle", "something else", Behaviour(drop=3)),
@@ -93,7 +95,7 @@ CASES = [(fault, way) for faults, way in ((FAULTS, "timed"), (SOCKET_FAULTS, "so
 async def speech(
     vendor: ElevenLabsStandIn, tmp_path: Path, fault: Fault, way: Way
 ) -> AsyncIterator[tuple[TtsService, ToneEngine]]:
-    client = ElevenLabs(fault.key, base_url=fault.url(vendor.url), way=way, patience=PATIENCE)
+    client = ElevenLabs(fault.key, base_url=fault.url(vendor.url), way=way, patience=fault.patience)
     own = ToneEngine("own")
     objects = DirectoryObjects(tmp_path, url="http://here", key="secret")
     service = TtsService([ElevenLabsEngine(client), own], objects, Told())
