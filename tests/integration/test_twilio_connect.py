@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from scriza import data_dir
+from scriza.cli.provider_checks import provider_findings
 from scriza.cli.twilio import connect, show_numbers
 from scriza.kernel.errors import ScrizaError
 from scriza.settings import Settings, load
@@ -119,6 +121,19 @@ async def test_what_is_in_the_way_is_said_in_a_sentence(twilio: Simulator, setti
     assert "buy one" in await says("")
     twilio.auth_token = "another"
     assert "TWILIO_AUTH_TOKEN" in await says()
+
+
+async def test_the_doctor_says_whether_a_number_leads_here(
+    twilio: Simulator, settings: Settings, tmp_path: Path
+) -> None:
+    async def finding() -> tuple[str, str]:
+        found = [each async for each in provider_findings(settings, data_dir.prepare(tmp_path / "data"))]
+        [numbers] = [each for each in found if each.what == "numbers"]
+        return numbers.verdict, numbers.text
+
+    assert await finding() == ("note", "none of the account's numbers leads here: scriza twilio connect")
+    await connect(settings, NUMBER, lambda elsewhere: True)
+    assert await finding() == ("ok", f"leading here: {NUMBER}")
 
 
 async def test_the_command_asks_on_a_terminal_and_nowhere_else(twilio: Simulator, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from scriza.factories import calling, speaking, storage, thinking
 from scriza.kernel.errors import NotFound, ScrizaError
 from scriza.settings import Settings
 from scriza_adapters.openai.engine import OpenAiEngine
+from scriza_adapters.twilio.carrier import TwilioCarrier
 
 _PATIENCE_S = 8.0
 
@@ -21,7 +22,10 @@ async def provider_findings(settings: Settings, folder: Path) -> AsyncIterator[F
     secrets = data_dir.secrets_of(settings, folder)
     if settings.twilio_account_sid and settings.twilio_auth_token:
         carrier = calling.carrier(settings, secrets)
-        yield await _asked("Twilio", "the account is active", "TWILIO_ACCOUNT_SID", carrier.check, carrier.close)
+        account = await _asked("Twilio", "the account is active", "TWILIO_ACCOUNT_SID", carrier.check, carrier.close)
+        yield account
+        if account.verdict == "ok":
+            yield await _numbers(settings, calling.carrier(settings, secrets))
     if place(settings, "llm") == "local":
         for server in dict.fromkeys(_servers(settings)):
             engine = OpenAiEngine(server.key, base_url=server.url, key_name=server.key_name)
@@ -40,6 +44,22 @@ async def provider_findings(settings: Settings, folder: Path) -> AsyncIterator[F
     if settings.redis_url:
         shared = storage.shared_state(settings)
         yield await _asked("Redis", "it answers", "SCRIZA_REDIS_URL", lambda: shared.get("doctor"), shared.close)
+
+
+async def _numbers(settings: Settings, carrier: TwilioCarrier) -> Finding:
+    """Whether anybody's call can get here."""
+    leading: list[str] = []
+
+    async def look() -> None:
+        found = await carrier.numbers()
+        leading.extend(number.number for number in found if number.voice_url == f"{settings.public_url}/voice")
+
+    finding = await _asked("numbers", "", "TWILIO_ACCOUNT_SID", look, carrier.close)
+    if finding.verdict == "bad":
+        return finding
+    if not leading:
+        return Finding("note", "numbers", "none of the account's numbers leads here: scriza twilio connect")
+    return Finding("ok", "numbers", f"leading here: {', '.join(leading)}")
 
 
 def _servers(settings: Settings) -> tuple[thinking.Server, ...]:

@@ -148,6 +148,7 @@ def call_resource(call: Call, account: str) -> CallResource:
         end_time=_date(call.ended_at),
         duration=None if seconds is None else str(seconds),
         uri=_uri(account, "Calls", plan.sid),
+        answered_by=call.answered_by or None,
     )
 
 
