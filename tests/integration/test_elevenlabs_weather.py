@@ -25,6 +25,7 @@ from tests.waiting import eventually
 
 TEXT = "The price of plan seven is ten dollars"
 KEY = "sk_secret"
+PATIENT = Patience(first_s=2, next_s=2)
 SHORT = Patience(first_s=0.5, next_s=5)
 STEADY = Patience(first_s=2, next_s=0.5)
 
@@ -44,7 +45,7 @@ class Fault:
     behaviour: Behaviour | None = None
     key: str = KEY
     voice: str = ""
-    patience: Patience = Patience(first_s=2, next_s=2)
+    patience: Patience = PATIENT
     url: Callable[[str], str] = field(default=lambda url: url)
 
 
