@@ -27,6 +27,7 @@ from scriza.modules.telephony.live.switchboard import Switchboard
 from scriza.modules.telephony.messages import Messages
 from scriza.modules.telephony.numbers import Reception
 from scriza.modules.telephony.placing.desk import CallDeskService
+from scriza.modules.telephony.placing.dialling_plan import read_plans
 from scriza.modules.telephony.placing.dispatch import Dispatcher
 from scriza.modules.telephony.placing.documents import PLACING_DOCUMENTS
 from scriza.modules.telephony.placing.permission import ListsAndSwitch
@@ -298,6 +299,7 @@ async def _asr_running(container: Container) -> AsyncIterator[None]:
 @asynccontextmanager
 async def _telephony_running(container: Container) -> AsyncIterator[None]:
     container.vad.override(providers.Object(await asyncio.to_thread(listening.vad, container.settings())))
+    await asyncio.to_thread(read_plans, container.rules().countries, container.settings().outbound_sender)
     container.webhooks()
     container.stream_door()
     calls = container.call_log()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from scriza.kernel.errors import BadInput, ScrizaError
 from scriza.modules.telephony.placing.books import Standing
-from scriza.modules.telephony.placing.dialling_plan import Destination, destination
+from scriza.modules.telephony.placing.dialling_plan import Destination, destination, read_plans
 from scriza.modules.telephony.placing.hours import weekly_hours
 from scriza.modules.telephony.placing.policy import (
     Rules,
@@ -58,6 +58,14 @@ def test_what_is_not_the_e164_of_a_number_that_exists_is_refused(number: str) ->
     with pytest.raises(BadInput) as refused:
         destination(number)
     assert refused.value.reason == "not-e164"
+
+
+def test_plans_can_be_read_before_anybody_asks() -> None:
+    destination.cache_clear()
+    read_plans({"DE", "XX"}, "+919876543210")
+    read = destination.cache_info().misses
+    assert destination("+919876543210").country == "IN"
+    assert (read, destination.cache_info().misses) == (3, 3)
 
 
 def test_only_the_senders_own_country_is_called_unless_others_are_named() -> None:

@@ -15,7 +15,7 @@ from scriza.kernel.principal import current
 from scriza.modules.telephony.call_log import Assignment
 from scriza.modules.telephony.numbers import intent_of
 from scriza.modules.telephony.placing.books import BarredBook, IntentBook, NumberBook, Standing
-from scriza.modules.telephony.placing.dialling_plan import Destination, destination
+from scriza.modules.telephony.placing.dialling_plan import Destination, looked_up
 from scriza.modules.telephony.placing.dispatch import Dispatcher, Permission
 from scriza.modules.telephony.placing.hours import weekly_hours
 from scriza.modules.telephony.placing.intents import CallWish, Intent
@@ -105,7 +105,7 @@ class CallDeskService:
 
     async def _intent(self, workspace: str, order_id: str, request: PlaceCall) -> Intent:
         """What the order asks for. Raises the refusals that no other moment would change."""
-        to = destination(request.to)
+        to = await looked_up(request.to)
         sender, ours = await self._sender_of(workspace, request.sender)
         if to == sender or await self._numbers.find(to.number) is not None:
             raise refusal("own-number")
@@ -146,7 +146,7 @@ class CallDeskService:
             raise refusal("no-sender")
         if ours and sender not in ours:
             raise refusal("unknown-sender")
-        return destination(sender), ours.get(sender)
+        return await looked_up(sender), ours.get(sender)
 
     async def _check_playbook(self, playbook: str) -> None:
         try:

@@ -4,7 +4,7 @@ from typing import Literal
 
 from scriza.kernel.clock import WallClock, utc_now
 from scriza.modules.telephony.placing.books import BarredBook, SwitchBook
-from scriza.modules.telephony.placing.dialling_plan import destination
+from scriza.modules.telephony.placing.dialling_plan import looked_up
 from scriza.modules.telephony.placing.intents import Intent, TextWish
 from scriza.modules.telephony.placing.policy import Rules, moment_refused
 from scriza.ports.call_desk import BarredNumber, RefusalReason
@@ -21,8 +21,8 @@ class ListsAndSwitch:
         barred = await self._barred.find(intent.workspace, intent.to) is not None
         if isinstance(intent.wish, TextWish):
             return "do-not-call" if barred else ""
+        to = await looked_up(intent.to)
         stopped = (await self._switch.read()).stopped
-        to = destination(intent.to)
         return moment_refused(self._rules, to, self._clock(), stopped=stopped, barred=barred) or ""
 
     async def opted_out(self, intent: Intent) -> None:
