@@ -245,7 +245,7 @@ async def serving(app: ASGIApp, port: int) -> AsyncIterator[str]:
     config.load()
     server = uvicorn.Server(config)
     server.lifespan = config.lifespan_class(config)
-    with socket.create_server(("127.0.0.1", 0)) if port == 0 else _bound(port) as listener:
+    with _bound(port) as listener:
         await server.startup(sockets=[listener])
         try:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -254,10 +254,15 @@ async def serving(app: ASGIApp, port: int) -> AsyncIterator[str]:
 
 
 def _bound(port: int) -> socket.socket:
+    # The protocol is named, since asyncio turns Nagle's algorithm off only for sockets that say they are TCP.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        return socket.create_server(("127.0.0.1", port))
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
     except OSError as error:
+        listener.close()
         raise Conflict(f"the simulator's port {port} cannot be had: {error.strerror}") from error
+    return listener
 
 
 def _refusal_response(request: ApiRequest, refusal: Refusal) -> Response[_ProblemBody]:
