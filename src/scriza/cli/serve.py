@@ -115,10 +115,10 @@ def _config(app: object, settings: Settings, **more: object) -> uvicorn.Config:
 async def _serve(settings: Settings, listener: socket.socket, *, sample_call: bool) -> None:
     # A polite kill ends the start-up as Ctrl-C does: what was opened is closed again.
     signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
-    from scriza.app import application, container_of, drain
+    from scriza.app import application, container_of, drain, settled
 
     container = container_of(settings)
-    app = application(container)
+    app = application(container, around=[settled])
     async with app.lifespan():
         server = _Server(_config(app, settings, lifespan="off"))
         async with asyncio.TaskGroup() as tasks:
