@@ -59,10 +59,10 @@ class Thinking(BaseModel):
         0, ge=0, le=60_000, description="The same for the cheap model; 0: as SCRIZA_LLM_FIRST_TOKEN_MS."
     )
     llm_give_up_ms: int = Field(
-        2500, ge=1, le=9000, description="When no model has spoken for so long, the playbook itself answers."
+        1800, ge=1, le=9000, description="When no model has spoken for so long, the playbook itself answers."
     )
     llm_stall_ms: int = Field(
-        4000, ge=1, le=60_000, description="A model that falls silent for so long in mid-answer is given up."
+        1500, ge=1, le=60_000, description="A model that falls silent for so long in mid-answer is given up."
     )
     llm_stall_ms_critical: int = Field(
         0, ge=0, le=60_000, description="The same for the critical model; 0: as SCRIZA_LLM_STALL_MS."
