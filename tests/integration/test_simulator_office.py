@@ -88,6 +88,15 @@ async def test_a_live_call_takes_another_document_and_an_ended_one_does_not(
     assert await refused(sdk.calls(sid).update_async(twiml="<Response><Hangup/></Response>")) == (404, 20404)
 
 
+async def test_a_live_call_is_hung_up(sdk: Client, parrot: Parrot, twilio: Simulator) -> None:
+    sid = await call(sdk, parrot)
+    await eventually(lambda: parrot.lines)
+    await sdk.calls(sid).update_async(status="completed")
+    outcome = await twilio.outcome(sid)
+    assert (outcome.status, outcome.ended_by) == ("completed", "agent")
+    assert (await sdk.calls(sid).fetch_async()).status == "completed"
+
+
 async def test_how_who_answers_is_found_out_is_checked(sdk: Client, parrot: Parrot, twilio: Simulator) -> None:
     sid = await call(
         sdk,
