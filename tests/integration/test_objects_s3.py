@@ -1,6 +1,8 @@
 """How S3 that does not work is told, and what a caller hears of it: nothing."""
 
 import asyncio
+import threading
+import time
 from collections.abc import AsyncIterator, Iterator
 
 import httpx
@@ -21,6 +23,7 @@ from tests.serving import listening_socket
 from tests.standins.bad_line import CUT_OFF, REFUSED, SLOW_HEADERS, STALL, TLS, BadLine, Fault, Refusal
 from tests.standins.moto_server import CREDENTIALS, make_bucket, moto_server
 from tests.standins.picky_s3 import PickyS3
+from tests.waiting import eventually
 
 XML = "application/xml"
 
@@ -159,6 +162,7 @@ async def test_nothing_is_left_running_after_bad_weather(line: BadLine) -> None:
     before = asyncio.all_tasks()
     objects = S3Objects(f"s3://weather?endpoint={line.url}&region=us-east-1")
     await objects.put("a", bytes(100_000), "text/plain")
+    await objects.put("large", bytes(1_000_000), "text/plain")
     for fault in (CUT_OFF, REFUSED, refusal("AccessDenied", 403)):
         await line.turn(fault)
         with pytest.raises(ScrizaError):
@@ -166,6 +170,7 @@ async def test_nothing_is_left_running_after_bad_weather(line: BadLine) -> None:
     await objects.close()
     await line.turn("fair")
     assert asyncio.all_tasks() == before
+    await eventually(lambda: all(thread.name != "objects-bulk" for thread in threading.enumerate()))
 
 
 @pytest.fixture
@@ -204,6 +209,28 @@ async def test_parts_of_an_upload_that_failed_are_removed(picky: tuple[PickyS3, 
         await objects.put_stream("recordings/parts.wav", parts(), "audio/wav")
     async with httpx.AsyncClient(trust_env=False) as client:
         assert "recordings/parts.wav" not in (await client.get(f"{endpoint}/weather?uploads")).text
+
+
+async def test_a_large_object_does_not_hold_up_the_calls(objects: S3Objects) -> None:
+    steps: list[float] = []
+
+    async def call() -> None:
+        while True:
+            before = time.thread_time()
+            await asyncio.sleep(0)
+            steps.append(time.thread_time() - before)
+
+    async def parts() -> AsyncIterator[bytes]:
+        for _ in range(40):
+            yield bytes(500_000)
+
+    await objects.put("warm", b"x", "text/plain")
+    await objects.put("warm", bytes(1_000_000), "text/plain")
+    calling = asyncio.create_task(call())
+    await objects.put("large", bytes(20_000_000), "audio/wav")
+    await objects.put_stream("large", parts(), "audio/wav")
+    calling.cancel()
+    assert max(steps) < 0.015, "CPU between two turns of the loop; it takes four times as long to hash that much"
 
 
 async def test_without_credentials_the_sentence_names_their_variables(

@@ -3,18 +3,21 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from functools import partial
 from uuid import uuid4
 
 from botocore.exceptions import ClientError
 
 from scriza.kernel.errors import UpstreamFailed
 from scriza.ports.objects import StoredObject
+from scriza_adapters.objects_s3.bulk import LARGE, Bulk
 from scriza_adapters.objects_s3.connection import PATIENCE, Connection, Patience
 from scriza_adapters.objects_s3.errors import code_of
 from scriza_adapters.objects_s3.multipart import Upload
+from scriza_adapters.objects_s3.parts import Parts
 
-PART_BYTES = 8 * 1024 * 1024
-"""What of a stream is held in memory: S3 takes parts of 5 MB or more."""
+PART_BYTES = 5 * 1024 * 1024
+"""What of a stream is held in memory: S3 takes no smaller parts, and some servers want all of one size."""
 
 _CONFLICTS = 5
 _CONFLICT_S = 0.05
@@ -30,6 +33,7 @@ class S3Objects:
 
     def __init__(self, url: str, patience: Patience = PATIENCE) -> None:
         self._connection = Connection(url, patience)
+        self._bulk = Bulk(url, patience)
 
     @property
     def connection(self) -> Connection:
@@ -42,8 +46,12 @@ class S3Objects:
         Raises BadInput, Unavailable, RateLimited, UpstreamFailed, DeadlineExceeded.
         """
         name = self._connection.name(key)
-        async with self._connection.asking() as client:
-            await client.put_object(Bucket=self._connection.bucket, Key=name, Body=body, ContentType=content_type)
+
+        async def put(connection: Connection) -> None:
+            async with connection.asking() as client:
+                await client.put_object(Bucket=connection.bucket, Key=name, Body=body, ContentType=content_type)
+
+        await (self._bulk.run(put) if len(body) >= LARGE else put(self._connection))
 
     async def put_new(self, key: str, body: bytes, content_type: str) -> bool:
         """Store unless there is an object: a conditional put, ``If-None-Match: *``. Raises what `put` raises.
@@ -80,25 +88,22 @@ class S3Objects:
         """
         name = self._connection.name(key)
         upload: Upload | None = None
-        held = bytearray()
-        stored = 0
+        held, stored = Parts(PART_BYTES), 0
         try:
             async for piece in parts:
-                held += piece
+                held.add(piece)
                 stored += len(piece)
-                while len(held) >= PART_BYTES:
-                    upload = upload or await Upload.begin(self._connection, name, content_type)
-                    await upload.add(bytes(held[:PART_BYTES]))
-                    del held[:PART_BYTES]
+                while part := held.take():
+                    if upload is None:
+                        upload = await self._bulk.run(lambda there: Upload.begin(there, name, content_type))
+                    await self._bulk.run(partial(upload.add, part))
             if upload is None:
-                await self.put(key, bytes(held), content_type)
+                await self.put(key, b"".join(held.rest()), content_type)
             else:
-                if held:
-                    await upload.add(bytes(held))
-                await upload.complete()
+                await self._bulk.run(partial(upload.complete, held.rest()))
         except BaseException:
             if upload:
-                await upload.abort()
+                await self._bulk.run(upload.abort)
             raise
         return stored
 
@@ -126,7 +131,8 @@ class S3Objects:
         return url
 
     async def close(self) -> None:
-        """Close the client and its connections."""
+        """Close the clients and their connections."""
+        await self._bulk.close()
         await self._connection.close()
 
     async def _wrote(self, name: str, writer: str) -> bool:
