@@ -309,6 +309,21 @@ class TestBargeIn:
         heard = [text for _, kind, text in rig.transcript if kind == "heard"]
         assert heard[-1] == "one two"
 
+    @pytest.mark.parametrize("speculate", [False, True])
+    def test_what_an_interrupted_answer_has_used_until_then_is_counted(self, speculate: bool) -> None:
+        rig = Rig(speculate=speculate).after_opening()
+        rig.say("count for me")
+        rig.pass_ms(0 if speculate else 700)
+        rig.tell(on.ClauseThought(rig.thoughts[-1].thought, "one two three", 120))
+        rig.tell(on.ClauseThought(rig.thoughts[-1].thought, "four five six", 140))
+        rig.pass_ms(700)
+        rig.hear(rig.played[-2], until_ms=400)
+        rig.start_speaking()
+        rig.tell(on.Words("stop it", 0.9, final=False))
+        rig.tell(on.ClauseThought(rig.thoughts[-1].thought, "seven eight nine", 160))
+        journalled = [line for line in rig.commands if isinstance(line, do.Journal) and line.kind == "reply"]
+        assert (journalled[-1].text, journalled[-1].tokens) == ("one two three four five six", 140)
+
     def test_late_clauses_of_an_interrupted_answer_are_not_spoken(self) -> None:
         rig = Rig().after_opening()
         thought = rig.turn("count for me")

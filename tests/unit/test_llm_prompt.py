@@ -3,8 +3,8 @@
 import pytest
 
 from scriza.modules.llm.prompt import system_text, with_system
-from scriza.modules.llm.tokens import estimated_tokens, estimated_usage
 from scriza.ports.llm import Message, Persona, ToolCall, Usage
+from scriza.ports.tokens import estimated_tokens, estimated_usage
 
 SUNNY = Persona("Sunny", "AI sales assistant", "Paper Kite", "friendly", "en-IN", ["warm and direct"])
 

@@ -119,6 +119,8 @@ class Clause(msgspec.Struct, tag="clause"):
     """The next words to be spoken, cut where a speaker would breathe."""
 
     text: str
+    tokens: int = 0
+    """Used by the reply so far, by estimate: what is known of them if it is broken off here."""
 
 
 class HangUp(msgspec.Struct, tag="hang_up"):

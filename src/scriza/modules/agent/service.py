@@ -31,6 +31,7 @@ from scriza.ports.agent import (
     Voice,
 )
 from scriza.ports.llm import Llm, Persona, Policy, ScriptLine, TextPiece, ToolPiece, Turn, TurnDone, Usage, UsagePiece
+from scriza.ports.tokens import estimated_usage
 
 _log = structlog.get_logger()
 
@@ -118,11 +119,13 @@ class AgentService:
         asked: list[Act] = []
         done: TurnDone | None = None
         cutter = ClauseCutter()
+        written = ""
         try:
             async with _closing(self._llm.stream_turn(turn)) as thoughts:
                 while thought := await _next(thoughts):
                     match thought:
                         case TextPiece():
+                            written += thought.text
                             cut = cutter.push(thought.text)
                         case ToolPiece():
                             cut = cutter.flush()
@@ -135,7 +138,7 @@ class AgentService:
                             done = thought
                     for clause in _spoken(cut):
                         said.append(clause)
-                        yield Clause(clause)
+                        yield Clause(clause, estimated_usage(turn.messages, written).total_tokens)
         except (UpstreamFailed, DeadlineExceeded) as error:
             if said or asked or not decision.script:
                 raise

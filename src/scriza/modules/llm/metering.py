@@ -4,9 +4,9 @@ from scriza.kernel.clock import WallClock
 from scriza.kernel.principal import RequestContext
 from scriza.modules.llm.playbook_engine import PLAYBOOK
 from scriza.modules.llm.prices import Prices, cost_micro_usd
-from scriza.modules.llm.tokens import estimated_usage
 from scriza.ports.events import Teller
 from scriza.ports.llm import Turn, UsagePiece
+from scriza.ports.tokens import estimated_usage
 from scriza.ports.usage import LlmUsed, usage_event
 
 

@@ -5,8 +5,8 @@ from collections.abc import AsyncGenerator
 
 from scriza.kernel.errors import Unavailable
 from scriza.modules.llm.engine import Piece
-from scriza.modules.llm.tokens import estimated_usage
 from scriza.ports.llm import TextPiece, Turn, UsagePiece
+from scriza.ports.tokens import estimated_usage
 
 PLAYBOOK = "playbook"
 """The name of this engine, and of the only model that it has."""

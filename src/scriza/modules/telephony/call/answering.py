@@ -35,6 +35,7 @@ class Answering(Core):
             self._signal(Signal.COMMIT)
             for clip, text in speculated.clips:
                 self._play(clip, text)
+            self._count_tokens()
             for act in speculated.acts:
                 self._do(act)
             self._thought_may_be_complete()
@@ -68,8 +69,9 @@ class Answering(Core):
     def _is_current(self, thought: int) -> bool:
         return self._thought is not None and self._thought.number == thought
 
-    def _clause(self, text: str) -> None:
+    def _clause(self, text: str, tokens: int) -> None:
         assert self._thought is not None
+        self._thought.tokens = tokens
         speculative = self.states.mind is Mind.SPECULATING
         before = [said for _, said in self._thought.clips] if speculative or not self._answer else self._answer.clauses
         clip = self._synthesise(text, before[-1] if before else "")
@@ -77,6 +79,12 @@ class Answering(Core):
             self._thought.clips.append((clip, text))
         else:
             self._play(clip, text)
+            self._count_tokens()
+
+    def _count_tokens(self) -> None:
+        """What has been used until now counts, also if the caller lets the answer go no further."""
+        if self._answer and self._thought and not self._answer.journalled:
+            self._answer.tokens = self._thought.tokens
 
     def _act(self, act: Act) -> None:
         assert self._thought is not None

@@ -71,10 +71,11 @@ class RecogniserFailed(msgspec.Struct, frozen=True, tag=True):
 
 
 class ClauseThought(msgspec.Struct, frozen=True, tag=True):
-    """The next words of an answer."""
+    """The next words of an answer, and the tokens that it has used so far."""
 
     thought: int
     text: str
+    tokens: int = 0
 
 
 class ActThought(msgspec.Struct, frozen=True, tag=True):

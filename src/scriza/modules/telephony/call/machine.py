@@ -66,7 +66,7 @@ class Call(Listening):
                     self._listen(event)
             case on.ClauseThought():
                 if self._is_current(event.thought):
-                    self._clause(event.text)
+                    self._clause(event.text, event.tokens)
             case on.ActThought():
                 if self._is_current(event.thought):
                     self._act(event.act)

@@ -83,6 +83,8 @@ class Thought:
     """Clauses as clips, while speculating; none of them is played yet."""
     acts: list[Act] = field(default_factory=list)
     done: ReplyDone | None = None
+    tokens: int = 0
+    """Used so far, as far as they are known before it is done."""
 
 
 @dataclass

@@ -76,8 +76,8 @@ class Thinker:
                     async for part in self._agent.reply(request):
                         deadline.reschedule(loop.time() + self._deadline)
                         match part:
-                            case Clause(text=text):
-                                self._tell(on.ClauseThought(number, text))
+                            case Clause(text=text, tokens=tokens):
+                                self._tell(on.ClauseThought(number, text, tokens))
                             case ReplyDone():
                                 self._tell(on.ThoughtDone(number, part))
                             case _:

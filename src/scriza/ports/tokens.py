@@ -1,4 +1,4 @@
-"""Counting tokens where the model's server does not tell."""
+"""About how many tokens a completion takes, where nobody tells, or before it is told."""
 
 from collections.abc import Sequence
 
