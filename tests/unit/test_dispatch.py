@@ -7,7 +7,7 @@ from typing import Literal
 import pytest
 from structlog.testing import capture_logs
 
-from scriza.kernel.errors import Forbidden, RateLimited, Unavailable, UpstreamFailed
+from scriza.kernel.errors import Forbidden, RateLimited, ScrizaError, Unavailable, UpstreamFailed
 from scriza.modules.telephony.call_log import Assignment
 from scriza.modules.telephony.placing.books import Standing
 from scriza.modules.telephony.placing.dispatch import OPTED_OUT, Dispatcher, Links
@@ -222,8 +222,11 @@ async def test_what_the_carrier_refuses_is_not_asked_for_again(desk: Desk) -> No
     assert await desk.dispatcher.settle_due() == 0
 
 
-async def test_a_carrier_that_asks_for_patience_gets_it(desk: Desk) -> None:
-    desk.carrier.trouble = [RateLimited("slowly", retry_after=5)]
+@pytest.mark.parametrize(
+    "trouble", [RateLimited("slowly", retry_after=5), UpstreamFailed("Twilio cannot be reached", retry_after=5)]
+)
+async def test_a_carrier_that_has_done_nothing_yet_is_asked_again_later(desk: Desk, trouble: ScrizaError) -> None:
+    desk.carrier.trouble = [trouble]
     assert (await desk.place()).state == "waiting"
     assert await desk.dispatcher.settle_due() == 0
     desk.later(timedelta(seconds=5))

@@ -36,6 +36,7 @@ _CONNECT_SECONDS = 3.0
 _MOST_BYTES = 8_000_000
 _PAUSES = (0.5, 1.0, 2.0)
 """Seconds before the next attempts after 429, where Twilio does not say how long to wait; each up to half as long."""
+_UNREACHED_SECONDS = 2
 _PATIENCE_SECONDS = 5
 """A longer pause than this is not waited out, but told."""
 
@@ -154,7 +155,8 @@ class TwilioApi:
                 finally:
                     await response.aclose()
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            raise UpstreamFailed(f"Twilio cannot be reached: {_why(error)} ({act})") from error
+            reason = f"Twilio cannot be reached: {_why(error)} ({act})"
+            raise UpstreamFailed(reason, retry_after=_UNREACHED_SECONDS) from error
         except (httpx.TransportError, httpx.DecodingError, httpx.TooManyRedirects, TimeoutError) as error:
             raise DeadlineExceeded(f"Twilio's answer did not come ({act})") from error
         return _Reply(response.status_code, _retry_after(response), bytes(body))

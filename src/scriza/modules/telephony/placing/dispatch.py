@@ -179,6 +179,8 @@ class Dispatcher:
         except Forbidden as error:
             return Refused(OPTED_OUT if isinstance(intent.wish, TextWish) else error.detail)
         except ScrizaError as error:
+            if error.retry_after:  # nothing was done, and later it may be
+                return Postponed(self._later(error.retry_after))
             return Refused(error.detail)
 
     async def _look_up(self, intent: Intent) -> Event:
