@@ -77,8 +77,9 @@ class Carrier(Protocol):
     """Places and leads calls, and sends messages. The media socket is not here: the carrier comes to us for that.
 
     Every method raises UpstreamFailed when the carrier refuses (its own error number in the detail, never a phone
-    number) or cannot be reached (with `retry_after`: nothing was done), RateLimited with `retry_after` when it asks for patience, Unavailable when the account or its token is not
-    accepted, and DeadlineExceeded when its answer did not come.
+    number) or cannot be reached (with `retry_after`: nothing was done), RateLimited with `retry_after` when it asks for
+    patience, Unavailable when the account or its token is not accepted, and DeadlineExceeded when its answer did not
+    come.
     """
 
     async def send_sms(self, *, sender: str, to: str, text: str) -> str:
