@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -21,6 +22,7 @@ from scriza_adapters.objects_s3.connection import Patience
 from scriza_adapters.objects_s3.store import S3Objects
 from tests.serving import listening_socket
 from tests.standins.bad_line import CUT_OFF, REFUSED, SLOW_HEADERS, STALL, TLS, BadLine, Fault, Refusal
+from tests.standins.certificates import self_signed
 from tests.standins.moto_server import CREDENTIALS, make_bucket, moto_server
 from tests.standins.picky_s3 import PickyS3
 from tests.waiting import eventually
@@ -117,6 +119,21 @@ async def test_a_server_without_tls_is_not_spoken_to(line: BadLine) -> None:
             await objects.get("a")
     finally:
         await objects.close()
+
+
+async def test_a_certificate_that_nobody_trusts_is_told(tmp_path: Path) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=self_signed(tmp_path))
+    port = server.sockets[0].getsockname()[1]
+    objects = S3Objects(f"s3://weather?endpoint=https://127.0.0.1:{port}&region=us-east-1", Patience(1.0, 1.0, 5.0))
+    async with server:
+        try:
+            with pytest.raises(Unavailable, match="certificate is not accepted"):
+                await objects.put("a", b"x", "text/plain")
+        finally:
+            await objects.close()
 
 
 async def test_a_store_that_comes_back_is_used_again_by_the_same_client(line: BadLine, objects: S3Objects) -> None:
