@@ -41,7 +41,7 @@ def main() -> int:
 
 
 def _markdown(rows: list[Row]) -> Iterator[str]:
-    yield "| provider | fault | opening after | answers after | the first answer, as heard | ended by | the log's line |"
+    yield "| provider | fault | opening after | answers after | first answer, as heard | ended by | line of the log |"
     yield "|---|---|---|---|---|---|---|"
     for row in rows:
         answers = ", ".join("-" if ms is None else f"{ms} ms" for ms in row.responses_ms)
