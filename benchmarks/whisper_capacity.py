@@ -41,8 +41,10 @@ from scriza_adapters.whisper.engine import WhisperEngine, WhisperOptions
 RESULTS = Path(__file__).parent / "results" / "whisper_capacity.json"
 SENTENCE = "well I think that would be fine but what does it cost"
 SPOKEN_S, SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 3.0, 1.0, 5.0
-TURN_S = SPOKEN_S + (SHORTEST_PAUSE_S + LONGEST_PAUSE_S) / 2
 BLOCK_S = 0.1
+ASKED_AFTER_S = 0.2
+"""Of silence; telephony asks before it knows whether the turn is over."""
+TURN_S = SPOKEN_S + ASKED_AFTER_S + (SHORTEST_PAUSE_S + LONGEST_PAUSE_S) / 2
 CALL_S = 600.0
 BUSY = (0.0, 0.35, 0.7)
 """How much of the core the finals of the simulated streams take; one stream there is anyhow."""
@@ -200,7 +202,7 @@ async def measured(directory: Path, window_s: int, seconds: float) -> Cost:
 
 
 class Heard:
-    """What all callers heard: ms from the end of speech to each final."""
+    """What all callers heard: ms from asking for a final to hearing it."""
 
     def __init__(self) -> None:
         self.finals: list[float] = []
@@ -219,6 +221,7 @@ async def caller(service: AsrService, order: random.Random, late: float, heard: 
             for start in range(0, len(encoded), size):
                 await asyncio.sleep(BLOCK_S)
                 yield Audio(encoded[start : start + size])
+            await asyncio.sleep(ASKED_AFTER_S)
             asked.append(loop.time())
             yield Finalize()
             await asyncio.sleep(order.uniform(SHORTEST_PAUSE_S, LONGEST_PAUSE_S))

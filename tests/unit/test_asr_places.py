@@ -1,6 +1,7 @@
 """Places before an engine: the latest final first, finals before partials, partials in turn, and shed for finals."""
 
 import asyncio
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -195,7 +196,26 @@ def test_partials_are_given_what_finals_leave_and_no_more() -> None:
     assert full < 10
 
 
-def test_partials_that_take_long_are_given_up_for_half_a_minute() -> None:
+def test_partials_that_take_long_are_tried_ever_more_rarely() -> None:
+    async def scene() -> list[float]:
+        places, share, begun = Places(1), Share(), list[float]()
+
+        async def work() -> None:
+            begun.append(asyncio.get_running_loop().time())
+            await asyncio.sleep(0.8)
+
+        while asyncio.get_running_loop().time() < 3600:
+            await places.left_over(share, work)
+            await asyncio.sleep(1)
+        return begun
+
+    begun = run_virtual(scene())
+    waits = [later - earlier for earlier, later in pairwise(begun)]
+    assert waits == sorted(waits)
+    assert (30 < waits[0] < 33, 600 < waits[-1] < 603) == (True, True)
+
+
+def test_partials_that_are_quick_again_come_again() -> None:
     async def scene() -> list[float]:
         places, share, begun = Places(1), Share(), list[float]()
 

@@ -21,8 +21,8 @@ _LOOK_BACK_S = 10.0
 _BUSY = 0.5
 """Of the places' time of late; above it there is nothing left over."""
 _LONGEST_PARTIAL_S = 0.5
-_TRY_AGAIN_S = 30.0
-"""The machine may have been busy with something else."""
+_TRY_AGAIN_S, _LONGEST_REST_S = 30.0, 600.0
+"""The machine may have been busy with something else: partials are tried again, ever more rarely."""
 
 
 class Share:
@@ -72,7 +72,7 @@ class Places:
         """Partials that wait for what is left over."""
         self._visits: list[_Visit] = []
         self._turns = 0
-        self._no_partials_until = 0.0
+        self._no_partials_until, self._rest_s = 0.0, _TRY_AGAIN_S
         self._partial_s = 0.0
         """What the latest partial took; one that was shed counts as much, for its engine may not be able to stop."""
 
@@ -149,7 +149,10 @@ class Places:
         self._partial_s = max(took_s, self._partial_s) if shed else took_s
         self._busy.add(self._partial_s, _now())
         if took_s > _LONGEST_PARTIAL_S:
-            self._no_partials_until = _now() + _TRY_AGAIN_S
+            self._no_partials_until = _now() + self._rest_s
+            self._rest_s = min(2 * self._rest_s, _LONGEST_REST_S)
+        elif not shed:
+            self._rest_s = _TRY_AGAIN_S
         self._visits.remove(visit)
         self._leave()
 
