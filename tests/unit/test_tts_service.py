@@ -86,12 +86,15 @@ Make = Callable[..., TtsService]
 
 
 async def kept(tmp_path: Path) -> list[Path]:
-    """The files of a clip; it is kept after it was served."""
+    """The files of a clip; it is kept after it was served, by the task that made it."""
 
     def files() -> list[Path]:
         return sorted(path for path in tmp_path.rglob("*.*") if path.is_file())
 
-    await eventually(lambda: len(files()) == 2)
+    def landed() -> bool:
+        return not any(task.get_name() == "tts flight" for task in asyncio.all_tasks())
+
+    await eventually(lambda: len(files()) == 2 and landed())
     return files()
 
 
