@@ -7,11 +7,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import structlog
 
 pytest_plugins = ["tests.no_skips"]
 
 if TYPE_CHECKING:  # the driver takes a second to import, which tests without a database need not wait for
     from scriza_adapters.mongo.store import MongoStore, StoreOptions
+
+
+@pytest.fixture(autouse=True)
+def plain_logging() -> Iterator[None]:
+    """A command that a test runs in this process sets up logging; the next test finds it as it was."""
+    yield
+    if structlog.is_configured():
+        structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

@@ -236,7 +236,10 @@ async def running(container: Container) -> AsyncIterator[None]:
         await stack.enter_async_context(container.teller())
         stack.push_async_callback(container.shared_state().close)
         await stack.enter_async_context(_beside(container.shared_state().warm_up))
-        stack.push_async_callback(container.objects().close)
+        objects = container.objects()
+        stack.push_async_callback(objects.close)
+        if not isinstance(objects, DirectoryObjects):
+            await stack.enter_async_context(_beside(objects.connection.warm_up, first_s=_WARMING_SECONDS))
         for module in needed(settings):
             if place(settings, module) == "remote":
                 for door in DOORS.get(module, (module,)):
@@ -269,13 +272,9 @@ async def _tts_running(container: Container) -> AsyncIterator[None]:
             _log.info("clips.pruned", forgotten=forgotten, most_bytes=most_bytes)
         await objects.prune(RECORDINGS, sys.maxsize)  # of these nothing goes but what a crash left half-written
 
-    async def warm_up() -> None:
-        clips = () if isinstance(objects, DirectoryObjects) else (objects.connection.warm_up(),)
-        await asyncio.gather(tts.warm_up(), *clips)
-
     try:
         async with (
-            _beside(warm_up, first_s=_WARMING_SECONDS),
+            _beside(tts.warm_up, first_s=_WARMING_SECONDS),
             _beside(partial(_regularly, prune, _PRUNE_SECONDS, "clips.not_pruned")),
         ):
             yield

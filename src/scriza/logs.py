@@ -49,7 +49,6 @@ def configure(form: Format = "auto", level: str = "info", stream: TextIO | None 
         processors=[*before, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
         logger_factory=structlog.stdlib.LoggerFactory(),
-        cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(stream)
     handler.addFilter(lambda record: record.name != "uvicorn.error" or record.msg != _REFUSED_UPGRADE)

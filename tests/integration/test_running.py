@@ -48,8 +48,7 @@ async def test_a_vendor_that_does_not_answer_holds_up_no_start_and_no_stop(
             vendor.settimeout(20)
             connection, _ = await asyncio.to_thread(vendor.accept)
         connection.close()
-    given_up = {"llm.warm_up_failed", "tts.engine_not_ready"}
-    assert not given_up & {line["event"] for line in lines}
+    assert "llm.warm_up_failed" not in {line["event"] for line in lines}, "it is waited for no longer than a moment"
 
 
 async def test_clips_beyond_the_bound_are_forgotten(store: dict[str, str], tmp_path: Path) -> None:

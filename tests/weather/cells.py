@@ -44,8 +44,8 @@ class Experience:
     told: list[dict[str, Any]]
     """Lines of the log about a provider's failure."""
     everything_logged: str
-    counted: float
-    """How often `/metrics` says that the provider failed."""
+    uncounted: float
+    """How many more of these lines there are for the time of the call than `/metrics` counts for it."""
     met: int
     """Requests that met the fault."""
 
@@ -111,20 +111,25 @@ async def experience(
     with capture_logs() as logged:
         async with providers() as at, house(at, store, folder, secure=secure, **options) as scriza:
             line = at.lines[provider]
-            before = _count((await scriza.api.get("/metrics")).text, provider)
+            counted = -_count((await scriza.api.get("/metrics")).text, provider)
+            told_at_start = len(_told(logged, provider))
             await line.turn(fault)
             outcome = await scriza.twilio.call(scenario)
             record = await complete_record(scriza.api, outcome.call_sid, seconds=30)
-            counted = _count((await scriza.api.get("/metrics")).text, provider) - before
-            met = line.met
-    told = [entry for entry in logged if entry["event"] == "provider.failed" and entry["provider"] == provider]
+            counted += _count((await scriza.api.get("/metrics")).text, provider)
+            told, met = _told(logged, provider), line.met
     everything = msgspec.json.encode(logged, enc_hook=repr).decode()
-    return Experience(provider, name(fault), outcome, record, told, everything, counted, met)
+    uncounted = len(told) - told_at_start - counted
+    return Experience(provider, name(fault), outcome, record, told, everything, uncounted, met)
 
 
 def name(fault: Fault) -> str:
     """As the table shows it."""
     return fault if isinstance(fault, str) else fault.name
+
+
+def _told(logged: list[Any], provider: str) -> list[dict[str, Any]]:
+    return [entry for entry in logged if entry["event"] == "provider.failed" and entry["provider"] == provider]
 
 
 def _count(metrics: str, provider: str) -> float:

@@ -1,6 +1,7 @@
 """One client for a process, and the bucket that it is about."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
@@ -10,10 +11,13 @@ import msgspec
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 
-from scriza.kernel.errors import NotFound, ScrizaError
+from scriza.kernel.errors import DeadlineExceeded, NotFound, ScrizaError
 from scriza_adapters.object_keys import checked
 from scriza_adapters.objects_s3.errors import FAILURES, told
 from scriza_adapters.provider_failures import provider_failed
+
+_LONG_S = 0.2
+"""Who gives up waiting sooner than this has reasons that are not the store's."""
 
 
 class Patience(msgspec.Struct, frozen=True):
@@ -58,12 +62,18 @@ class Connection:
     async def asking(self, deadline_s: float | None = None) -> AsyncIterator[Any]:
         """The client, for requests that are over before the deadline (none: what patience has for a request).
 
-        What fails is raised as a ScrizaError; an object that is not there is no failure of the store.
+        What fails is raised as a ScrizaError; an object that is not there is no failure of the store, but one that was
+        waited for in vain is.
         """
+        began = time.monotonic()
         try:
             async with asyncio.timeout(self._patience.whole if deadline_s is None else deadline_s):
                 yield self._client or await self._connected()
         except ScrizaError:
+            raise
+        except asyncio.CancelledError:
+            if (waited_s := time.monotonic() - began) >= _LONG_S:
+                provider_failed("s3", DeadlineExceeded(f"the object store had not answered after {waited_s:.2f} s"))
             raise
         except FAILURES as error:
             failure = told(error)

@@ -1,6 +1,7 @@
 """What S3 and the way to it can answer, in the words of the kernel. No detail repeats more than S3's own error code."""
 
 import re
+from collections.abc import Mapping
 
 from aiohttp import ClientError as BrokenAnswer
 from botocore.exceptions import (
@@ -18,7 +19,12 @@ from botocore.exceptions import (
 
 from scriza.kernel.errors import DeadlineExceeded, NotFound, RateLimited, ScrizaError, Unavailable, UpstreamFailed
 
-FAILURES = (BotoCoreError, ClientError, BrokenAnswer, TimeoutError, OSError)
+
+class NotAnAnswer(Exception):
+    """A good status, and nothing of S3's in it: what a proxy on the way says, or a page to log in."""
+
+
+FAILURES = (BotoCoreError, ClientError, BrokenAnswer, NotAnAnswer, TimeoutError, OSError)
 """Everything that `told` understands."""
 
 _NO_OBJECT = frozenset({"NoSuchKey", "404"})
@@ -38,6 +44,12 @@ def status_of(error: ClientError) -> int:
     return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 
+def check_answer(answer: Mapping[str, object]) -> None:
+    """S3 tells the ETag of whatever was put or got. Raises NotAnAnswer."""
+    if not answer.get("ETag"):
+        raise NotAnAnswer
+
+
 def told(error: BaseException) -> ScrizaError:
     """The error of the kernel that a caller is told. Credentials, buckets and rights are ours to mend: Unavailable."""
     match error:
@@ -49,6 +61,8 @@ def told(error: BaseException) -> ScrizaError:
             return Unavailable("the object store: no credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
         case SSLError():
             return Unavailable("the object store's certificate is not accepted")
+        case NotAnAnswer():
+            return UpstreamFailed("the object store's answer is none of S3's")
         case EndpointConnectionError() | ProxyConnectionError():
             return Unavailable("the object store cannot be reached")
         case _:

@@ -12,7 +12,7 @@ from scriza.kernel.errors import UpstreamFailed
 from scriza.ports.objects import StoredObject
 from scriza_adapters.objects_s3.bulk import LARGE, Bulk
 from scriza_adapters.objects_s3.connection import PATIENCE, Connection, Patience
-from scriza_adapters.objects_s3.errors import code_of
+from scriza_adapters.objects_s3.errors import check_answer, code_of
 from scriza_adapters.objects_s3.multipart import Upload
 from scriza_adapters.objects_s3.parts import Parts
 
@@ -49,7 +49,9 @@ class S3Objects:
 
         async def put(connection: Connection) -> None:
             async with connection.asking() as client:
-                await client.put_object(Bucket=connection.bucket, Key=name, Body=body, ContentType=content_type)
+                check_answer(
+                    await client.put_object(Bucket=connection.bucket, Key=name, Body=body, ContentType=content_type)
+                )
 
         await (self._bulk.run(put) if len(body) >= LARGE else put(self._connection))
 
@@ -62,7 +64,7 @@ class S3Objects:
         for attempt in range(_CONFLICTS):
             async with self._connection.asking() as client:
                 try:
-                    await client.put_object(
+                    answer = await client.put_object(
                         Bucket=self._connection.bucket,
                         Key=name,
                         Body=body,
@@ -76,6 +78,7 @@ class S3Objects:
                     if code_of(error) not in {"ConditionalRequestConflict", "409"}:
                         raise
                 else:
+                    check_answer(answer)
                     return True
             # Others write or delete it in this moment, so S3 cannot tell yet; it wants to be asked again.
             await asyncio.sleep(_CONFLICT_S * 2**attempt)
@@ -112,6 +115,7 @@ class S3Objects:
         name = self._connection.name(key)
         async with self._connection.asking() as client:
             answer = await client.get_object(Bucket=self._connection.bucket, Key=name)
+            check_answer(answer)
             async with answer["Body"] as stream:
                 return StoredObject(await stream.read(), answer.get("ContentType", "application/octet-stream"))
 

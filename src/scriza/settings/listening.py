@@ -34,6 +34,7 @@ class Listening(BaseModel):
         30.0,
         ge=2.0,
         le=30.0,
-        description="Seconds of audio that Whisper's encoder sees at least. 30 is what it was trained with; for 5 it works "
-        "a fifteenth, and may hear worse: `scriza models check RECORDINGS --setting asr_window_seconds=5` compares.",
+        description="Seconds of audio that Whisper's encoder sees at least. 30 is what it was trained with; for 5 it "
+        "works a fifteenth, and may hear worse: `scriza models check RECORDINGS --setting asr_window_seconds=5` "
+        "compares.",
     )
