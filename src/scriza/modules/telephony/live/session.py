@@ -82,7 +82,7 @@ class SessionOptions(msgspec.Struct, frozen=True):
     speaking_deadline: int = 4_000
     """Between two parts of a clip."""
     ending_deadline: int = 10_000
-    """For what the end of a call waits for: the journal and a text message."""
+    """For keeping the call at its end, and for a text message."""
 
 
 @dataclass(frozen=True)
@@ -362,7 +362,7 @@ class Session:
         )
 
     def _errand(self, work: Coroutine[object, object, None]) -> None:
-        """Something that the end of the call waits for."""
+        """Something that has its time still when the stream is closed."""
         task = self._tasks.create_task(work)
         self._errands.add(task)
         task.add_done_callback(self._errands.discard)
@@ -398,10 +398,10 @@ class Session:
         if not kept:
             _log.error("telephony.ending_not_kept")
             keeping.cancel()
+        if self._errands:  # a carrier that is slow to take a message keeps nobody on the line
+            await asyncio.wait(self._errands)
 
     async def _keep_all(self) -> None:
-        if self._errands:
-            await asyncio.wait(self._errands)
         await self._writer.flushed()
         await self._keep_recording()
         match self._ending:
