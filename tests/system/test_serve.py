@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.running_scriza import running_scriza
+from tests.running_scriza import RunningScriza, running_scriza
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(200)]
 
@@ -34,6 +34,20 @@ def test_a_stop_while_starting_leaves_nothing_behind(tmp_path: Path, sign: signa
         assert scriza.stop(sign) == 130
         assert scriza.leftovers() == []
         assert "Traceback" not in scriza.output
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_a_job_in_a_shells_background_is_stopped_while_starting_too(tmp_path: Path, sign: signal.Signals) -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell does, and a child inherits it
+    try:
+        scriza = RunningScriza(tmp_path / "one")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    scriza.wait_for("Scriza ")
+    while not (tmp_path / "one" / "data" / "store" / "server.json").exists():
+        assert scriza.process.poll() is None
+    assert scriza.stop(sign) == 130
+    assert scriza.leftovers() == []
 
 
 def test_the_token_in_the_data_directory_opens_the_api_and_nothing_else_does(tmp_path: Path) -> None:

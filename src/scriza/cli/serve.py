@@ -30,6 +30,8 @@ _POLL_SECONDS = 0.1
 
 def run(told: argparse.Namespace) -> int:
     """Serve; returns 0 after a stop that was asked for."""
+    # A shell's background jobs are started deaf to SIGINT, and Python then leaves it, and what follows it, ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     asked = {"host": told.host, "port": told.port, "modules": told.modules, "workers": told.workers}
     settings = load(**asked)
     listener = _listen(settings.host, settings.port)
