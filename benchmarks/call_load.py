@@ -180,6 +180,7 @@ async def load(calls: int, seconds: float) -> dict[str, float | int | None]:
         "client_cpu_ms_per_call_second": round(own_ms / call_seconds, 2),
         "rss_mb_per_call": round(rss / calls, 2),
         "underruns": sum(len(outcome.gaps) for outcome in outcomes),
+        "longest_underrun_ms": round(max((gap.length_ms for outcome in outcomes for gap in outcome.gaps), default=0)),
         "violations": sum(len(outcome.violations) for outcome in outcomes),
         "response_ms_p50": percentile(responses, 0.5),
         "response_ms_p95": percentile(responses, 0.95),

@@ -18,7 +18,7 @@ import uvloop
 from dependency_injector import providers
 
 from scriza import logs
-from scriza.app import application, container_of
+from scriza.app import application, container_of, settled
 from scriza.audio import mulaw
 from scriza.ports.asr import Audio, Final, Finalize, Partial, Start, Stop, Transcribe, Transcript
 from scriza.ports.tts import Speak, Spoken, SpokenAudio, SpokenDone, SpokenWord, SpokenWords
@@ -94,7 +94,7 @@ async def main(port: int, loop_log: str) -> None:
     container.asr.override(providers.Object(InstantAsr()))
     container.tts.override(providers.Object(InstantTts()))
     config = uvicorn.Config(
-        application(container),
+        application(container, around=[settled]),
         port=port,
         log_level="error",
         access_log=False,
