@@ -45,5 +45,5 @@ class Order(msgspec.Struct, frozen=True):
 class Patience(msgspec.Struct, frozen=True):
     """Seconds to the first audio of a try, and between two pieces of it."""
 
-    first_s: float = 2.0
+    first_s: float = 1.6
     next_s: float = 2.0
