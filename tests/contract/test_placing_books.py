@@ -185,11 +185,17 @@ async def test_what_is_not_admitted_is_not_kept(books: Books) -> None:
     assert await books.intents.find("i1") is None
 
 
-@pytest.mark.parametrize("door", [Door(calls=2), Door(micro_usd=200)], ids=["calls", "money"])
-async def test_of_many_at_the_same_time_no_more_are_admitted_than_there_are_places(books: Books, door: Door) -> None:
+@pytest.mark.parametrize(
+    ("door", "cost"),
+    [(Door(calls=2), 100), (Door(calls=2), 0), (Door(micro_usd=200), 100)],
+    ids=["calls", "calls that cost nothing", "money"],
+)
+async def test_of_many_at_the_same_time_no_more_are_admitted_than_there_are_places(
+    books: Books, door: Door, cost: int
+) -> None:
     names = [f"i{n}" for n in range(6)]
     done = await asyncio.gather(
-        *(books.intents.record(call(name, to=f"+493011111{n}"), door) for n, name in enumerate(names)),
+        *(books.intents.record(call(name, to=f"+493011111{n}", cost=cost), door) for n, name in enumerate(names)),
         return_exceptions=True,
     )
     assert sum(isinstance(each, Intent) for each in done) == 2

@@ -66,6 +66,8 @@ class PlacingDay(Document):
     workspace: str
     day: str
     spent_micro_usd: int
+    version: int = 0
+    """Counts its changes, so that also an admission that costs nothing is one."""
 
     class Settings:
         """One for each workspace."""
@@ -170,18 +172,14 @@ async def spend(intent: Intent, micro_usd: int, session: Session) -> None:
     Raises AlreadyThere when another one begins the workspace's first day in the same moment.
     """
     days, day = PlacingDay.get_pymongo_collection(), day_of(intent)
-    added = await days.update_one(
-        {"_id": intent.workspace, "day": day}, {"$inc": {"spent_micro_usd": micro_usd}}, session=session
-    )
-    if added.matched_count:
-        return
-    begun = await days.update_one(
-        {"_id": intent.workspace, "day": {"$lt": day}},
-        {"$set": {"day": day, "spent_micro_usd": micro_usd}},
-        session=session,
-    )
-    if begun.matched_count or await days.find_one({"_id": intent.workspace}, session=session) is not None:
-        return  # a new day, or one that is past: what it cost is of no more interest
+    ours, changed = {"_id": intent.workspace}, {"version": 1}
+    for which, update in (
+        (ours | {"day": day}, {"$inc": {"spent_micro_usd": micro_usd} | changed}),
+        (ours | {"day": {"$lt": day}}, {"$set": {"day": day, "spent_micro_usd": micro_usd}, "$inc": changed}),
+        (ours, {"$inc": changed}),  # a day that is past: what it cost is of no more interest
+    ):
+        if (await days.update_one(which, update, session=session)).matched_count:
+            return
     first = PlacingDay(_id=intent.workspace, workspace=intent.workspace, day=day, spent_micro_usd=micro_usd)
     await first.insert(session=session)
 
