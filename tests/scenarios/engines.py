@@ -85,11 +85,15 @@ class ScriptedAgent:
     def __init__(self, answer: Callable[[Reply], list[ReplyPart]], delay_s: float = 0.2) -> None:
         self.answer = answer
         self.delay_s = delay_s
+        self.planning_s = 0.0
+        """How long it takes to say how a call is to be led."""
         self.asked: list[Reply] = []
         self.cancelled = 0
         self.broken = False
 
     async def begin(self, call: CallFacts) -> CallPlan:
+        if self.planning_s:
+            await asyncio.sleep(self.planning_s)
         if self.broken:
             raise UpstreamFailed("scripted")
         return plan()

@@ -332,6 +332,16 @@ def test_a_caller_who_hangs_up_ends_the_call() -> None:
     assert OPENING.startswith(record.turns[0].agent)
 
 
+def test_a_caller_who_hangs_up_before_the_agent_has_a_plan_leaves_nothing_running() -> None:
+    async def caller(phone: MemoryPhone) -> None:
+        await asyncio.sleep(0.5)
+        phone.hang_up()
+
+    world = World()
+    world.agent.planning_s = 3.0
+    assert call(world, caller).ended_reason == "caller-hung-up"
+
+
 def test_digits_are_answered() -> None:
     world = World()
 

@@ -218,7 +218,7 @@ class Session:
             case do.CancelTimer():
                 self._cancel_timer(command.timer)
             case do.Begin():
-                self._tasks.create_task(self._begin())
+                self._background.append(self._tasks.create_task(self._begin()))
             case do.Transcribe():
                 self._transcribe()
             case do.NewTurn():
