@@ -9,11 +9,11 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scriza.kernel.errors import Unavailable
+from scriza.kernel.errors import DeadlineExceeded, Unavailable
 from scriza.kernel.remarks import remarks
 from scriza.modules.llm.cache import cache_key
 from scriza.modules.llm.service import LlmService
-from scriza.ports.llm import Message, Tool, ToolCall, Turn, TurnReply
+from scriza.ports.llm import Message, ModelRefused, Policy, ScriptLine, Tool, ToolCall, Turn, TurnReply, UsagePiece
 from scriza_adapters.shared_state.memory import MemorySharedState
 from tests.standins.llm_engine import Says, ScriptedEngine, routes
 from tests.standins.teller import Told
@@ -113,6 +113,58 @@ def test_many_who_ask_the_same_at_once_look_once_and_are_answered_once() -> None
         assert len(engine.asked) == 1
         assert [reply.cached for reply in replies].count(False) == 1
         assert shared.asked == 2, "one look and one put"
+
+    run_virtual(scenario())
+
+
+def test_who_brings_a_script_does_not_fail_or_wait_with_who_brings_none() -> None:
+    async def scenario() -> None:
+        llm = LlmService(Told(), **routes(ScriptedEngine(Says(first_s=60), Says(first_s=60))))
+        alone = asyncio.create_task(llm.turn(TURN))
+        await asyncio.sleep(0.1)
+        helped = await llm.turn(msgspec.structs.replace(TURN, script=[ScriptLine("price", "Nineteen dollars.")]))
+        assert (helped.model, helped.text) == ("playbook", "Nineteen dollars.")
+        with pytest.raises(DeadlineExceeded):
+            await alone
+
+    run_virtual(scenario())
+
+
+def test_nobody_gets_another_ones_line_of_the_script() -> None:
+    async def scenario() -> None:
+        llm = LlmService(Told(), **routes(ScriptedEngine(Says(first_s=60), Says(first_s=60))))
+        lines = ["Nineteen dollars.", "Twenty dollars."]
+        turns = (msgspec.structs.replace(TURN, script=[ScriptLine("price", line)]) for line in lines)
+        assert [reply.text for reply in await asyncio.gather(*(llm.turn(turn) for turn in turns))] == lines
+
+    run_virtual(scenario())
+
+
+def test_who_wants_a_long_answer_does_not_get_the_short_one_that_is_being_made() -> None:
+    async def scenario() -> None:
+        engine = ScriptedEngine(Says(["It"], usage=UsagePiece(40, 1, 41), first_s=0.1))
+        llm = LlmService(Told(), **routes(engine))
+        short = msgspec.structs.replace(TURN, policy=Policy(max_tokens=1))
+        replies = await asyncio.gather(llm.turn(short), llm.turn(TURN))
+        assert [reply.text for reply in replies] == ["It", "It is nineteen dollars."]
+
+    run_virtual(scenario())
+
+
+def test_all_who_share_a_completion_are_told_why_it_failed() -> None:
+    async def scenario() -> None:
+        refusal = ModelRefused("no", code="model_not_found", lasting=True, retry_after=7)
+        llm = LlmService(Told(), **routes(ScriptedEngine(Says(first_s=0.1, fail_after=0, failure=refusal))))
+        failures = await asyncio.gather(llm.turn(TURN), llm.turn(TURN), return_exceptions=True)
+        for failure in failures:
+            assert isinstance(failure, ModelRefused)
+            assert (failure.detail, failure.code, failure.lasting, failure.retry_after) == (
+                "no",
+                "model_not_found",
+                True,
+                7,
+            )
+        assert failures[0] is not failures[1], "each has a traceback of its own"
 
     run_virtual(scenario())
 

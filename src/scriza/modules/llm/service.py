@@ -43,6 +43,9 @@ logger = structlog.get_logger()
 
 Part = TextPiece | ToolPiece | UsagePiece | TurnDone
 
+_Flight = tuple[str, int, tuple[str, ...]]
+"""What is the same for all who share a completion."""
+
 
 class _Begun(msgspec.Struct, frozen=True):
     """Precedes the parts: what is said about them in headers."""
@@ -83,7 +86,7 @@ class LlmService:
         self._cheap = cheap
         self._completer = Completer(tolerance)
         self._cache = AnswerCache(cache_ttl_s, cache_size, shared)
-        self._flights: dict[str, SharedStream[_Begun | Part]] = {}
+        self._flights: dict[_Flight, SharedStream[_Begun | Part]] = {}
         self._prices = prices or built_in()
         self._meter = Meter(teller, self._prices, clock)
 
@@ -122,7 +125,7 @@ class LlmService:
         raise UpstreamFailed("the reply ended before it was complete")
 
     async def stream_turn(self, request: Turn) -> AsyncGenerator[Part, None]:
-        """The reply as it is made; the same turn asked twice at the same time is made once."""
+        """The reply as it is made; the same turn, script and limit asked twice at the same time is made once."""
         begun_at = asyncio.get_running_loop().time()
         check(request)
         async with aclosing(self._answer(request, current())) as parts:
@@ -139,15 +142,17 @@ class LlmService:
             return self._made(request, route, asked, key="")
         model, script = (PLAYBOOK, request.script) if route is None else (route.model, ())
         key = cache_key(asked.principal.workspace, model, request, script)
-        under_way = self._flights.get(key)
+        # What is being made may yet be cut off at its longest, or come from the script: only who asked for that joins.
+        flight = (key, request.policy.max_tokens, tuple(line.text for line in request.script))
+        under_way = self._flights.get(flight)
         if under_way is not None:
             return self._joined(request, under_way, asked)
-        flight = SharedStream(self._kept_or_made(request, route, asked, key), on_end=lambda: self._landed(key))
-        self._flights[key] = flight
-        return flight.read()
+        begun = SharedStream(self._kept_or_made(request, route, asked, key), on_end=lambda: self._landed(flight))
+        self._flights[flight] = begun
+        return begun.read()
 
-    def _landed(self, key: str) -> None:
-        del self._flights[key]
+    def _landed(self, flight: _Flight) -> None:
+        del self._flights[flight]
 
     async def _kept_or_made(
         self, request: Turn, route: Route | None, asked: RequestContext, key: str

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
+from copy import copy
 from typing import Generic, TypeVar
 
 from scriza.kernel.errors import ScrizaError
@@ -42,7 +43,7 @@ class SharedStream(Generic[T]):
                 self._news.clear()
                 await self._news.wait()
             if self._error is not None:
-                raise type(self._error)(self._error.detail, retry_after=self._error.retry_after)
+                raise copy(self._error)
             await self._task
         finally:
             self._readers -= 1
