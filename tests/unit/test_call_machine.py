@@ -515,6 +515,17 @@ class TestKeys:
             rig.tell(on.Digit(digit))
         assert rig.replies[-1].digits == "1234"
 
+    def test_a_hash_key_that_ends_nothing_does_not_take_the_answer_away(self) -> None:
+        rig = Rig().after_opening()
+        thought = rig.turn("book it")
+        rig.tell(on.ClauseThought(thought.thought, "What is your pin?"))
+        rig.done(thought, "What is your pin?", expects_keys=4)
+        rig.hear_all()
+        for digit in "1234#":
+            rig.tell(on.Digit(digit))
+        rig.answer(rig.thoughts[-1], "Thank you.")
+        assert rig.said[-1] == "Thank you."
+
     def test_keys_are_sounded_behind_what_is_said_and_stand_in_the_transcript(self) -> None:
         rig = Rig().after_opening()
         thought = rig.turn("press one for sales")

@@ -129,11 +129,11 @@ class Listening(Answering):
             self._take_turn()
 
     def _digit(self, digit: str) -> None:
+        if digit == "#":
+            self._digits_over()  # where nothing was entered it ends nothing, and takes the word from nobody
+            return
         if self._agent_has_the_floor:
             self._interrupt()
-        if digit == "#":
-            self._digits_over()
-            return
         self._turn.digits += digit
         self._set(Timer.DIGITS, self._now + self._limits.digits)
         if len(self._turn.digits) == self._expected_keys:
