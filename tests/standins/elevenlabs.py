@@ -239,7 +239,7 @@ def _pieces(request: Request, behaviour: Behaviour, timed: bool) -> list[bytes]:
             "alignment": alignment if behaviour.alignment else None,
             "normalized_alignment": alignment if behaviour.alignment else None,
         }
-        pieces.append(json.dumps(line).encode() + b"\n")
+        pieces.append(json.dumps(line, ensure_ascii=False).encode() + b"\n")
     return pieces
 
 

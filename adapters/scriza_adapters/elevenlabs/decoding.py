@@ -33,7 +33,7 @@ class _Line(msgspec.Struct):
 _line = msgspec.json.Decoder(_Line)
 
 
-def chunk_of(received: str) -> Chunk:
+def chunk_of(received: bytes) -> Chunk:
     """A line of the HTTP stream with times. Raises ValueError for what is none."""
     line = _line.decode(received)
     audio = line.audio_base64 or b""

@@ -100,12 +100,14 @@ class ElevenLabsEngine:
                     raise
                 _log.info("elevenlabs.retried", way=way, error=error.slug, detail=error.detail)
                 if isinstance(error, WayClosed) and way == "timed":
-                    way = self._vendor.way = "plain"
+                    way = "plain"
                 elif way == "socket":
                     way = "timed"
                 else:
                     await asyncio.sleep(error.retry_after or _PAUSE_S)
             else:
+                if way == "plain" and self._vendor.way == "timed":
+                    self._vendor.way = "plain"  # it has this way and not the other: nobody need try that again
                 return
 
     async def _pieces(self, order: Order, sample_rate: int, way: Way) -> AsyncGenerator[Piece, None]:

@@ -62,12 +62,22 @@ async def streamed(
         if kind.startswith(("text/html", "audio/") if timed else ("text/", "application/json")):
             raise UpstreamFailed("ElevenLabs answered with another content type")
         if timed:
-            async for line in answer.aiter_lines():
-                if line:
-                    yield chunk_of(line)
+            async for line in _lines(answer):
+                yield chunk_of(line)
         else:
             async for audio in answer.aiter_bytes():
                 yield Chunk(audio)
+
+
+async def _lines(answer: httpx.Response) -> AsyncGenerator[bytes, None]:
+    """Those that are not empty. httpx would also cut where a text in the JSON has a Unicode line end."""
+    rest = b""
+    async for piece in answer.aiter_bytes():
+        *lines, rest = (rest + piece).split(b"\n")
+        for line in filter(bytes.strip, lines):
+            yield line
+    if rest.strip():
+        yield rest
 
 
 def _settings(order: Order) -> "VoiceSettings":
