@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
+import numpy as np
 import pytest
 
 from scriza.kernel.errors import (
@@ -250,6 +251,17 @@ async def test_a_word_that_was_cut_in_two_is_said_again(service: Make) -> None:
     heard = await streamed(service(Halved("halved"), spare := ToneEngine("spare")))
     assert [request.text for request in spare.asked] == ["two three"]
     assert heard.words == [SpokenWord(0, 100, 3), SpokenWord(150, 250, 7), SpokenWord(250, 350, 13)]
+
+
+async def test_words_told_ahead_of_audio_that_never_came_are_forgotten(service: Make) -> None:
+    class Hasty(ToneEngine):
+        async def synthesize(self, request: Speak, sample_rate: int) -> AsyncGenerator[Piece, None]:
+            yield np.zeros(0, np.int16), [SpokenWord(0, 90, 3), SpokenWord(90, 180, 7)]
+            raise UpstreamFailed("broken off")
+
+    heard = await streamed(service(Hasty("hasty"), spare := ToneEngine("spare")))
+    assert [request.text for request in spare.asked] == [CLIP.text]
+    assert heard.words == [SpokenWord(0, 100, 3), SpokenWord(100, 200, 7), SpokenWord(200, 300, 13)]
 
 
 async def test_a_clip_said_by_two_engines_is_not_kept(service: Make) -> None:
@@ -513,3 +525,14 @@ async def test_what_failed_before_the_first_audio_was_not_used(service: Make, to
     await speech.speak(CLIP)
     await speech.close()
     assert [each.engine for each in used(told)] == ["spare"]
+
+
+async def test_a_service_that_closes_gives_up_what_it_makes_and_begins_nothing_more(service: Make) -> None:
+    speech = service(first := ToneEngine("first", gate=asyncio.Semaphore(0)), spare := ToneEngine("spare"))
+    asking = [asyncio.create_task(streamed(speech)), asyncio.create_task(speech.speak(Speak("another")))]
+    await eventually(lambda: len(first.asked) == 2)
+    await speech.close()
+    asking.append(asyncio.create_task(speech.speak(Speak("too late"))))
+    for failure in await asyncio.gather(*asking, return_exceptions=True):
+        assert isinstance(failure, Unavailable)
+    assert (first.closed, len(first.asked), spare.asked) == (2, 2, [])

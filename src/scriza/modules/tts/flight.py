@@ -82,7 +82,7 @@ class Flight:
     def give_up(self) -> None:
         """End the waiting of whoever still listens to a clip that will not be made."""
         if not self.over:
-            self.failure = Unavailable("speech is shutting down")
+            self.failure = _shutting_down()
             self._tell()
 
     @property
@@ -105,15 +105,21 @@ class Flights:
     def __init__(self) -> None:
         self._flights: dict[str, Flight] = {}
         self._tasks: dict[Flight, asyncio.Task[None]] = {}
+        self._closed = False
 
     @contextmanager
     def joined(
         self, key: str, form: Form, fly: Callable[[Flight], Coroutine[object, object, None]]
     ) -> Iterator[tuple[Flight, bool]]:
-        """Take part in the flight of this key; True when it began for this listener, with `fly` in its own task."""
+        """Take part in the flight of this key; True when it began for this listener, with `fly` in its own task.
+
+        Raises Unavailable when no flight begins any more.
+        """
         flight = self._flights.get(key)
         began = flight is None
         if flight is None:
+            if self._closed:
+                raise _shutting_down()
             flight = self._flights[key] = Flight(form)
             self._tasks[flight] = asyncio.create_task(fly(flight), name="tts flight")
             self._tasks[flight].add_done_callback(lambda task: self._landed(key, flight, task))
@@ -127,7 +133,8 @@ class Flights:
                 self._tasks[flight].cancel()
 
     async def close(self) -> None:
-        """Give up what is being made."""
+        """Give up what is being made, and begin nothing more: whoever is told so may turn to another engine."""
+        self._closed = True
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
@@ -143,3 +150,7 @@ class Flights:
     def _leave(self, key: str, flight: Flight) -> None:
         if self._flights.get(key) is flight:
             del self._flights[key]
+
+
+def _shutting_down() -> Unavailable:
+    return Unavailable("speech is shutting down")

@@ -48,7 +48,7 @@ class Handing:
         self._held.extend(self._placed(word) for word in piece.words)
         self._bytes += len(piece.audio)
         ended: list[SpokenWord] = []
-        while self._held and self._held[0].end_ms * mulaw.BYTES_PER_MS <= self._bytes:
+        while self.begun and self._held and self._held[0].end_ms * mulaw.BYTES_PER_MS <= self._bytes:
             ended.append(self._held.popleft())
         self._tell(ended)
         return Made(piece.audio, ended)
@@ -61,8 +61,10 @@ class Handing:
         return Made(b"", late)
 
     def broken_off(self) -> None:
-        """What comes next says the `rest`."""
+        """What comes next says the `rest`: the whole text where nothing has been heard of it."""
         self._held.clear()
+        if not self.begun:
+            return
         left_out = len(self._text[self._chars :]) - len(self._text[self._chars :].lstrip())
         self._part_began = (self._bytes // mulaw.BYTES_PER_MS, self._chars + left_out)
 

@@ -220,8 +220,10 @@ class TtsService:
                         self._tell(self._used(engine, asked, cached=not own), key)
             if isinstance(failure, Unavailable | DeadlineExceeded):
                 down.add(engine.provider)
-            if handing is not None and handing.begun:
-                handing.broken_off()
+            if handing is None:
+                continue
+            handing.broken_off()
+            if handing.begun:
                 if not handing.rest:
                     yield _Whole(handing.seconds, hit=False)
                     return
