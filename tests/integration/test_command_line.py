@@ -83,7 +83,8 @@ def test_a_port_that_is_taken_is_told_with_what_to_do(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         told = scriza("serve", "--port", port, cwd=tmp_path)
-    assert refused(told) == f"scriza: port {port} is in use: stop what listens there, or choose another with --port"
+    cure = "stop what listens there, or choose another with --port or SCRIZA_PORT"
+    assert refused(told) == f"scriza: port {port} is in use: {cure}"
 
 
 def test_an_address_of_another_machine_is_told_with_what_to_do(tmp_path: Path) -> None:
@@ -125,8 +126,9 @@ def test_a_model_that_does_not_exist_is_told_with_those_that_do(tmp_path: Path) 
     assert "there is no model 'huge'; there are tiny.en" in refused(scriza("models", "fetch", "huge", cwd=tmp_path))
 
 
-def test_a_call_to_nobody_is_told_with_what_to_do(tmp_path: Path) -> None:
-    told = scriza("call", "--to", "http://127.0.0.1:9", cwd=tmp_path)
+@pytest.mark.parametrize("address", ["http://127.0.0.1:9", "http://127.0.0.1:9/", "127.0.0.1:9"])
+def test_a_call_to_nobody_is_told_with_what_to_do(tmp_path: Path, address: str) -> None:
+    told = scriza("call", "--to", address, cwd=tmp_path)
     assert "nothing answers at http://127.0.0.1:9: start it with `scriza serve`" in refused(told)
 
 

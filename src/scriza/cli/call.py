@@ -32,13 +32,17 @@ def run(told: argparse.Namespace) -> int:
     """Place the call; 0 when nothing was done that Twilio would refuse, and all went as the scenario expects."""
     settings = load()
     if told.list:
-        for name in shipped():
-            print(f"{name:<20} {load_scenario(name).description}")
+        names = shipped()
+        width = max(map(len, names))
+        for name in names:
+            print(f"{name:<{width}}  {load_scenario(name).description}")
         return 0
     logs.configure(settings.log, "warning")  # the conversation is what is to be read
     folder = data_dir.prepare(settings.data_dir)
     secrets = data_dir.secrets_of(settings, folder)
-    target = (told.to or f"http://127.0.0.1:{settings.port}").rstrip("/")
+    target = (told.to or f"127.0.0.1:{settings.port}").rstrip("/")
+    if "://" not in target:
+        target = f"http://{target}"
     with acting(Principal(subject="scriza call", scopes=frozenset({"*"}))):
         return asyncio.run(_call(load_scenario(told.scenario or SAMPLE), target, settings, secrets, folder))
 

@@ -17,6 +17,7 @@ _TOLD = {
     "violation": "REFUSED",
 }
 """What of the phone's timeline is shown, and under which heading."""
+_NOT_LET_IN = "answered with 403"
 _POLL_SECONDS = 0.2
 _RECORD_SECONDS = 10.0
 """How long after the call its record may take to be complete."""
@@ -72,6 +73,8 @@ class Conversation:
             return
         now = time.monotonic() - self._began
         turns = record.turns
+        for latency in record.metrics.latencies[self._latencies_shown :]:
+            _print(now, "latency", _waterfall(latency))
         for index, turn in enumerate(turns):
             before = self._shown[index] if index < len(self._shown) else TurnRecord("", "", "", 0)
             if turn.user and not before.user:
@@ -80,8 +83,6 @@ class Conversation:
                 _print(now, "< agent", turn.agent)
             elif turn.agent != before.agent:
                 _print(now, "scriza", f"was heard up to {turn.agent!r}")
-        for latency in record.metrics.latencies[self._latencies_shown :]:
-            _print(now, "scriza", f"had answered {_waterfall(latency)}")
         self._shown, self._latencies_shown = turns, len(record.metrics.latencies)
 
 
@@ -98,12 +99,16 @@ def summary(outcome: CallOutcome, record: CallRecord | None) -> Iterator[str]:
             if turn.user:
                 yield f"  caller  {turn.user}"
             if turn.agent:
-                yield f"  agent   {turn.agent}{_latency(latencies.get(number))}"
+                yield f"  agent   {turn.agent}"
+            if number in latencies:
+                yield f"          [{_waterfall(latencies[number])}]"
         metrics = record.metrics
+        if latencies:
+            yield "  (What took 0 ms was ready before it was certain that the turn was over.)"
         yield (
             f"Ended: {record.ended_reason}, status {record.status}, {record.duration_seconds} s, "
-            f"{metrics.turns} turns, {record.tokens_used} tokens, "
-            f"{metrics.barge_ins} interruptions, {metrics.false_barge_ins} false ones"
+            f"{_count(metrics.turns, 'turn')}, {_count(record.tokens_used, 'token')}, "
+            f"{_count(metrics.barge_ins, 'interruption')}, {metrics.false_barge_ins} false"
         )
     responses = [utterance.response_ms for utterance in outcome.utterances if utterance.response_ms is not None]
     if responses:
@@ -112,23 +117,28 @@ def summary(outcome: CallOutcome, record: CallRecord | None) -> Iterator[str]:
     if stops:
         yield f"At the phone: silent {', '.join(str(ms) for ms in stops)} ms after the caller cut in"
     if outcome.gaps:
-        yield f"At the phone: {len(outcome.gaps)} gaps in the agent's speech"
+        yield f"At the phone: {_count(len(outcome.gaps), 'gap')} in the agent's speech"
     for violation in outcome.violations:
         yield f"Twilio would refuse this, error {violation.code}: {violation.reason}"
+    if any(violation.reason.endswith(_NOT_LET_IN) for violation in outcome.violations):
+        yield (
+            "Scriza does not take this simulator for its carrier: let both have the same SCRIZA_DATA_DIR, "
+            "or the same TWILIO_AUTH_TOKEN and SCRIZA_SERVICE_TOKEN"
+        )
     for expected in outcome.unmet:
         yield f"Not as the scenario expects: {expected}"
 
 
-def _latency(latency: TurnLatency | None) -> str:
-    return "" if latency is None else f"\n          [{_waterfall(latency)}]"
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _waterfall(latency: TurnLatency) -> str:
     parts = (
         ("end of turn", latency.endpoint_ms),
-        ("words", latency.asr_ms),
-        ("thought", latency.llm_ms),
+        ("hearing", latency.asr_ms),
+        ("thinking", latency.llm_ms),
         ("voice", latency.tts_ms),
         ("sending", latency.send_ms),
     )
-    return f"after {latency.total_ms} ms: {', '.join(f'{name} {ms}' for name, ms in parts)}"
+    return f"{latency.total_ms} ms to the answer: {', '.join(f'{name} {ms}' for name, ms in parts)}"

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import os
 import platform
 import socket
 import sys
@@ -91,7 +92,8 @@ def _port(settings: Settings) -> Finding:
     try:
         socket.create_server((settings.host, settings.port)).close()
     except OSError as error:
-        return Finding("note", "port", f"{settings.host}:{settings.port}: {error.strerror} (a running Scriza, perhaps)")
+        reason = os.strerror(error.errno or 0)
+        return Finding("note", "port", f"{settings.host}:{settings.port}: {reason} (a running Scriza, perhaps)")
     return Finding("ok", "port", f"{settings.host}:{settings.port} is free")
 
 

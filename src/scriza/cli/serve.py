@@ -57,17 +57,18 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     except socket.gaierror as error:
-        raise BadSettings(f"there is no address {host}: choose another with --host") from error
+        raise BadSettings(f"there is no address {host}: choose another with --host or SCRIZA_HOST") from error
     listener = socket.socket(family, kind, protocol)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(address)
     except OSError as error:
         listener.close()
+        ways = "with --port or SCRIZA_PORT"
         reasons = {
-            errno.EADDRINUSE: f"port {port} is in use: stop what listens there, or choose another with --port",
-            errno.EACCES: f"port {port} takes more rights than this user has: choose one above 1023 with --port",
-            errno.EADDRNOTAVAIL: f"this machine has no address {host}: choose another with --host",
+            errno.EADDRINUSE: f"port {port} is in use: stop what listens there, or choose another {ways}",
+            errno.EACCES: f"port {port} takes more rights than this user has: choose one above 1023 {ways}",
+            errno.EADDRNOTAVAIL: f"this machine has no address {host}: choose another with --host or SCRIZA_HOST",
         }
         raise BadSettings(reasons.get(error.errno or 0, f"{host}:{port} cannot be listened on: {error}")) from error
     listener.set_inheritable(True)
