@@ -28,7 +28,8 @@ from scriza.ports.agent import (
     SetOutcome,
     TransferTo,
 )
-from scriza.ports.llm import ToolPiece
+from scriza.ports.llm import Llm, ToolPiece
+from scriza.wire import connect, disconnect
 from tests.contract.doors import Doors
 from tests.standins.llm_engine import Says, ScriptedEngine, routes
 from tests.standins.teller import Told
@@ -427,6 +428,17 @@ async def test_a_model_that_breaks_off_before_a_clause_is_stood_in_for_by_the_sc
     answer = await answered(modelled, asking("how much is it", at("pitch")))
     assert "nineteen dollars" in answer.text
     assert answer.done.model == "script"
+
+
+async def test_a_language_model_that_moved_out_and_cannot_be_reached_is_stood_in_for_by_the_script(
+    doors: Doors,
+) -> None:
+    gone = connect(Llm, "http://127.0.0.1:9", token="a-service-token")
+    async with doors(Agent, AgentService(gone, [PLAYBOOK])) as agent:
+        answer = await answered(agent, asking("how much is it", at("pitch")))
+    assert "nineteen dollars" in answer.text
+    assert answer.done.model == "script"
+    await disconnect(gone)
 
 
 async def test_leaving_a_reply_stops_the_model(modelled: Agent, engine: ScriptedEngine) -> None:

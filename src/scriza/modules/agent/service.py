@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import msgspec
 import structlog
 
-from scriza.kernel.errors import BadInput, DeadlineExceeded, NotFound, TooLarge, UpstreamFailed
+from scriza.kernel.errors import BadInput, DeadlineExceeded, NotFound, TooLarge, Unavailable, UpstreamFailed
 from scriza.modules.agent.clauses import ClauseCutter
 from scriza.modules.agent.decision import Decision, Guide, sms_id, whisper
 from scriza.modules.agent.playbook import Playbook
@@ -139,10 +139,10 @@ class AgentService:
                     for clause in _spoken(cut):
                         said.append(clause)
                         yield Clause(clause, estimated_usage(turn.messages, written).total_tokens)
-        except (UpstreamFailed, DeadlineExceeded) as error:
+        except (UpstreamFailed, DeadlineExceeded, Unavailable) as error:
             if said or asked or not decision.script:
                 raise
-            # The model broke off before anything could be spoken of it: the caller need not know.
+            # The model broke off, or was not there, before anything could be spoken of it: the caller need not know.
             _log.warning("agent.script_answers", reason=error.slug)
             done = TurnDone("", _SCRIPT, cached=False, usage=Usage(0, 0, 0))
         if done is None:
