@@ -11,7 +11,7 @@ from scriza.modules.telephony.call.tables import Caller, Line, Mind, Voice
 from scriza.modules.telephony.turns.barge_in import BargeInOptions
 from scriza.modules.telephony.turns.fixed_silence import FixedSilence
 from scriza.modules.telephony.turns.limits import Limits
-from scriza.ports.agent import Conversation, HangUp, PressKeys, SendSms, SetOutcome, TransferTo
+from scriza.ports.agent import DO_NOT_CALL, Conversation, HangUp, PressKeys, SendSms, SetOutcome, TransferTo
 from scriza.ports.telephony import CallMetrics
 from tests.unit.call_rig import LINES, OPENING, Rig, conversation, journal, plan
 
@@ -55,6 +55,27 @@ class TestOpening:
         assert rig.said[-1] == LINES.intro_timeout
         rig.hear(rig.played[-1])
         assert rig.ended == do.End("intro-timeout")
+
+    def test_a_noise_without_words_gives_the_caller_no_more_time(self) -> None:
+        rig = Rig().after_opening()
+        for _ in range(2):
+            rig.pass_ms(4_000)
+            rig.say("", ms=200)
+        rig.pass_ms(10_000 - 2 * 4_300 - 10)
+        assert rig.said == [OPENING]
+        rig.pass_ms(10)
+        assert rig.said[-1] == LINES.intro_timeout
+
+    def test_a_noise_that_lasts_over_the_time_is_waited_for_as_it_may_yet_be_words(self) -> None:
+        rig = Rig(speculate=False).after_opening()
+        rig.pass_ms(9_900)
+        rig.start_speaking()
+        rig.pass_ms(400)
+        rig.stop_speaking(400)
+        assert rig.said == [OPENING]
+        rig.tell(on.Words("", 0.0, final=True))
+        rig.pass_ms(600)
+        assert rig.said[-1] == LINES.intro_timeout
 
     def test_even_when_the_last_words_cannot_be_spoken_the_call_ends(self) -> None:
         rig = Rig().after_opening()
@@ -193,6 +214,15 @@ class TestSpeculation:
         assert rig.wanted(do.SendText) == 0
         rig.pass_ms(700)
         assert do.SendText("Hello") in rig.commands
+
+    def test_who_wants_no_calls_is_put_on_the_list_when_their_turn_is_sure_and_nobody_else_is(self) -> None:
+        rig = Rig().after_opening()
+        rig.say("take me off your list")
+        for outcome in ("demo_booked", DO_NOT_CALL):
+            rig.tell(on.ActThought(rig.thoughts[0].thought, SetOutcome(outcome)))
+        assert rig.wanted(do.Bar) == 0
+        rig.pass_ms(700)
+        assert rig.wanted(do.Bar) == 1
 
     def test_the_switch_turns_it_off(self) -> None:
         rig = Rig(speculate=False).after_opening()
@@ -367,6 +397,15 @@ class TestSilence:
         rig.tell(on.ClipStarted(rig.played[-1]))
         rig.pass_ms(20_000)
         assert rig.said[-1] == "Ten dollars."
+
+    def test_a_noise_in_the_background_does_not_keep_the_call_open(self) -> None:
+        rig = self.quiet()
+        for _ in range(60):
+            rig.pass_ms(2_000)
+            rig.say("", ms=200)
+            rig.hear_all()
+        assert rig.said[2:] == LINES.silence_prompts
+        assert rig.ended == do.End("silence")
 
     def test_an_answer_starts_the_ladder_anew(self) -> None:
         rig = self.quiet()

@@ -57,6 +57,8 @@ class Core:
         """Since when the caller speaks while the agent has the floor; none when that is decided."""
         self._unheard = ""
         """An utterance whose answer nobody heard: it is asked again together with what follows."""
+        self._waits_since: int | None = None
+        """Since when the caller has the word: noises without words give no more time."""
         self._afterwards: do.End | do.HandOver | None = None
         """What ends the call, or hands it over, when everything has been heard."""
         self._outcome = ""

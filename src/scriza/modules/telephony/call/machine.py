@@ -175,12 +175,17 @@ class Call(Listening):
         silent = states.voice is Voice.SILENT and states.caller is Caller.SILENT and not self._owed
         if self._afterwards and all_heard and silent and states.line is not Line.ENDED:
             self._end(self._afterwards, Signal.HANG_UP)
-        open_ = states.line is Line.OPEN and self._awaited is None
-        idle = open_ and states.mind is Mind.IDLE and states.voice is Voice.SILENT
-        if idle and states.caller is Caller.SILENT and self._plan and not self._owed and not self._turn.digits:
+        open_ = states.line is Line.OPEN and self._awaited is None and self._plan is not None
+        waits = open_ and states.mind is Mind.IDLE and states.voice is Voice.SILENT
+        if not waits:
+            self._waits_since = None
+        elif self._waits_since is None:
+            self._waits_since = self._now
+        nothing_said = states.caller is Caller.SILENT and not self._owed and not self._turn.digits
+        if self._waits_since is not None and nothing_said:
             if Timer.SILENCE not in self._timers:
                 patience = self._limits.silence if self._caller_has_spoken else self._limits.first_words
-                self._set(Timer.SILENCE, self._now + patience)
+                self._set(Timer.SILENCE, max(self._now, self._waits_since + patience))
         else:
             self._cancel(Timer.SILENCE)
 

@@ -9,9 +9,9 @@ class Limits(msgspec.Struct, frozen=True):
     opening_on_wire: int = 10_000
     """From `start` until our opening must be on the wire; then the polite fallback ends the call."""
     first_words: int = 10_000
-    """From the end of the heard opening until the caller must have said something."""
+    """From the end of the heard opening until the caller must have said something; a noise is no word."""
     silence: int = 8_000
-    """From the end of what was heard last until the caller is prompted; also between prompts."""
+    """From the end of what was heard last until the caller is prompted, whatever noises there are; also between prompts."""
     words: int = 4_000
     """From the end of a turn until the recogniser must have told its words."""
     digits: int = 2_000
