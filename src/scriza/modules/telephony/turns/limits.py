@@ -11,7 +11,7 @@ class Limits(msgspec.Struct, frozen=True):
     first_words: int = 10_000
     """From the end of the heard opening until the caller must have said something; a noise is no word."""
     silence: int = 8_000
-    """From the end of what was heard last until the caller is prompted, whatever noises there are; also between prompts."""
+    """From the end of what was heard last, through noises, until the caller is prompted; also between prompts."""
     words: int = 4_000
     """From the end of a turn until the recogniser must have told its words."""
     digits: int = 2_000
