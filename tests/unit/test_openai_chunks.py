@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scriza.ports.llm import ToolPiece, UsagePiece
-from scriza_adapters.openai.chunks import CallDelta, Chunk, FunctionDelta, chunks, events, gather, usage_of
+from scriza_adapters.openai.chunks import CallDelta, Calls, Chunk, FunctionDelta, chunks, events, usage_of
 
 
 async def _sent(parts: Sequence[bytes]) -> AsyncIterator[bytes]:
@@ -22,6 +22,13 @@ def read(*parts: bytes) -> list[bytes]:
         return [data async for data in events(_sent(parts))]
 
     return asyncio.run(all_of())
+
+
+def gathered(*deltas: CallDelta) -> list[ToolPiece]:
+    calls = Calls()
+    for delta in deltas:
+        calls.take(delta)
+    return calls.whole()
 
 
 def chunked(text: bytes) -> list[Chunk]:
@@ -99,12 +106,24 @@ def test_what_is_no_chunk_is_refused(text: bytes) -> None:
 
 
 def test_the_parts_of_tool_calls_find_each_other_by_their_index() -> None:
-    calls: dict[int, ToolPiece] = {}
-    for delta in (
+    assert gathered(
         CallDelta(1, "c1", FunctionDelta("end_call", "")),
         CallDelta(0, "c0", FunctionDelta("set", '{"a"')),
         CallDelta(0, None, FunctionDelta(None, ": 1}")),
         CallDelta(1, None, FunctionDelta(None, "{}")),
-    ):
-        gather(calls, delta)
-    assert calls == {0: ToolPiece("c0", "set", '{"a": 1}'), 1: ToolPiece("c1", "end_call", "{}")}
+    ) == [ToolPiece("c0", "set", '{"a": 1}'), ToolPiece("c1", "end_call", "{}")]
+
+
+def test_an_id_that_comes_with_every_part_is_one_call() -> None:
+    deltas = [CallDelta(0, "c0", FunctionDelta("set", part)) for part in ('{"a"', ": 1}")]
+    assert gathered(*deltas) == [ToolPiece("c0", "set", '{"a": 1}')]
+
+
+@pytest.mark.parametrize("index", [b'"index": 0, ', b""], ids=["all at the first index", "without an index"])
+def test_calls_of_servers_that_do_not_count_them_are_told_apart_by_their_ids(index: bytes) -> None:
+    calls = [b'{%b"id": "c%d", "function": {"name": "f", "arguments": "{}"}}' % (index, call) for call in range(3)]
+    sent = b"".join(b'data: {"choices": [{"delta": {"tool_calls": [%b]}}]}\n\n' % call for call in calls)
+    deltas = [
+        delta for chunk in chunked(sent) for choice in chunk.choices or () for delta in choice.delta.tool_calls or ()
+    ]
+    assert gathered(*deltas) == [ToolPiece(f"c{call}", "f", "{}") for call in range(3)]

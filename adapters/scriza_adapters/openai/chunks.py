@@ -6,6 +6,7 @@ Here only what is used of a chunk is read, and checked.
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
+from operator import itemgetter
 from typing import Annotated
 
 import msgspec
@@ -26,9 +27,9 @@ class FunctionDelta(msgspec.Struct):
 
 
 class CallDelta(msgspec.Struct):
-    """Part of the tool call with this index; the id comes once."""
+    """Part of the tool call with this index; the id comes once, or with every part."""
 
-    index: int
+    index: int = 0
     id: str | None = None
     function: FunctionDelta | None = None
 
@@ -126,10 +127,27 @@ def usage_of(chunk: Chunk) -> UsagePiece | None:
     )
 
 
-def gather(calls: dict[int, ToolPiece], delta: CallDelta) -> None:
-    """Put a part of a tool call to the others of its index."""
-    call = calls.setdefault(delta.index, ToolPiece("", "", ""))
-    call.id = delta.id or call.id
-    if delta.function is not None:
-        call.name = delta.function.name or call.name
-        call.arguments += delta.function.arguments or ""
+class Calls:
+    """Puts the parts of tool calls together, by index; a new id begins another call.
+
+    The id matters because there are servers that count no calls: Ollama and LiteLLM give each the index 0 or none
+    (https://github.com/ollama/ollama/issues/15497, https://github.com/BerriAI/litellm/issues/33678).
+    """
+
+    def __init__(self) -> None:
+        self._calls: list[tuple[int, ToolPiece]] = []
+
+    def take(self, delta: CallDelta) -> None:
+        """Put a part to the others of its call."""
+        call = next((call for index, call in reversed(self._calls) if index == delta.index), None)
+        if call is None or (delta.id and call.id and delta.id != call.id):
+            call = ToolPiece("", "", "")
+            self._calls.append((delta.index, call))
+        call.id = delta.id or call.id
+        if delta.function is not None:
+            call.name = delta.function.name or call.name
+            call.arguments += delta.function.arguments or ""
+
+    def whole(self) -> list[ToolPiece]:
+        """The calls in the order of their indices."""
+        return [call for _, call in sorted(self._calls, key=itemgetter(0))]

@@ -10,7 +10,7 @@ import msgspec
 
 from scriza.kernel.errors import DeadlineExceeded
 from scriza.ports.llm import TextPiece, ToolPiece, Turn, UsagePiece
-from scriza_adapters.openai.chunks import chunks, gather, usage_of
+from scriza_adapters.openai.chunks import Calls, chunks, usage_of
 from scriza_adapters.openai.failures import broken_off, refused, told_as_ours
 from scriza_adapters.openai.request import body
 from scriza_adapters.provider_failures import provider_failed
@@ -102,7 +102,7 @@ class OpenAiEngine:
         connection to the server at once, so that it stops generating.
         """
         client = await self._connected()
-        calls: dict[int, ToolPiece] = {}
+        calls = Calls()
         usage: UsagePiece | None = None
         finished = wrote = False
         with told_as_ours(self._key_name):
@@ -120,7 +120,7 @@ class OpenAiEngine:
                         for choice in chunk.choices or ():
                             finished = finished or choice.finish_reason is not None
                             for delta in choice.delta.tool_calls or ():
-                                gather(calls, delta)
+                                calls.take(delta)
                             if choice.delta.content or choice.delta.tool_calls:
                                 wrote = True
                                 yield TextPiece(choice.delta.content or "")
@@ -131,7 +131,7 @@ class OpenAiEngine:
                 raise refused("the model's server broke off its answer", "cut_off")
             if not wrote:
                 raise refused("the model answered nothing", "empty_completion")
-        for _, call in sorted(calls.items()):
+        for call in calls.whole():
             yield call
         if usage is not None:
             yield usage
