@@ -179,7 +179,7 @@ class Container(containers.DeclarativeContainer):
             tts=tts,
             log=call_log,
             texts=texts,
-            carrier=carrier,
+            barred=barred,
             vad=vad,
             endpointer=providers.Callable(calling.endpointer, settings).provider,
             clock=providers.Object(utc_now),
@@ -263,12 +263,13 @@ async def _llm_running(container: Container) -> AsyncIterator[None]:
 async def _tts_running(container: Container) -> AsyncIterator[None]:
     tts, objects = container.tts_here(), container.objects()
     most_bytes = container.settings().tts_cache_mb * 1_000_000
+    oldest = timedelta(days=container.settings().tts_cache_days)
 
     async def prune() -> None:
         # A bucket has rules of its own.
         if not isinstance(objects, DirectoryObjects):
             return
-        if forgotten := await objects.prune(CLIPS, most_bytes):
+        if forgotten := await objects.prune(CLIPS, most_bytes, unused_for=oldest):
             _log.info("clips.pruned", forgotten=forgotten, most_bytes=most_bytes)
         await objects.prune(RECORDINGS, sys.maxsize)  # of these nothing goes but what a crash left half-written
 

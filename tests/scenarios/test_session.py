@@ -86,7 +86,7 @@ class World:
             tts=self.tts,
             log=self.log,
             texts=self.placing.texts,
-            carrier=self.carrier,
+            barred=self.placing.barred,
             vad=EnergyVad,
             endpointer=lambda: FixedSilence(600),
             clock=self.clock,

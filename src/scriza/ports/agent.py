@@ -155,8 +155,12 @@ class PressKeys(msgspec.Struct, tag="press_keys"):
     keys: Annotated[str, msgspec.Meta(pattern=r"^[0-9A-D*#wW]{1,64}$")]
 
 
+DO_NOT_CALL = "do_not_call"
+"""The outcome of a call with somebody who wants none: their number is put on the do-not-call list."""
+
+
 class SetOutcome(msgspec.Struct, tag="set_outcome"):
-    """What came of the call, as the playbook names it."""
+    """What came of the call, as the playbook names it; one name, `DO_NOT_CALL`, has a consequence."""
 
     outcome: str
 

@@ -108,12 +108,12 @@ class BarredReason(msgspec.Struct):
 class BarredNumber(msgspec.Struct):
     """A number that is neither called nor written to.
 
-    `source` tells who put it on the list: somebody of the team, the person by a message such as STOP, or the carrier,
-    which the person has told.
+    `source` tells who put it on the list: somebody of the team, the person by a message such as STOP or in a call, or
+    the carrier, which the person has told.
     """
 
     number: str
-    source: Literal["team", "message", "carrier"]
+    source: Literal["team", "message", "call", "carrier"]
     note: str
     since: datetime
 

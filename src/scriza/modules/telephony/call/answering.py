@@ -8,7 +8,7 @@ from scriza.modules.telephony.call.commands import Timer
 from scriza.modules.telephony.call.core import Core
 from scriza.modules.telephony.call.memory import Answer, CallerTurn, Thought, Timing
 from scriza.modules.telephony.call.tables import Line, Mind, Signal, Voice
-from scriza.ports.agent import Act, Exchange, HangUp, PressKeys, Reply, SendSms, SetOutcome, TransferTo
+from scriza.ports.agent import DO_NOT_CALL, Act, Exchange, HangUp, PressKeys, Reply, SendSms, SetOutcome, TransferTo
 from scriza.ports.telephony import AudioSynthesized, CallUpdated, ReplyGenerated, UtteranceTranscribed
 
 
@@ -105,6 +105,8 @@ class Answering(Core):
                 self._press(act.keys)
             case SetOutcome():
                 self._outcome = act.outcome
+                if act.outcome == DO_NOT_CALL:
+                    self._out.append(do.Bar())
 
     def _thought_may_be_complete(self) -> None:
         thought, answer = self._thought, self._answer

@@ -140,6 +140,10 @@ class SendText(msgspec.Struct, frozen=True):
     text: str
 
 
+class Bar(msgspec.Struct, frozen=True):
+    """Put the number of the other side on the do-not-call list."""
+
+
 class End(msgspec.Struct, frozen=True):
     """The call is over: journal it and close the stream; the carrier then hangs up."""
 
@@ -178,6 +182,7 @@ Command = (
     | Journal
     | Publish
     | SendText
+    | Bar
     | End
     | HandOver
     | Detach

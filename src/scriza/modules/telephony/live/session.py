@@ -32,6 +32,7 @@ from scriza.modules.telephony.live.recorder import NO_RECORDER, Recorder
 from scriza.modules.telephony.live.spare_lines import SpareLines
 from scriza.modules.telephony.live.thinker import Thinker
 from scriza.modules.telephony.media import Dtmf, Mark, Media, MediaSocket, Sequencer, SocketClosed, Stop, decode
+from scriza.modules.telephony.placing.books import BarredBook
 from scriza.modules.telephony.placing.texts import Texts
 from scriza.modules.telephony.turns.barge_in import BACKCHANNELS, BargeInOptions
 from scriza.modules.telephony.turns.callee import PHRASES, CalleeOptions
@@ -41,7 +42,7 @@ from scriza.modules.telephony.vad import Vad
 from scriza.ports.agent import Agent
 from scriza.ports.asr import Asr
 from scriza.ports.asr import Start as AsrStart
-from scriza.ports.carrier import Carrier
+from scriza.ports.call_desk import BarredNumber
 from scriza.ports.telephony import (
     AudioSynthesized,
     CallCompleted,
@@ -94,7 +95,7 @@ class Doors:
     tts: Tts
     log: CallLog
     texts: Texts
-    carrier: Carrier
+    barred: BarredBook
     vad: Callable[[], Vad]
     endpointer: Callable[[], Endpointer]
     clock: WallClock
@@ -248,6 +249,8 @@ class Session:
                 self._background.append(self._tasks.create_task(fetching))
             case do.SendText():
                 self._errand(self._send_text(command.text))
+            case do.Bar():
+                self._errand(self._bar())
             case do.End() | do.HandOver():
                 self._ending = command
                 self._over.set()
@@ -369,8 +372,7 @@ class Session:
 
     async def _send_text(self, text: str) -> None:
         """Send the caller a text message, once however often the call is taken up again."""
-        call = self._journal
-        us, them = (call.callee, call.caller) if call.direction == "inbound" else (call.caller, call.callee)
+        call, (us, them) = self._journal, self._numbers
         if not them:
             _log.info("telephony.no_number_to_text")
             return
@@ -380,6 +382,25 @@ class Session:
                 await self._doors.texts.send(key, text, workspace=call.workspace, sender=us, to=them)
         except (ScrizaError, TimeoutError) as error:
             _log.warning("telephony.text_not_sent", error=type(error).__name__)
+
+    async def _bar(self) -> None:
+        """Never call again who has asked for that; what they were told is kept also where the store is away."""
+        _, them = self._numbers
+        if not them:
+            _log.info("telephony.no_number_to_bar")
+            return
+        entry = BarredNumber(them, "call", "asked for in a call", self._doors.clock())
+        try:
+            async with asyncio.timeout(_KEEPING_SECONDS):
+                await persistently(lambda: self._doors.barred.put(self._journal.workspace, entry), "do-not-call list")
+        except TimeoutError:
+            _log.error("telephony.not_barred")
+
+    @property
+    def _numbers(self) -> tuple[str, str]:
+        """Ours, and that of the other side, which is empty when it is withheld."""
+        call = self._journal
+        return (call.callee, call.caller) if call.direction == "inbound" else (call.caller, call.callee)
 
     async def _conclude(self) -> None:
         """Keep everything, then close the stream: the carrier asks next what to do, and must find it there.
