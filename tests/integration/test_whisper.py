@@ -38,6 +38,25 @@ async def test_the_model_is_heard_with_times_and_confidence(engine: WhisperEngin
     assert 0 < heard.confidence <= 1
 
 
+async def test_punctuation_belongs_to_the_word_it_stands_at(tmp_path: Path) -> None:
+    sentence = "Hello, that's $49.95 (per seat) a follow-up?"
+    engine = WhisperEngine(build_canned_whisper(tmp_path / "punctuated", sentence))
+    heard = await engine.recognise(NOISE, 8000, language="en", phrases=[], purpose="final")
+    assert heard.text == sentence
+    assert [word.word for word in heard.words] == sentence.split()
+    await engine.close()
+
+
+@pytest.mark.parametrize("language", ["ja", "th"])
+async def test_a_language_without_spaces_gets_none(tmp_path: Path, language: str) -> None:
+    sentence = "はい、お願いします。"
+    model = build_canned_whisper(tmp_path / "spaceless", sentence, languages=(language, "en"))
+    engine = WhisperEngine(model)
+    heard = await engine.recognise(NOISE, 8000, language=language, phrases=[], purpose="final")
+    assert heard.text == sentence
+    await engine.close()
+
+
 async def test_any_rate_is_taken(engine: WhisperEngine) -> None:
     heard = await engine.recognise(np.repeat(NOISE, 6), 48_000, language="", phrases=[], purpose="final")
     assert heard.text == SENTENCE

@@ -6,6 +6,7 @@ sentence of so many tokens, and it says nothing about how well one hears.
 """
 
 import json
+import re
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +18,9 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
 SENTENCE = "hello yes I would like to know the price please"
 """No word twice: the model knows a place in the sentence by its word."""
+
+_PIECES = re.compile(r" ?\w+| ?[^\w\s]")
+"""As Whisper's own vocabulary cuts a text: a mark is a token of its own, and what stands behind one has no space."""
 
 _MELS = 80
 _BEFORE_LANGUAGES = ["<|endoftext|>", "<|startoftranscript|>"]
@@ -55,7 +59,7 @@ def build_canned_whisper(
     """
     directory.mkdir(parents=True, exist_ok=True)
     pieces = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    words = ["".join(piece for piece, _ in pieces.pre_tokenize_str(f" {word}")) for word in sentence.split()]
+    words = ["".join(byte for byte, _ in pieces.pre_tokenize_str(piece)) for piece in _PIECES.findall(f" {sentence}")]
     assert len(set(words)) == len(words), "words must be unique"
     plain = list(dict.fromkeys([*sorted(pre_tokenizers.ByteLevel.alphabet()), *words]))
     special = [*_BEFORE_LANGUAGES, *(f"<|{language}|>" for language in languages), *_TASKS]

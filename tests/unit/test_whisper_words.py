@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 
 from scriza_adapters.whisper.guards import Said
 from scriza_adapters.whisper.hints import Hints, hints
-from scriza_adapters.whisper.words import TokenizedWord, confidence, heard_words, mean_logprob, spread, transcript
+from scriza_adapters.whisper.words import (
+    TokenizedWord,
+    confidence,
+    heard_words,
+    mean_logprob,
+    spread,
+    transcript,
+    whole_words,
+)
 
 NO_HINTS = Hints("", "")
 PROBABILITIES = st.lists(st.floats(0, 1), min_size=1, max_size=6)
@@ -37,6 +45,17 @@ def test_words_lie_where_the_model_found_them() -> None:
         ("a", 0.5, 0.56, 0.9),
         ("demo.", 0.56, 1.2, 0.5),
     ]
+
+
+def test_what_stands_behind_a_mark_without_a_space_is_the_same_word_and_a_mark_does_not_last() -> None:
+    pieces = [word(" $4", 0.0, 0.5), word(".50", 0.5, 1.0), word(",", 1.0, 1.8), word(" please", 1.8, 2.2)]
+    assert [(w.text, w.start, w.end) for w in whole_words(pieces)] == [(" $4.50,", 0.0, 1.0), (" please", 1.8, 2.2)]
+
+
+def test_words_without_spaces_between_stay_apart_and_are_written_without() -> None:
+    words = whole_words([word("は", 0, 0.2), word("い", 0.2, 0.4), word("。", 0.4, 0.9)])
+    heard = transcript(words, Said("はい。", -0.3, 0.0), NO_HINTS, 1.0)
+    assert (heard.text, [w.word for w in heard.words]) == ("はい。", ["は", "い。"])
 
 
 def test_words_that_the_model_found_no_place_for_are_spread_over_the_audio() -> None:

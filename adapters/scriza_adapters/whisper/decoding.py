@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scriza.ports.asr import Transcript
 from scriza_adapters.whisper.guards import Said
 from scriza_adapters.whisper.hints import Hints
-from scriza_adapters.whisper.words import NOTHING, TokenizedWord, mean_logprob, transcript
+from scriza_adapters.whisper.words import NOTHING, TokenizedWord, mean_logprob, transcript, whole_words
 
 if TYPE_CHECKING:
     from ctranslate2 import StorageView
@@ -117,10 +117,10 @@ class Decoder:
         begins = _token_starts(aligned.alignments, len(tokens), seconds)
         texts, groups = tokenizer.split_to_word_tokens([*tokens, tokenizer.eot])
         ends = list(accumulate(len(group) for group in groups[:-1]))
-        return [
+        return whole_words(
             TokenizedWord(text, aligned.text_token_probs[start:end], begins[start], begins[end])
             for text, start, end in zip(texts[:-1], [0, *ends], ends, strict=False)
-        ]
+        )
 
 
 def _prompt(tokenizer: "Tokenizer", hinted: Hints) -> list[int]:

@@ -7,7 +7,8 @@ such words are right. `scriza models check` shows what it means on recordings of
 """
 
 import math
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from scriza.ports.asr import HeardWord, Transcript
@@ -30,6 +31,34 @@ class TokenizedWord(NamedTuple):
     end: float
 
 
+def whole_words(pieces: Iterable[TokenizedWord]) -> list[TokenizedWord]:
+    """Words with what is written onto them: marks, and what follows a mark without a space, as in ``$4.50``.
+
+    A mark does not make its word longer: Whisper lets it last until the next word begins.
+    """
+    words: list[TokenizedWord] = []
+    for piece in pieces:
+        if not words or _begins_a_word(piece.text):
+            words.append(piece)
+            continue
+        word = words[-1]
+        words[-1] = TokenizedWord(
+            word.text + piece.text,
+            [*word.probabilities, *piece.probabilities],
+            word.start,
+            piece.end if any(_is_spoken(character) for character in piece.text) else word.end,
+        )
+    return words
+
+
+def _begins_a_word(text: str) -> bool:
+    return text[:1].isspace() or _is_spoken(text[:1])
+
+
+def _is_spoken(character: str) -> bool:
+    return unicodedata.category(character or " ")[0] in "LN"
+
+
 def transcript(words: list[TokenizedWord], said: Said, hinted: Hints, seconds: float) -> Transcript:
     """What is to be believed of it; a text that repeats itself ends where it first does."""
     cut = loop_starts([word.text for word in words])
@@ -39,8 +68,10 @@ def transcript(words: list[TokenizedWord], said: Said, hinted: Hints, seconds: f
     if not believable(said, hinted.text):
         return NOTHING
     heard = heard_words(words, seconds)
-    probabilities = [p for word in words for p in word.probabilities]
-    return Transcript(" ".join(word.word for word in heard), confidence(probabilities), heard) if heard else NOTHING
+    if not heard:
+        return NOTHING
+    text = " ".join("".join(word.text for word in words).split())
+    return Transcript(text, confidence([p for word in words for p in word.probabilities]), heard)
 
 
 def mean_logprob(probabilities: Sequence[float]) -> float:
