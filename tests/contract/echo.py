@@ -250,7 +250,7 @@ class Parrot:
             case "refuse":
                 raise TooLarge("too much")
             case "rate":
-                raise RateLimited("slowly", retry_after=7)
+                raise RateLimited("slowly", retry_after=7, reason="too-eager")
             case "break":
                 raise ZeroDivisionError("a secret")
             case "wait":
@@ -264,6 +264,9 @@ def _check(text: str) -> None:
         raise BadInput("a text is not valid Unicode") from None
 
 
-def described(error: ScrizaError) -> tuple[type[ScrizaError], str, int | None]:
+Described = tuple[type[ScrizaError], str, int | None, str]
+
+
+def described(error: ScrizaError) -> Described:
     """What must be equal on both sides of a wire."""
-    return type(error), error.detail, error.retry_after
+    return type(error), error.detail, error.retry_after, error.reason

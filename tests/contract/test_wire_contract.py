@@ -15,6 +15,7 @@ from tests.contract.echo import (
     Bye,
     Count,
     Counted,
+    Described,
     Echo,
     Find,
     Flush,
@@ -110,11 +111,10 @@ async def test_nothing_may_come_back(doors: Doors) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mood", "expected"), [("refuse", (TooLarge, "too much", None)), ("rate", (RateLimited, "slowly", 7))]
+    ("mood", "expected"),
+    [("refuse", (TooLarge, "too much", None, "")), ("rate", (RateLimited, "slowly", 7, "too-eager"))],
 )
-async def test_an_error_is_the_same_on_both_sides(
-    doors: Doors, mood: Mood, expected: tuple[type[ScrizaError], str, int | None]
-) -> None:
+async def test_an_error_is_the_same_on_both_sides(doors: Doors, mood: Mood, expected: Described) -> None:
     async with doors(Echo, Parrot()) as echo:
         with pytest.raises(ScrizaError) as unary:
             await echo.say(Say("a", mood=mood))
@@ -155,7 +155,7 @@ async def test_what_a_stream_gave_before_it_failed_is_kept(doors: Doors) -> None
         with pytest.raises(RateLimited) as raised:
             await take(echo.count(Count(3, then=2, mood="rate")), items)
     assert items == [Number(0), Number(1)]
-    assert described(raised.value) == (RateLimited, "slowly", 7)
+    assert described(raised.value) == (RateLimited, "slowly", 7, "too-eager")
 
 
 async def test_closing_a_stream_closes_the_work_behind_it(doors: Doors) -> None:
@@ -239,7 +239,7 @@ async def test_a_talk_that_fails_raises_the_same(doors: Doors) -> None:
         with pytest.raises(Conflict) as raised:
             await take(echo.talk(Hello("Ada"), these_and_silence(Flush(), Piece(b"refuse"))), items)
     assert items == [Heard("Ada", 0)]
-    assert described(raised.value) == (Conflict, "no such piece", 3)
+    assert described(raised.value) == (Conflict, "no such piece", 3, "")
 
 
 async def test_closing_a_talk_closes_the_work_behind_it(doors: Doors) -> None:

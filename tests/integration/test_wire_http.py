@@ -43,7 +43,7 @@ async def calling(router: Router) -> AsyncIterator[httpx.AsyncClient]:
 def assert_problem(answer: httpx.Response, status: int, slug: str, detail: str = "") -> None:
     assert (answer.status_code, answer.headers["content-type"]) == (status, PROBLEM)
     told = answer.json()
-    assert told.keys() <= {"type", "title", "status", "detail", "request_id", "retry_after"}
+    assert told.keys() <= {"type", "title", "status", "detail", "request_id", "retry_after", "reason"}
     assert (told["type"], told["status"]) == (f"urn:scriza:problem:{slug}", status)
     assert detail in told.get("detail", "")
     assert told["request_id"] == answer.headers["x-request-id"]

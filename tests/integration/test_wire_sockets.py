@@ -163,7 +163,7 @@ async def test_a_refusal_of_the_module_is_told(opened: Open) -> None:
     async with opened() as socket:
         await socket.send(message("hello", mood="rate"))
         told = await answer(socket)
-        assert (told["detail"], told["retry_after"]) == ("slowly", 7)
+        assert (told["detail"], told["retry_after"], told["reason"]) == ("slowly", 7, "too-eager")
         assert await close_code(socket) == 4429
 
 

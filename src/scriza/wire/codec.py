@@ -61,15 +61,18 @@ class Failure(msgspec.Struct, tag=ERROR, omit_defaults=True):
     problem: str = ""
     request_id: str = ""
     retry_after: int | None = None
+    reason: str = ""
 
     @classmethod
     def of(cls, problem: Problem) -> "Failure":
         """The message that tells of `problem`."""
-        return cls(problem.title, problem.detail, problem.status, problem.type, problem.request_id, problem.retry_after)
+        told = msgspec.structs.asdict(problem)
+        return cls(problem=told.pop("type"), **told)
 
     def to_problem(self) -> Problem:
         """The problem that this message tells of."""
-        return Problem(self.problem, self.title, self.status, self.detail, self.request_id, self.retry_after)
+        told = msgspec.structs.asdict(self)
+        return Problem(type=told.pop("problem"), **told)
 
 
 def kinds(union: Any) -> tuple[type[msgspec.Struct], ...]:
