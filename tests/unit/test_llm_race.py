@@ -130,6 +130,7 @@ def test_a_model_that_was_only_at_work_and_failed_is_followed_by_the_next() -> N
     async def scenario() -> None:
         of = rig(Says(["", "", "never said"], fail_after=2, failure=UpstreamFailed("gone")), Says())
         assert (await of.llm.turn(TURN)).model == "second"
+        assert [used.model for used in of.used] == ["first", "second"], "its vendor counts what it did"
 
     run_virtual(scenario())
 
@@ -209,6 +210,15 @@ def test_a_model_that_asked_for_patience_is_left_alone_until_then() -> None:
         assert (await of.llm.turn(TURN)).model == "second"
         assert of.asked[0] == 1
         await asyncio.sleep(0.2)
+        assert (await of.llm.turn(TURN)).model == "first"
+
+    run_virtual(scenario())
+
+
+def test_a_model_that_may_be_asked_again_at_once_is() -> None:
+    async def scenario() -> None:
+        of = rig([Says(fail_after=0, failure=UpstreamFailed("busy", retry_after=0))], Says())
+        assert (await of.llm.turn(TURN)).model == "second"
         assert (await of.llm.turn(TURN)).model == "first"
 
     run_virtual(scenario())

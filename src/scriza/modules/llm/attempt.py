@@ -66,7 +66,7 @@ class Attempt:
         now = asyncio.get_running_loop().time()
         lasting = isinstance(error, ModelRefused) and error.lasting
         wait_s = min(error.retry_after or 0, _LONGEST_WAIT_S)
-        self._breaker.failed(now, at_once=lasting or error.retry_after is not None, retry_after=wait_s)
+        self._breaker.failed(now, at_once=lasting or wait_s > 0, retry_after=wait_s)
         return error
 
     def stop(self) -> None:

@@ -33,7 +33,7 @@ class Speaks(msgspec.Struct, frozen=True):
 
 
 Spent = Callable[[Attempt], None]
-"""Is told of each request that was given up while its model was at work: the vendor counts its tokens too."""
+"""Is told of each request whose model was at work and is not heard: the vendor counts its tokens too."""
 
 
 class Completer:
@@ -128,6 +128,7 @@ class _Race:
                 if self._heard is not None:
                     raise
                 self._error = error
+                self._spent(speaker)
                 self._give_up(speaker)
                 continue
             speaker.succeeded()
