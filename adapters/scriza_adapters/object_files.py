@@ -75,18 +75,26 @@ def write(path: Path, root: Path, content: bytes, *, new: bool = False) -> bool:
         raise
 
 
-def prune(directory: Path, most_bytes: int, before: float) -> int:
-    """Forget what was not used for longest until `most_bytes` are left; what was half-written `before` goes too.
+def prune(directory: Path, most_bytes: int, *, unused: float, abandoned: float) -> int:
+    """Forget what was not used for longest until `most_bytes` are left. Returns how many files that were.
+
+    What was not used since `unused`, and what has been half-written since `abandoned`, goes whatever there is room for.
+    Both are seconds of Unix time.
 
     There are two walks, of which the first finds out how old is too old. To sort all files at once would hold the
     interpreter's lock, and with it every live call, for tenths of a second.
     """
     sizes: Counter[int] = Counter()
+    forgotten = 0
     for path, status in _files(directory):
-        if not _is_temporary(path):
-            sizes[_age(status)] += status.st_size
-        elif status.st_mtime < before:
+        if _is_temporary(path):
+            if status.st_mtime < abandoned:
+                _forget(path)
+        elif status.st_mtime < unused:
             _forget(path)
+            forgotten += 1
+        else:
+            sizes[_age(status)] += status.st_size
     excess = sizes.total() - most_bytes
     edge = 0
     for edge in sorted(sizes):
@@ -94,8 +102,7 @@ def prune(directory: Path, most_bytes: int, before: float) -> int:
             break
         excess -= sizes[edge]
     if excess <= 0:
-        return 0
-    forgotten = 0
+        return forgotten
     at_the_edge: list[tuple[float, int, str]] = []
     for path, status in _files(directory):
         if _is_temporary(path) or _age(status) > edge:

@@ -73,7 +73,7 @@ class DirectoryObjects:
     async def get(self, key: str) -> StoredObject:
         """The object. Raises NotFound."""
         path = self._path(key)
-        content_type, _, body = (await self._run(lambda: object_files.read(path))).partition(b"\n")
+        content_type, _, body = await self._run(lambda: object_files.read(path).partition(b"\n"))
         return StoredObject(body, content_type.decode("ascii", "replace"))
 
     async def delete(self, key: str) -> None:
@@ -81,14 +81,17 @@ class DirectoryObjects:
         path = self._path(key)
         await self._run(lambda: path.unlink(missing_ok=True))
 
-    async def prune(self, prefix: str, most_bytes: int) -> int:
+    async def prune(self, prefix: str, most_bytes: int, *, unused_for: timedelta = timedelta.max) -> int:
         """Keep what is under ``prefix/`` from growing without end: forget what was not written or read for longest.
 
-        Half-written files that a crash left an hour ago go as well. Returns how many objects were forgotten.
+        What was not for so long as `unused_for` goes even where there is room, and so do half-written files that a
+        crash left an hour ago. Returns how many objects were forgotten.
         """
-        directory = self._path(prefix)
-        before = self._clock().timestamp() - _ABANDONED_S
-        return await self._run(lambda: object_files.prune(directory, most_bytes, before), _PRUNE_DEADLINE_S)
+        directory, now = self._path(prefix), self._clock().timestamp()
+        unused, abandoned = now - unused_for.total_seconds(), now - _ABANDONED_S
+        return await self._run(
+            lambda: object_files.prune(directory, most_bytes, unused=unused, abandoned=abandoned), _PRUNE_DEADLINE_S
+        )
 
     async def signed_url(self, key: str, expires_in: timedelta) -> str:
         """A URL under `url` that opens this object until then, to the second."""

@@ -135,6 +135,17 @@ async def test_what_was_not_used_for_longest_is_pruned(objects: DirectoryObjects
         await objects.get("tts-cache/aa/old")
 
 
+async def test_what_nobody_used_for_long_is_pruned_though_there_is_room(
+    objects: DirectoryObjects, tmp_path: Path
+) -> None:
+    for days, name in ((91, "old"), (89, "young")):
+        await objects.put(f"tts-cache/aa/{name}", b"x", "text/plain")
+        os.utime(tmp_path / "o/tts-cache/aa" / name, ((NOON - timedelta(days=days)).timestamp(),) * 2)
+    assert await objects.prune("tts-cache", 1000) == 0
+    assert await objects.prune("tts-cache", 1000, unused_for=timedelta(days=90)) == 1
+    assert files_in(tmp_path) == ["young"]
+
+
 async def test_reading_counts_as_using(objects: DirectoryObjects, tmp_path: Path) -> None:
     await objects.put("a/b", b"x", "text/plain")
     os.utime(tmp_path / "o/a/b", (0, 0))
