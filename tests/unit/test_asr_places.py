@@ -137,6 +137,16 @@ async def test_a_partial_is_shed_for_a_final_and_only_one_for_each() -> None:
     await asyncio.wait(finals)
 
 
+async def test_a_partial_that_was_let_in_and_has_not_begun_is_shed_too() -> None:
+    crowd = Crowd(Places(1))
+    async with crowd.places.one():
+        partial = asyncio.create_task(crowd.partial(1))
+        await settled()
+    async with asyncio.timeout(5), crowd.places.one():
+        assert await partial is None
+    assert crowd.order == []
+
+
 async def test_a_partial_waits_while_finals_do() -> None:
     crowd = Crowd(Places(1))
     async with asyncio.TaskGroup() as tasks:

@@ -109,6 +109,7 @@ class Places:
         running: asyncio.Future[T] = asyncio.ensure_future(work())
         visit = _Visit(running.cancel)
         self._visits.append(visit)
+        self._shed()  # a final may have come between the place and this
         began = _now()
         running.add_done_callback(lambda done: self._left(visit, _now() - began, done.cancelled()))
         try:
