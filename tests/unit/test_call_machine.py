@@ -265,6 +265,12 @@ class TestBargeIn:
         assert [(e.user, e.agent) for e in rig.replies[-1].conversation.exchanges] == [("count for me", "one two")]
         assert rig.call.metrics.barge_ins == 1
 
+    def test_history_keeps_of_an_interrupted_opening_what_was_heard(self) -> None:
+        rig = Rig().begin()
+        rig.hear(rig.played[0], until_ms=400)
+        rig.turn("i have a question")
+        assert rig.replies[-1].conversation.opening == "Hello, this"
+
     @pytest.mark.parametrize("sound", ["", "mm hm", "okay", "yeah right"])
     def test_a_cough_or_a_backchannel_is_none_and_the_agent_goes_on(self, sound: str) -> None:
         rig = self.speaking()
@@ -627,6 +633,12 @@ class TestResumption:
         assert rig.transcript == [(3, "reply", LINES.resumed)]
         rig.hear_all()
         assert rig.turn("what does it cost").reply.conversation.stage == "pricing"
+
+    def test_a_call_whose_line_was_lost_before_a_word_of_the_opening_was_heard_opens_again(self) -> None:
+        rig = Rig().begin()
+        rig.tell(on.StreamLost())
+        kept = [line.conversation for line in rig.commands if isinstance(line, do.Journal)][-1]
+        assert Rig().begin(attached=2, next_turn=1, conversation=kept).said == [OPENING]
 
     def test_its_metrics_go_on_from_those_of_the_streams_before(self) -> None:
         rig = Rig(speculate=False).after_opening()

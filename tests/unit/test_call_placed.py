@@ -83,7 +83,7 @@ class TestAPersonAnswers:
         assert Rig().begin().said == [OPENING]
 
     def test_a_call_that_is_taken_up_again_waits_for_nobody(self) -> None:
-        rig = placed(attached=2, conversation=conversation())
+        rig = placed(attached=2, conversation=replace(conversation(), opening=OPENING))
         assert rig.said == [LINES.resumed]
 
 

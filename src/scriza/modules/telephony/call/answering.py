@@ -252,6 +252,8 @@ class Answering(Core):
         self._ledger.forget(answer.turn)
         if answer.utterance:
             self._correct_history(answer, heard)
+        elif answer.text == self._conversation.opening:
+            self._conversation = msgspec.structs.replace(self._conversation, opening=heard)
         self._journal_reply(answer)
         self._out.append(do.Journal(answer.turn, "heard", heard, answer.stage, conversation=self._conversation))
         self._publish(

@@ -149,7 +149,8 @@ class Call(Listening):
 
     def _first_line(self, lines: FixedLines) -> str:
         journal = self._journal
-        if journal is None or journal.conversation is None:
+        so_far = journal.conversation if journal else None
+        if journal is None or so_far is None or not (so_far.opening or so_far.exchanges):
             return lines.opening
         return (journal.comes_back and lines.unreached) or lines.resumed
 
