@@ -454,6 +454,18 @@ def test_a_request_to_record_whose_answer_never_came_is_looked_up_before_it_is_r
     assert len(world.recorder_at.asked) == 1
 
 
+def test_a_process_that_was_killed_before_it_asked_leaves_that_to_the_calls_next_stream() -> None:
+    world = RecordedWorld(recording=BY_CARRIER)
+
+    async def main() -> None:
+        await world.recording_log.begin(CallRecording("CA1", "default", "carrier", world.clock()))
+        async with world.recorded():
+            await world.take(until_hang_up)
+
+    run_virtual(main())
+    assert len(world.recorder_at.asked) == 1
+
+
 def test_a_recording_that_the_carrier_has_not_is_given_up() -> None:
     world = RecordedWorld(recording=RecordingOptions(by="carrier"))
 

@@ -16,16 +16,22 @@ class RecordingsAtCarrier:
     def __init__(self, carrier: Carrier, callback_url: str) -> None:
         self._carrier, self._callback_url = carrier, callback_url
 
-    async def begin(self, call_id: str) -> None:
-        """Have the call recorded, once. Raises what Carrier raises."""
-        try:
-            await self._ask(call_id)
-        except DeadlineExceeded:
-            # It may be recording already: that is looked up before it is asked again.
-            async with asyncio.timeout(_ASK_S):
-                recording = await self._carrier.recordings(call_id)
-            if not recording:
+    async def begin(self, call_id: str, *, first: bool) -> None:
+        """Have the call recorded, once. Not `first`: somebody has asked already, or was killed before they could.
+
+        Raises what Carrier raises.
+        """
+        if first:
+            try:
                 await self._ask(call_id)
+            except DeadlineExceeded:
+                pass  # it may be recording all the same
+            else:
+                return
+        async with asyncio.timeout(_ASK_S):
+            recordings = await self._carrier.recordings(call_id)
+        if not recordings:
+            await self._ask(call_id)
 
     async def find(self, call_id: str) -> str:
         """The id of the call's complete recording; empty when there is none yet. Raises what Carrier raises."""

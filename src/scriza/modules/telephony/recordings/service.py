@@ -184,8 +184,9 @@ class Recordings:
     async def _begin_next(self) -> None:
         recording = await self._beginning.get()
         try:
-            if await self._noted(recording) and recording.by == "carrier":
-                await self._at_carrier.begin(recording.call_id)
+            first = await self._noted(recording)
+            if recording.by == "carrier":
+                await self._at_carrier.begin(recording.call_id, first=first)
         except (ScrizaError, TimeoutError) as error:
             _log.error("recording.not_begun", call_id=recording.call_id, error=str(error) or "deadline-exceeded")
         finally:
