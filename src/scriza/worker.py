@@ -199,7 +199,12 @@ class Worker:
         if self._deaths:
             await asyncio.sleep(min(_FIRST_PAUSE * 2 ** min(self._deaths - 1, 10), _LONGEST_PAUSE))
         began = time.monotonic()
-        child = self._child = await _Child.spawn(self._entry)
+        try:
+            child = self._child = await _Child.spawn(self._entry)
+        except OSError as error:  # the machine has no process, memory or file descriptor left
+            self._deaths += 1
+            _log.warning("worker.not_started", worker=self._name, error=type(error).__name__, deaths=self._deaths)
+            raise Unavailable(f"{self._name} does not start") from error
         try:
             async with asyncio.timeout(self._start_deadline):
                 await child.send(Kind.SETTINGS, self._settings)
