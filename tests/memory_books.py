@@ -84,7 +84,10 @@ class MemoryBarredBook:
         self._entries: dict[tuple[str, str], BarredNumber] = {}
 
     async def put(self, workspace: str, entry: BarredNumber) -> BarredNumber:
-        return self._entries.setdefault((workspace, entry.number), entry)
+        known = self._entries.setdefault((workspace, entry.number), entry)
+        if entry.source == "team" != known.source:
+            known = self._entries[workspace, entry.number] = entry
+        return known
 
     async def find(self, workspace: str, number: str) -> BarredNumber | None:
         return self._entries.get((workspace, number))

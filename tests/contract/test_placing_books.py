@@ -236,12 +236,16 @@ async def test_a_workspaces_numbers_are_listed_in_their_order(books: Books) -> N
 # ---- the do-not-call list -----------------------------------------------------------------------------------------
 
 
-async def test_the_first_entry_of_a_number_stands(books: Books) -> None:
-    first = BarredNumber("+1", "message", "STOP", START)
+async def test_the_first_entry_of_a_number_stands_but_for_one_of_the_team(books: Books) -> None:
+    first, teams = BarredNumber("+1", "message", "STOP", START), BarredNumber("+1", "team", "rude", at(1))
     assert await books.barred.put("default", first) == first
-    assert await books.barred.put("default", BarredNumber("+1", "team", "rude", at(1))) == first
+    assert await books.barred.put("default", BarredNumber("+1", "carrier", "STOP", at(1))) == first
     assert await books.barred.find("default", "+1") == first
     assert await books.barred.find("other", "+1") is None
+    assert await books.barred.put("default", teams) == teams
+    for later in (BarredNumber("+1", "team", "again", at(2)), first):
+        assert await books.barred.put("default", later) == teams
+    assert await books.barred.find("default", "+1") == teams
 
 
 async def test_an_entry_is_taken_off_only_if_it_came_from_where_it_is_said(books: Books) -> None:

@@ -54,7 +54,11 @@ def office() -> Office:
 
 
 @pytest.mark.parametrize(
-    "word", ["STOP", "stop", " Stop ", "STOPALL", "UNSUBSCRIBE", "cancel", "END", "Quit", "REVOKE", "OPTOUT"]
+    "word",
+    [
+        *("STOP", "stop", " Stop ", "STOPALL", "UNSUBSCRIBE", "cancel", "END", "Quit", "REVOKE", "OPTOUT"),
+        *("Stop.", "stop!!", '"STOP"', "stop all", "Opt-out", "opt out"),
+    ],
 )
 async def test_stop_and_its_kin_put_a_number_on_the_list(office: Office, word: str) -> None:
     answer = await office.text(word)
@@ -68,6 +72,7 @@ async def test_stop_and_its_kin_put_a_number_on_the_list(office: Office, word: s
     [
         *(("STOP", "", "stop"), ("ARRET", "STOP", "stop"), ("yes", "", "start"), ("unstop", "", "start")),
         *(("help", "", "help"), ("INFO", "", "help"), ("stop calling at noon", "", ""), ("", "", "")),
+        *(("cancel 10:30", "", ""), ("the end", "", ""), ("...", "", "")),
     ],
 )
 def test_the_carriers_own_finding_goes_before_the_word(text: str, opt_out: str, wish: Wish) -> None:
@@ -88,6 +93,15 @@ async def test_whom_the_team_has_put_on_the_list_stays_there_and_is_heard(office
     await office.text("START")
     assert await office.barred() == entry
     assert [event.type for event in office.log.told] == [Topic.MESSAGE_RECEIVED]
+
+
+async def test_whom_the_team_has_put_there_as_well_does_not_come_off_by_a_message(office: Office) -> None:
+    await office.text("STOP")
+    await office.placing.barred.put("default", BarredNumber(THEM, "team", "asked on the phone", START))
+    await office.text("START", "SM2")
+    entry = await office.barred()
+    assert entry is not None
+    assert entry.source == "team"
 
 
 async def test_a_plain_yes_of_somebody_who_never_stopped_is_a_reply(office: Office) -> None:

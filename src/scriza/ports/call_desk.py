@@ -205,7 +205,7 @@ class CallDesk(Protocol):
 
     @operation("PUT /api/v1/do-not-call/{number}", idempotent=True)
     async def bar(self, number: str, request: BarredReason) -> BarredNumber:
-        """Put a number on the list; one that is there keeps its entry. Raises BadInput."""
+        """Put a number on the list; an entry of the team's that is there stays as it is. Raises BadInput."""
         ...
 
     @operation("DELETE /api/v1/do-not-call/{number}", idempotent=True)

@@ -29,6 +29,7 @@ Wish = Literal["stop", "start", "help", ""]
 _STOP = frozenset({"STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT"})
 _START = frozenset({"START", "UNSTOP", "YES"})
 _HELP = frozenset({"HELP", "INFO"})
+_BETWEEN = re.compile(r"[\W_]+")
 _SECONDS = 10.0
 _MESSAGE_SID = re.compile(r"[A-Za-z0-9]{1,64}")
 _E164 = re.compile(r"\+[1-9]\d{1,14}")
@@ -37,9 +38,12 @@ _log = structlog.get_logger()
 
 
 def wish_of(text: str, opt_out_type: str) -> Wish:
-    """What a message asks of the list: by the carrier's own finding, else by its one word."""
+    """What a message asks of the list: by the carrier's own finding, else by its one word.
+
+    Whoever wants to stop is understood however they write it: ``Stop.``, ``stop all``, ``opt-out``.
+    """
     word = (opt_out_type or text).strip().upper()
-    if word in _STOP:
+    if _BETWEEN.sub("", word) in _STOP:
         return "stop"
     if word in _START:
         return "start"

@@ -73,7 +73,7 @@ class BarredBook(Protocol):
     """Keeps the do-not-call lists."""
 
     async def put(self, workspace: str, entry: BarredNumber) -> BarredNumber:
-        """Put a number on the list; returns the entry that stands, which is the older one."""
+        """Put a number on the list; returns the entry that stands: the older one, but the team's before any other."""
         ...
 
     async def find(self, workspace: str, number: str) -> BarredNumber | None:

@@ -146,6 +146,10 @@ class MongoBarredBook:
             try:
                 await kept.insert()
             except AlreadyThere:
+                if entry.source == "team":
+                    others = {"_id": kept.id, "source": {"$ne": "team"}}
+                    told = {"source": entry.source, "note": entry.note, "since": entry.since}
+                    await Barred.get_pymongo_collection().update_one(others, {"$set": told})
                 return await self.find(workspace, entry.number) or entry
         return entry
 
