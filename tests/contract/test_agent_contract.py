@@ -1,7 +1,7 @@
 """What the door to the agent promises, in this process and over HTTP alike."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from typing import NamedTuple
 
@@ -33,6 +33,7 @@ from scriza.wire import connect, disconnect
 from tests.contract.doors import Doors
 from tests.standins.llm_engine import Says, ScriptedEngine, routes
 from tests.standins.teller import Told
+from tests.waiting import eventually
 
 SALES = "+14155550123"
 TOLD = "This is Sunny from Paper Kite. I have a caller for you. They said: let us see about that elephant."
@@ -108,12 +109,6 @@ async def talk(agent: Agent, *utterances: str, direction: str = "inbound") -> li
         answers.append(await answered(agent, asking(utterance, conversation)))
         conversation = answers[-1].conversation
     return answers
-
-
-async def eventually(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 # what is waited for happens in the server
-            await asyncio.sleep(0.002)
 
 
 # ---- a call begins ----------------------------------------------------------------------------------------------

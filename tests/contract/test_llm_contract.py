@@ -1,7 +1,7 @@
 """What the door to the language model promises, in this process and over HTTP alike."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from typing import NamedTuple
 
@@ -35,6 +35,7 @@ from scriza.ports.usage import LlmUsed
 from tests.contract.doors import Doors
 from tests.standins.llm_engine import Says, ScriptedEngine, routes
 from tests.standins.teller import Told
+from tests.waiting import eventually
 
 ANSWER = TurnReply("It is nineteen dollars.", Usage(40, 5, 45), "cheap-1", cached=False)
 SCRIPT = [ScriptLine("price.1", "It costs nineteen dollars a month."), ScriptLine("price.2", "Nineteen dollars.")]
@@ -62,14 +63,21 @@ async def rig(doors: Doors) -> AsyncIterator[Rig]:
         yield rig
 
 
+@pytest.fixture
+async def impatient(doors: Doors) -> AsyncIterator[Rig]:
+    """Waits shortly, for tests in which something is late: whatever has to be in time has more of it in `rig`."""
+    patience = Patience(first_token_s=0.5, first_token_alone_s=0.5, next_token_s=0.5)
+    async with opened(doors, ScriptedEngine(), patience=patience) as rig:
+        yield rig
+
+
 @asynccontextmanager
-async def opened(doors: Doors, engine: ScriptedEngine | None, ttl_s: float = 60) -> AsyncIterator[Rig]:
+async def opened(
+    doors: Doors, engine: ScriptedEngine | None, ttl_s: float = 60, patience: Patience | None = None
+) -> AsyncIterator[Rig]:
     told = ToldUsage()
-    service = LlmService(
-        told,
-        cache_ttl_s=ttl_s,
-        **routes(engine, Patience(first_token_s=0.15, first_token_alone_s=0.3, next_token_s=0.2)),
-    )
+    patience = patience or Patience(first_token_s=9, first_token_alone_s=9, next_token_s=9)
+    service = LlmService(told, cache_ttl_s=ttl_s, **routes(engine, patience))
     async with doors(Llm, service) as llm:
         yield Rig(llm, engine or ScriptedEngine(), told, service)
     await service.close()
@@ -85,12 +93,6 @@ async def streamed(llm: Llm, request: Turn) -> list[Part]:
 
 def text_of(parts: list[Part]) -> str:
     return "".join(part.text for part in parts if isinstance(part, TextPiece))
-
-
-async def eventually(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 # what is waited for happens in the server
-            await asyncio.sleep(0.002)
 
 
 async def test_a_turn_is_answered_by_the_cheap_model_with_its_usage(rig: Rig) -> None:
@@ -223,13 +225,13 @@ async def test_who_asked_first_may_leave_without_harm_to_the_others(rig: Rig) ->
     rig.engine.will(Says(gate=gate))
     first = asyncio.create_task(rig.llm.turn(turn()))
     await rig.engine.begun.wait()
-    other = asyncio.create_task(rig.llm.turn(turn()))
-    await asyncio.sleep(0.05)
+    other = rig.llm.stream_turn(turn())
+    joined = await anext(other)
     first.cancel()
     await asyncio.wait({first})
     gate.release()
     gate.release()
-    assert (await other).text == ANSWER.text
+    assert text_of([joined, *[part async for part in other]]) == ANSWER.text
     assert len(rig.engine.asked) == 1
 
 
@@ -291,9 +293,11 @@ async def test_a_cancelled_turn_stops_the_model_and_the_next_one_is_made_anew(ri
         Says([]),
     ],
 )
-async def test_a_model_that_fails_before_its_first_token_is_stood_in_for_by_the_script(rig: Rig, says: Says) -> None:
-    rig.engine.will(says)
-    reply = await rig.llm.turn(turn(script=SCRIPT))
+async def test_a_model_that_fails_before_its_first_token_is_stood_in_for_by_the_script(
+    impatient: Rig, says: Says
+) -> None:
+    impatient.engine.will(says)
+    reply = await impatient.llm.turn(turn(script=SCRIPT))
     assert (reply.text, reply.model, reply.cached) == (SCRIPT[0].text, "playbook", False)
 
 
@@ -313,10 +317,10 @@ async def test_an_answer_of_the_script_is_not_kept_as_the_models(rig: Rig) -> No
         (Says([]), UpstreamFailed),
     ],
 )
-async def test_without_a_script_the_failure_is_told(rig: Rig, says: Says, failure: type[ScrizaError]) -> None:
-    rig.engine.will(says)
+async def test_without_a_script_the_failure_is_told(impatient: Rig, says: Says, failure: type[ScrizaError]) -> None:
+    impatient.engine.will(says)
     with pytest.raises(ScrizaError) as raised:
-        await streamed(rig.llm, turn())
+        await streamed(impatient.llm, turn())
     assert type(raised.value) is failure
     assert "surprise" not in raised.value.detail
 
@@ -326,14 +330,14 @@ async def test_without_a_script_the_failure_is_told(rig: Rig, says: Says, failur
     [(Says(fail_after=2, failure=UpstreamFailed("gone")), UpstreamFailed), (Says(stall_after=2), DeadlineExceeded)],
 )
 async def test_after_the_first_token_a_failure_ends_the_reply_and_the_script_is_left_alone(
-    rig: Rig, says: Says, failure: type[ScrizaError]
+    impatient: Rig, says: Says, failure: type[ScrizaError]
 ) -> None:
-    rig.engine.will(says)
-    parts = rig.llm.stream_turn(turn(script=SCRIPT))
+    impatient.engine.will(says)
+    parts = impatient.llm.stream_turn(turn(script=SCRIPT))
     assert [await anext(parts), await anext(parts)] == [TextPiece("It is "), TextPiece("nineteen ")]
     with pytest.raises(failure):
         await anext(parts)
-    assert await rig.llm.turn(turn(script=SCRIPT)) == ANSWER
+    assert await impatient.llm.turn(turn(script=SCRIPT)) == ANSWER
 
 
 @pytest.mark.parametrize(
