@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from itertools import count
+from itertools import cycle
 
 import pytest
 from hypothesis import given, settings
@@ -14,6 +14,7 @@ from scriza.modules.asr.service import AsrService
 from scriza.ports.asr import Audio, Final, Finalize, Partial, Start, Stop
 from tests.standins.block_engine import BlockEngine, spoken, text
 from tests.standins.teller import Told
+from tests.virtual_time import run_virtual
 
 Block = Audio | Finalize | Stop
 
@@ -63,14 +64,17 @@ async def test_blocks_that_break_off_break_the_recognition_off_and_leave_no_task
     assert asyncio.all_tasks() == before
 
 
-async def test_closing_leaves_no_task() -> None:
+def test_closing_leaves_no_task() -> None:
     async def blocks() -> AsyncIterator[Block]:
-        for number in count(1):
+        for number in cycle(range(1, 17)):
             yield Audio(mulaw.encode(spoken(number)))
-            await asyncio.sleep(0.01)  # partials rest between two, in real time
+            await asyncio.sleep(0.2)
 
-    before = asyncio.all_tasks()
-    items = AsrService(BlockEngine(partials=True), Told()).stream(Start(), blocks())
-    assert isinstance(await anext(items), Partial)
-    await items.aclose()  # type: ignore[attr-defined]  # it is a generator
-    assert asyncio.all_tasks() == before
+    async def scene() -> None:
+        before = asyncio.all_tasks()
+        items = AsrService(BlockEngine(partials=True), Told()).stream(Start(), blocks())
+        assert isinstance(await anext(items), Partial)
+        await items.aclose()  # type: ignore[attr-defined]  # it is a generator
+        assert asyncio.all_tasks() == before
+
+    run_virtual(scene())
