@@ -212,7 +212,7 @@ async def test_a_call_can_be_gone_on_with_from_its_journal(rig: Rig) -> None:
     await rig.log.append([line(1, "user", "yes"), line(1, "reply", "Great.", conversation=answered)], [])
     await rig.log.append([line(2, "user", "what does it cost")], [])
     call = await rig.log.attach(CALL)
-    assert (call.attached, call.next_turn, call.unanswered) == (1, 3, "what does it cost")
+    assert (call.attached, call.next_turn, call.unanswered) == (1, 2, "what does it cost")
     assert call.conversation == answered
     assert call.turns[-1] == TurnRecord("what does it cost", "", "opening", 1.0)
     assert (call.workspace, call.caller, call.callee) == ("default", "+14155550123", "+14155550199")

@@ -320,6 +320,28 @@ def test_a_lost_socket_does_not_end_the_call_and_the_next_stream_goes_on() -> No
     assert topics(world).count(Topic.CALL_COMPLETED) == 1
 
 
+def test_a_question_whose_answer_was_lost_with_the_socket_is_answered_on_the_next_stream() -> None:
+    world = World(asr=LineAsr("what does it cost"))
+
+    async def loses_the_line(phone: MemoryPhone) -> None:
+        await phone.heard_all()
+        await phone.say(1000)
+        await asyncio.sleep(0.8)
+        assert world.agent.asked
+        assert not phone.agent_speaks
+        phone.drop()
+
+    async def comes_back(phone: MemoryPhone) -> None:
+        await phone.heard_all()
+        phone.hang_up()
+
+    world.agent.delay_s = 0.6
+    record = call(world, loses_the_line, comes_back)
+    assert [turn.user for turn in record.turns if turn.user] == ["what does it cost"]
+    assert record.turns[-1].agent == "It is ten dollars. Anything else?"
+    assert [request.utterance for request in world.agent.asked] == ["what does it cost"] * 2
+
+
 def test_a_caller_who_hangs_up_ends_the_call() -> None:
     world = World()
 

@@ -657,8 +657,8 @@ class TestResumption:
         assert rig.said[-1] == LINES.farewell
 
     def test_an_utterance_without_an_answer_is_answered(self) -> None:
-        rig = Rig().begin(attached=2, next_turn=2, conversation=conversation(), unanswered="what does it cost")
-        assert [reply.utterance for reply in rig.replies] == ["what does it cost"]
+        rig = Rig().begin(attached=2, next_turn=1, conversation=conversation(), unanswered="what does it cost")
+        assert [(reply.turn, reply.utterance) for reply in rig.replies] == [(1, "what does it cost")]
         assert not any(kind == "user" for _, kind, _ in rig.transcript)
 
 

@@ -34,7 +34,7 @@ def test_the_order_in_which_lines_are_read_does_not_matter(lines: list[Entry]) -
         TurnRecord("but what", "", "objection", 0.7),
     ]
     on = progress(lines)
-    assert (on.next_turn, on.unanswered) == (3, "but what")
+    assert (on.next_turn, on.unanswered) == (2, "but what")
     assert on.conversation == Conversation("p:1", "objection")
 
 
@@ -49,3 +49,18 @@ def test_a_call_without_lines_begins_at_turn_0() -> None:
 
 def test_an_answered_utterance_is_not_unanswered() -> None:
     assert progress(CALL[:4]).unanswered == ""
+
+
+def test_an_utterance_whose_answer_nobody_heard_is_unanswered_with_those_before_it() -> None:
+    not_heard = [line(2, "reply", "Ten dollars"), line(2, "heard", "")]
+    assert progress([*CALL, *not_heard]).unanswered == "but what"
+    assert progress([*CALL, *not_heard]).next_turn == 3
+    assert progress([*CALL, *not_heard, line(3, "user", "does it cost")]).unanswered == "but what does it cost"
+
+
+def test_an_utterance_of_whose_answer_something_was_heard_is_not_unanswered() -> None:
+    assert progress([*CALL, line(2, "reply", "Ten dollars"), line(2, "heard", "Ten")]).unanswered == ""
+
+
+def test_what_was_said_unasked_leaves_nothing_unanswered() -> None:
+    assert progress([line(0, "reply", "Hello"), line(0, "heard", "")]).unanswered == ""

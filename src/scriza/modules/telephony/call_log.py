@@ -126,8 +126,8 @@ class JournaledCall(msgspec.Struct):
     """A call as it can be gone on with, read from the journal alone.
 
     `ended_reason` is empty while it may go on. `conversation` is the last one journalled, none before the opening's.
-    `unanswered` is the caller's last utterance when no reply to it was journalled. `attached` counts the media
-    streams that have been opened for it.
+    `next_turn` and `unanswered`, what the caller said last when nothing was heard in answer, are those of
+    `folding.Progress`. `attached` counts the media streams that have been opened for it.
     """
 
     call_id: str

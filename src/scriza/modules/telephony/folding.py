@@ -1,6 +1,7 @@
 """From journal lines to turns, and to what a call needs to be gone on with: pure, whatever order the lines come in."""
 
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 from typing import Literal
 
 import msgspec
@@ -18,7 +19,8 @@ _TERMINAL_RANK = 1 << 40
 class Progress(msgspec.Struct, frozen=True):
     """Where a call stands by its journal alone.
 
-    `next_turn` is one past the last turn with any line; an unanswered utterance belongs to the turn before it.
+    `next_turn` is one past the last turn that has an answer, so an utterance without any is answered in its own turn.
+    `unanswered` is what the caller said last, as far back as nothing was heard in answer.
     """
 
     next_turn: int
@@ -52,10 +54,25 @@ def progress(entries: Sequence[Entry]) -> Progress:
     conversations = [entry.conversation for entry in lines if entry.conversation is not None]
     last = lines[-1]
     return Progress(
-        next_turn=last.turn + 1,
+        next_turn=last.turn if last.kind == "user" else last.turn + 1,
         conversation=conversations[-1] if conversations else None,
-        unanswered=last.text if last.kind == "user" else "",
+        unanswered=" ".join(_unanswered(lines)),
     )
+
+
+def _unanswered(lines: Sequence[Entry]) -> list[str]:
+    """The utterances at the end of the journal in answer to which nothing was heard.
+
+    A complete answer of which nobody could tell any more what was heard counts as heard.
+    """
+    said: list[str] = []
+    for _, turn in groupby(lines, key=lambda entry: entry.turn):
+        by_kind = {entry.kind: entry.text for entry in turn}
+        if by_kind.get("heard", by_kind.get("reply", "")) or "user" not in by_kind:
+            said.clear()
+        else:
+            said.append(by_kind["user"])
+    return said
 
 
 def rank(report: StatusReport) -> int:

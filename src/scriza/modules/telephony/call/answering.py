@@ -21,7 +21,7 @@ class Answering(Core):
         """Journal the utterance and have it answered; `again` when the journal knows it already."""
         self._afterwards = None
         self._caller_has_spoken = True
-        number = self._next_turn - 1 if again else self._next_turn
+        number = self._next_turn
         self._next_turn = self.metrics.turns = number + 1
         said = f"{turn.text} pressed {' '.join(turn.digits)}".strip() if turn.digits else turn.text
         stage = self._conversation.stage if self._conversation else ""
