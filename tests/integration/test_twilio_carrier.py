@@ -1,6 +1,7 @@
 """What the carrier is asked for, against the strict simulator, and against a server with Twilio's bad days."""
 
 import asyncio
+import json
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -256,6 +257,15 @@ class BadDay:
             self.status, self.body = self.then
         await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
         await send({"type": "http.response.body", "body": self.body})
+
+
+async def test_a_message_of_a_trial_account_is_found_as_it_was_written() -> None:
+    listed = {"sid": "SM1", "date_created": "Mon, 02 Mar 2026 12:00:00 +0000"}
+    listed["body"] = "Sent from your Twilio trial account - Shall we call back?"
+    day = BadDay(200, json.dumps({"messages": [listed]}).encode())
+    async with serving(day, lifespan="off") as url, carrier_at(url) as carrier:
+        [found] = await carrier.find_messages(sender=NUMBER, to=CALLER, since=datetime(2026, 3, 2, 12, tzinfo=UTC))
+    assert found.text == "Shall we call back?"
 
 
 async def outcome(day: BadDay, *, timeout: float = 5.0) -> ScrizaError | None:

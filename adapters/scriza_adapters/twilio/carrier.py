@@ -25,6 +25,8 @@ from scriza_adapters.twilio.pace import Pace
 
 _LONGEST_SMS = 1600
 _LONGEST_TWIML = 4000
+_TRIAL = "Sent from your Twilio trial account - "
+"""What an account that is tried out for free has before each of its messages, also where they are listed."""
 _PAGE = "50"
 _NUMBERS_PAGE = "1000"
 _MOST_PAGES = 50
@@ -85,7 +87,7 @@ class TwilioCarrier:
         query = {"From": sender, "To": to, "PageSize": _PAGE}
         page = self._api.read(act, await self._get(act, "/Messages.json", query), MessagePage)
         found = [
-            FoundMessage(message.sid, message.body or "", _created(act, message.date_created))
+            FoundMessage(message.sid, (message.body or "").removeprefix(_TRIAL), _created(act, message.date_created))
             for message in page.messages
         ]
         return [message for message in found if message.created_at >= since.replace(microsecond=0)]
