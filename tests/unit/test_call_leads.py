@@ -9,6 +9,7 @@ from scriza.modules.telephony.call_log import Assignment
 from scriza.modules.telephony.numbers import CLOSED, intent_of
 from scriza.modules.telephony.placing.intents import CallWish, Intent
 from scriza.modules.telephony.stopping import STOPPED
+from scriza.modules.telephony.twiml import CALLED_IN_VAIN
 from scriza.ports.agent import CallFacts, CallPlan, Conversation, FixedLines, Voice
 from scriza.ports.call_desk import PhoneNumber
 from tests.memory_placing import MemoryPlacing, NoAgent
@@ -177,6 +178,13 @@ async def test_while_all_calls_are_stopped_a_caller_hears_a_line(office: Office)
     assert f"<Say>{STOPPED}</Say><Hangup />" in await office.voice()
     await office.placing.switch.turn(stopped=False)
     assert token_in(await office.voice(CallSid="CA2"))
+
+
+async def test_whom_we_have_called_meanwhile_is_not_told_to_try_again(office: Office) -> None:
+    intent = await ordered(office)
+    await office.placing.switch.turn(stopped=True)
+    twiml = await office.webhooks.voice(signed(f"/voice?order={intent.intent_id}", INCOMING | OUTBOUND))
+    assert f"<Say>{CALLED_IN_VAIN}</Say><Hangup />" in twiml
 
 
 async def test_another_process_learns_of_the_switch_when_it_looks(office: Office) -> None:

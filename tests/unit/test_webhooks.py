@@ -18,7 +18,7 @@ from scriza.kernel.principal import current
 from scriza.modules.telephony.call_log import Ending, Entry, HandOver, JournaledCall, NewCall, StatusReport
 from scriza.modules.telephony.signatures import Signature, SignatureGate, SigningKeys, parse_form, signed_text
 from scriza.modules.telephony.tokens import StreamTokens
-from scriza.modules.telephony.twiml import APOLOGY, UNREACHED, Twiml
+from scriza.modules.telephony.twiml import APOLOGY, CALLED_IN_VAIN, UNREACHED, Twiml
 from scriza.modules.telephony.webhooks import MOST_STREAMS, Webhook, Webhooks
 from scriza.ports.agent import Conversation
 from scriza.ports.telephony import CallCompleted, CallMetrics, CallStatus
@@ -201,7 +201,7 @@ async def test_a_status_word_that_is_none_does_not_lose_the_call(office: Office,
 async def test_without_room_an_incoming_call_hears_the_busy_tone_and_a_placed_one_a_sentence(office: Office) -> None:
     office.room = False
     assert '<Reject reason="busy" />' in await office.voice()
-    assert APOLOGY in await office.voice(CallSid="CA2", Direction="outbound-api")
+    assert CALLED_IN_VAIN in await office.voice(CallSid="CA2", Direction="outbound-api")
     assert (await office.found()).status == "ringing"
 
 

@@ -13,6 +13,7 @@ from scriza.ports.call_desk import Switch
 LOOK_SECONDS = 1.0
 """Between two looks at the book."""
 STOPPED = "We cannot take your call at the moment. Please try again later. Goodbye."
+"""What those hear who call meanwhile."""
 
 _log = structlog.get_logger()
 

@@ -25,6 +25,7 @@ CALL = "call"
 
 APOLOGY = WITHOUT_A_PLAN
 TAKE_IT = f"Press {TAKES_IT} to take the call."
+CALLED_IN_VAIN = "Hello. We wanted to talk to you, but cannot at the moment. Sorry for the call. Goodbye."
 UNREACHED = "Sorry, nobody could be reached. Please try again later. Goodbye."
 
 _KEY_SECONDS = 8

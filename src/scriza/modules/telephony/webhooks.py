@@ -39,6 +39,7 @@ from scriza.modules.telephony.tokens import StreamTokens
 from scriza.modules.telephony.twiml import (
     ATTEMPT,
     CALL,
+    CALLED_IN_VAIN,
     UNREACHED,
     Twiml,
     busy,
@@ -230,7 +231,7 @@ class Webhooks:
             return hang_up()
         if self._stopped():
             _log.warning("voice.stopped")
-            return say_goodbye(STOPPED)
+            return say_goodbye(STOPPED if new.direction == "inbound" else CALLED_IN_VAIN)
         if lead.say:
             return say_goodbye(lead.say)
         if lead.connect_to:
@@ -239,7 +240,7 @@ class Webhooks:
             return self._twiml.transfer(lead.connect_to)
         if not self._accepts(call_id):
             _log.warning("voice.no_room")
-            return busy() if new.direction == "inbound" else say_goodbye()
+            return busy() if new.direction == "inbound" else say_goodbye(CALLED_IN_VAIN)
         return self._twiml.connect(self._tokens.issue(call_id))
 
     async def _has_ended(self, call_id: str) -> bool:
