@@ -85,6 +85,27 @@ def test_a_place_is_given_to_others_when_the_stream_never_comes() -> None:
     day(work)
 
 
+def test_a_stream_that_takes_over_goes_on_from_all_that_came_of_the_one_before() -> None:
+    async def work(desk: Desk, tasks: asyncio.TaskGroup) -> None:
+        desk.world.agent.delay_s = 3
+        desk.world.asr.lines = ["what does it cost"]
+        await desk.stream(tasks, "CA1")
+        dead = desk.phones["CA1"]
+        await dead.heard_all()
+        await dead.say(1000)
+        await asyncio.sleep(1.5)
+        assert desk.world.agent.asked
+        await desk.stream(tasks, "CA1")
+        await desk.phones["CA1"].heard_all()
+        desk.phones["CA1"].hang_up()
+
+    desk = day(work)
+    record = run_virtual(desk.world.log.record("default", "CA1"))
+    assert record is not None
+    assert [turn.user for turn in record.turns if turn.user] == ["what does it cost"]
+    assert record.turns[-1].agent == "It is ten dollars. Anything else?"
+
+
 def test_stopping_all_calls_has_each_say_goodbye_and_end() -> None:
     async def work(desk: Desk, tasks: asyncio.TaskGroup) -> None:
         calls = [await desk.stream(tasks, call_id) for call_id in ("CA1", "CA2")]

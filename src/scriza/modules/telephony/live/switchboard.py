@@ -3,7 +3,7 @@
 import asyncio
 from contextlib import suppress
 
-from scriza.kernel.errors import Unavailable
+from scriza.kernel.errors import Conflict, ScrizaError, Unavailable
 from scriza.modules.telephony.call.events import AnsweredBy, CarrierStatus, StopAsked, StreamLost
 from scriza.modules.telephony.call_log import TERMINAL, JournaledCall
 from scriza.modules.telephony.live.session import Doors, Session, SessionOptions
@@ -39,14 +39,16 @@ class Switchboard:
     async def answer(self, socket: MediaSocket, start: Start, call: JournaledCall) -> None:
         """Lead the call until this stream is over. A stream of the same call that still lives here lets go of it.
 
-        Raises what the session raises, and Unavailable when this process stops; the call can then be gone on with on
-        a new stream.
+        Raises what the session raises, Conflict when the call has ended with the stream before, and Unavailable when
+        this process stops; the call can then be gone on with on a new stream.
         """
+        while superseded := self._sessions.get(call.call_id):
+            call = await self._take_over(superseded, call)
         if self._draining:
             raise Unavailable("this process stops")
+        if call.ended_reason:
+            raise Conflict("the call has ended")
         session = Session(self._doors, self._options, socket, start.stream_sid, call)
-        if superseded := self._sessions.get(call.call_id):
-            superseded.tell(StreamLost())
         self._sessions[call.call_id] = session
         self._awaited.pop(call.call_id, None)
         try:
@@ -54,6 +56,17 @@ class Switchboard:
         finally:
             if self._sessions.get(call.call_id) is session:
                 del self._sessions[call.call_id]
+
+    async def _take_over(self, superseded: Session, call: JournaledCall) -> JournaledCall:
+        """Have the stream before let go; returns the call with all that came of it, as far as it is kept in time."""
+        superseded.tell(StreamLost())
+        with suppress(TimeoutError, ScrizaError):
+            async with asyncio.timeout(_ENDING_SECONDS):
+                await superseded.finished.wait()
+                call = await self._doors.log.find(call.call_id) or call
+        if self._sessions.get(call.call_id) is superseded:
+            del self._sessions[call.call_id]
+        return call
 
     async def carrier_says(self, call_id: str, status: CallStatus) -> None:
         """A status callback came. Returns when a call that it ends has ended by its own account, or is taking too long.
