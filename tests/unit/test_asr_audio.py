@@ -60,7 +60,18 @@ def test_any_phone_audio_that_is_no_text_is_taken(audio: bytes) -> None:
     assert len(decoded(speech, "mulaw")) == len(speech)
 
 
-@pytest.mark.parametrize("body", [b"hello there", b'{"audio": ""}', b"\x89PNG....", b"ID3\x04\x00", b"\x1f\x8b\x08"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(b"hello there", b'{"audio": ""}', b"\x89PNG....", b"ID3\x04\x00", b"\x1f\x8b\x08"),
+        *(
+            b"\x00\x00\x00\x1cftypM4A \x00",
+            b"FORM\x00\x00\x10\x00AIFF",
+            b".snd\x00\x00\x00\x18",
+            b"#!AMR\n\x3c\x91\x17",
+        ),
+    ],
+)
 def test_what_is_something_else_is_named(body: bytes) -> None:
     with pytest.raises(BadInput, match=r"this is .*; send mu-law, 16-bit PCM or a WAV file"):
         refuse_other_files(body)

@@ -37,6 +37,9 @@ _SIGNATURES: dict[bytes, str] = {
     b"OggS": "an Ogg file",
     b"fLaC": "a FLAC file",
     b"\x1aE\xdf\xa3": "a WebM file",
+    b"#!AMR": "an AMR file",
+    b"FORM": "an AIFF file",
+    b".snd": "an AU file",
     b"\x7fELF": "a program",
 }
 _WAVE = (b"RIFF", b"WAVE")
@@ -86,11 +89,13 @@ def check_length(seconds: float, longest: float) -> None:
 
 def refuse_other_files(audio: bytes) -> None:
     """Raises BadInput for the beginnings of well-known files, and for text; any other bytes can be audio."""
-    for signature, name in _SIGNATURES.items():
-        if audio.startswith(signature):
-            raise BadInput(f"this is {name}; send mu-law, 16-bit PCM or a WAV file")
-    if len(audio) > 1 and _is_text(audio):
-        raise BadInput("this is text; send mu-law, 16-bit PCM or a WAV file")
+    name = next((name for signature, name in _SIGNATURES.items() if audio.startswith(signature)), "")
+    if audio[4:8] == b"ftyp":
+        name = "an MP4 file"
+    elif not name and len(audio) > 1 and _is_text(audio):
+        name = "text"
+    if name:
+        raise BadInput(f"this is {name}; send mu-law, 16-bit PCM or a WAV file")
 
 
 def _is_text(audio: bytes) -> bool:
