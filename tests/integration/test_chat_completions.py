@@ -364,7 +364,7 @@ async def test_closing_a_stream_closes_the_one_to_the_model(client: AsyncOpenAI,
     stream = await client.chat.completions.create(model="cheap", messages=ASKED, stream=True)
     assert await anext(aiter(stream))
     await stream.close()
-    await asyncio.wait_for(server.completions[0].disconnected.wait(), 2)
+    await asyncio.wait_for(server.completions[0].disconnected.wait(), 5)
 
 
 async def test_leaving_before_the_reply_closes_the_one_to_the_model_too(
@@ -372,9 +372,9 @@ async def test_leaving_before_the_reply_closes_the_one_to_the_model_too(
 ) -> None:
     server.will(Behaviour("one two three", stall_after=1))
     asked = asyncio.create_task(client.chat.completions.create(model="cheap", messages=ASKED))
-    await asyncio.wait_for(server.asked.wait(), 2)
+    await asyncio.wait_for(server.asked.wait(), 5)
     asked.cancel()
-    await asyncio.wait_for(server.completions[0].disconnected.wait(), 2)
+    await asyncio.wait_for(server.completions[0].disconnected.wait(), 5)
     await asyncio.wait({asked})
 
 

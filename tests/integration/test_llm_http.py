@@ -169,7 +169,7 @@ async def test_a_client_that_leaves_closes_the_stream_to_the_model(
     server.will(Behaviour("one two three", stall_after=1))
     async with client.stream("POST", "/v1/stream-turn", json=TURN) as reply:
         assert "event: text" in await anext(reply.aiter_text())
-    await asyncio.wait_for(server.completions[0].disconnected.wait(), 2)
+    await asyncio.wait_for(server.completions[0].disconnected.wait(), 5)
 
 
 async def test_all_turns_share_the_connection_to_the_model(client: httpx.AsyncClient, server: OpenAiStandIn) -> None:

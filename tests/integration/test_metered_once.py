@@ -154,11 +154,13 @@ async def test_another_process_replays_what_the_first_one_did(
 async def test_another_process_knows_what_the_first_one_is_doing(
     two: list[httpx.AsyncClient], server: OpenAiStandIn
 ) -> None:
-    server.will(Behaviour("Sure.", first_token_s=0.5))
+    go_on = asyncio.Event()
+    server.will(Behaviour("Sure.", until=go_on))
     asked = asyncio.create_task(two[0].post("/v1/turn", json=TURN, headers=KEY))
     await asyncio.wait_for(server.asked.wait(), 5)
     answer = await two[1].post("/v1/turn", json=TURN, headers=KEY)
     assert (answer.status_code, answer.headers["retry-after"]) == (409, "1")
+    go_on.set()
     assert (await asked).json()["text"] == "Sure."
 
 

@@ -17,6 +17,7 @@ from scriza.modules.llm.service import LlmService
 from scriza.ports.llm import Message, ModelRefused, ScriptLine, TextPiece, Turn
 from scriza.ports.usage import LlmUsed
 from scriza_adapters.openai.engine import OpenAiEngine, Timeouts
+from tests import waiting
 from tests.standins.certificates import self_signed
 from tests.standins.openai import Behaviour, OpenAiStandIn
 from tests.standins.teller import Told
@@ -24,8 +25,10 @@ from tests.standins.teller import Told
 KEY = "sk-of-the-test"
 TURN = Turn([Message("user", "what does it cost")])
 WITH_SCRIPT = msgspec.structs.replace(TURN, script=[ScriptLine("price", "Nineteen dollars.")])
-PATIENCE = Patience(hedge_s=8, first_token_s=9, first_token_alone_s=9, next_token_s=0.5)
+PATIENCE = Patience(hedge_s=8, first_token_s=9, first_token_alone_s=9, next_token_s=9)
 IMPATIENCE = Patience(hedge_s=0.3, first_token_s=0.7, first_token_alone_s=0.7)
+NO_STALLS = msgspec.structs.replace(PATIENCE, next_token_s=0.3)
+A_SECOND_MODEL = msgspec.structs.replace(PATIENCE, hedge_s=0.3)
 
 
 class Day(NamedTuple):
@@ -67,9 +70,7 @@ async def a_day(
 
 async def eventually(condition: Callable[[], bool], otherwise: str) -> None:
     with suppress(TimeoutError):
-        async with asyncio.timeout(2):
-            while not condition():  # noqa: ASYNC110 # what is waited for happens at the other end of a socket
-                await asyncio.sleep(0.005)
+        await waiting.eventually(condition)
     assert condition(), otherwise
 
 
@@ -153,17 +154,17 @@ async def test_a_server_that_is_silent_is_given_up_and_what_it_may_have_done_is_
 
 
 @pytest.mark.parametrize(
-    ("behaviour", "failure"),
+    ("behaviour", "failure", "patience"),
     [
-        pytest.param(Behaviour(stall_after=2), DeadlineExceeded, id="a stall"),
-        pytest.param(Behaviour(cut_after=2), UpstreamFailed, id="a cut"),
-        pytest.param(Behaviour(end_after=2), UpstreamFailed, id="an end too early"),
+        pytest.param(Behaviour(stall_after=2), DeadlineExceeded, NO_STALLS, id="a stall"),
+        pytest.param(Behaviour(cut_after=2), UpstreamFailed, PATIENCE, id="a cut"),
+        pytest.param(Behaviour(end_after=2), UpstreamFailed, PATIENCE, id="an end too early"),
     ],
 )
 async def test_an_answer_that_breaks_off_is_metered_as_far_as_it_came_and_never_begun_again(
-    behaviour: Behaviour, failure: type[ScrizaError]
+    behaviour: Behaviour, failure: type[ScrizaError], patience: Patience
 ) -> None:
-    async with a_day(models=("gpt-4o", "gpt-4o-mini")) as day:
+    async with a_day(models=("gpt-4o", "gpt-4o-mini"), patience=patience) as day:
         day.server.will(behaviour)
         parts = day.llm.stream_turn(WITH_SCRIPT)
         assert [await anext(parts), await anext(parts)] == [TextPiece("Sure, "), TextPiece("I ")]
@@ -206,18 +207,18 @@ async def test_a_burst_of_errors_is_not_asked_for_more_and_the_server_is_tried_a
 
 async def test_a_server_that_says_when_to_come_back_is_left_alone_until_then() -> None:
     async with a_day(models=("gpt-4o", "gpt-4o-mini")) as day:
-        day.server.will(Behaviour(status=429, headers={"retry-after": "1"}))
+        day.server.will(Behaviour(status=429, headers={"retry-after": "60"}))
         for _ in range(3):
             assert (await day.llm.turn(TURN)).model == "gpt-4o-mini"
         assert [request.body["model"] for request in day.server.completions].count("gpt-4o") == 1
 
 
 async def test_a_slow_server_is_answered_for_by_the_other_and_its_connection_is_closed_at_once() -> None:
-    async with a_day(models=("gpt-4o", "gpt-4o-mini"), patience=IMPATIENCE) as day:
+    async with a_day(models=("gpt-4o", "gpt-4o-mini"), patience=A_SECOND_MODEL) as day:
         day.server.will(Behaviour(first_token_s=60), Behaviour("From the other one."))
         async for part in day.llm.stream_turn(TURN):
             if isinstance(part, TextPiece) and "From" in part.text:
-                await asyncio.wait_for(day.server.completions[0].disconnected.wait(), 1)
+                await asyncio.wait_for(day.server.completions[0].disconnected.wait(), 5)
         used = [msgspec.json.decode(event.data, type=LlmUsed) for event in day.told.events]
         assert [(entry.model, entry.estimated) for entry in used] == [("gpt-4o", True), ("gpt-4o-mini", False)]
 

@@ -29,6 +29,8 @@ class Behaviour:
     headers_s: float = 0.0
     """Before the status line."""
     first_token_s: float = 0.0
+    until: asyncio.Event | None = None
+    """Says nothing before it is set."""
     gap_s: float = 0.0
     linger_s: float = 0.0
     """Between the announced end and the real one."""
@@ -158,6 +160,8 @@ async def _events(
 ) -> AsyncIterator[str]:
     """The event stream, piece by piece."""
     await _pause(behaviour.first_token_s, reader)
+    if behaviour.until is not None:
+        await behaviour.until.wait()
     if behaviour.body:
         yield behaviour.body
         return
