@@ -157,6 +157,7 @@ def main() -> None:
         told[name] = {"p50": round(cut[9], 2), "p95": round(cut[18], 2)}
         print(f"| {name} | {cut[9]:.1f} | {cut[18]:.1f} |")
     print(f"\nTarget for what is added: {TARGETS['p50']:.0f} ms p50, {TARGETS['p95']:.0f} ms p95; {turns} pairs.")
+    RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps({"turns": turns, "ms": told, "targets": TARGETS}, indent=2) + "\n")
 
 

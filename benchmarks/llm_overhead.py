@@ -205,6 +205,7 @@ def main() -> None:
     for name, value in held.items():
         print(f"{name:<26} {value}")
     machine = f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
+    RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps({"machine": machine, "overhead": rows, "load": held}, indent=2) + "\n")
 
 

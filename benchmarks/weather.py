@@ -36,6 +36,7 @@ def main() -> int:
     ]
     rows.sort(key=lambda row: order.index((row.provider, row.fault)))
     print("\n".join(_markdown(rows)))
+    RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_bytes(msgspec.json.format(msgspec.json.encode(rows)))
     return judged.returncode
 
