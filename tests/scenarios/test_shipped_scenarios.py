@@ -265,7 +265,6 @@ def test_a_person_whom_we_call_says_hello_first(evening: Evening) -> None:
     hello, *_ = played.outcome.utterances
     assert played.outcome.agent[0].start_ms > hello.end_ms
     assert hello.response_ms is not None
-    assert hello.response_ms < 1_500
     assert played.record.turns[0].user == "hello"
 
 
