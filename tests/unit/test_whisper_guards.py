@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scriza_adapters.whisper.guards import Said, believable, loop_starts
+from scriza_adapters.whisper.hints import Hints
 
 
 def said(text: str, avg_logprob: float = -0.2, no_speech_prob: float = 0.05) -> Said:
@@ -40,10 +41,21 @@ def test_what_is_said_as_often_as_made_up_is_believed_where_somebody_seems_to_sp
 
 
 def test_a_prompt_that_comes_back_is_not_believed_and_one_phrase_of_it_is() -> None:
-    hint = "who are you, what does it do, is my data safe"
+    hint = Hints("who are you, what does it do, is my data safe", "")
     assert not believable(said(" Who are you? What does it do? Is my data safe?"), hint)
     assert believable(said(" Is my data safe?"), hint)
     assert not believable(said(" Is my data safe?", no_speech_prob=0.5), hint)
+
+
+def test_the_prompt_behind_hot_words_is_not_believed_alone_either() -> None:
+    for hint in (Hints(words, "I am calling about Paper Kite.") for words in ("Paper Kite, Sunny", "Sunny", "")):
+        assert not believable(said(hint.prompt), hint)
+        assert not believable(said(hint.text), hint)
+        assert believable(said(" I am calling about it."), hint)
+
+
+def test_the_only_phrase_that_was_expected_is_believed() -> None:
+    assert believable(said(" How much does it cost per month?"), Hints("how much does it cost per month", ""))
 
 
 def test_a_loop_is_found_where_it_has_gone_round_once() -> None:

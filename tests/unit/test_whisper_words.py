@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scriza_adapters.whisper.guards import Said
-from scriza_adapters.whisper.hints import Hints, hints
+from scriza_adapters.whisper.hints import NO_HINTS, hints
 from scriza_adapters.whisper.words import (
     TokenizedWord,
     confidence,
@@ -18,7 +18,6 @@ from scriza_adapters.whisper.words import (
     whole_words,
 )
 
-NO_HINTS = Hints("", "")
 PROBABILITIES = st.lists(st.floats(0, 1), min_size=1, max_size=6)
 
 

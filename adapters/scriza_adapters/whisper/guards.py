@@ -9,6 +9,8 @@ import zlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from scriza_adapters.whisper.hints import NO_HINTS, Hints
+
 _NO_SPEECH, _UNSURE_THEN = 0.6, -0.7
 _UNSURE = -1.3
 _REPETITIVE = 2.4
@@ -51,14 +53,14 @@ class Said(NamedTuple):
         return len(text) / len(zlib.compress(text))
 
 
-def believable(said: Said, hint: str = "") -> bool:
-    """Whether somebody said this; `hint` is the prompt, which Whisper likes to repeat when nobody speaks."""
+def believable(said: Said, hinted: Hints = NO_HINTS) -> bool:
+    """Whether somebody said this; Whisper likes to repeat what it was told before when nobody speaks."""
     text = _plain(said.text)
     return not (
         not text
         or text in _PHANTOMS
         or (text in _PHANTOMS_IN_SILENCE and _in_silence(said))
-        or _repeats_the_prompt(text, _plain(hint), said)
+        or _repeats_the_hints(text, hinted, said)
         or said.compression_ratio > _REPETITIVE
         or said.avg_logprob < _UNSURE
         or (said.no_speech_prob > _NO_SPEECH and said.avg_logprob < _UNSURE_THEN)
@@ -80,10 +82,12 @@ def _in_silence(said: Said) -> bool:
     return said.no_speech_prob > _SILENCE or said.avg_logprob < _UNSURE_IN_SILENCE
 
 
-def _repeats_the_prompt(text: str, prompt: str, said: Said) -> bool:
+def _repeats_the_hints(text: str, hinted: Hints, said: Said) -> bool:
     if len(text.split()) <= _PROMPT_WORDS:
         return False
-    return text == prompt or (_in_silence(said) and f" {text} " in f" {prompt} ")
+    if text in (_plain(echo) for echo in hinted.echoes):
+        return True
+    return _in_silence(said) and f" {text} " in f" {_plain(hinted.text)} "
 
 
 def _plain(text: str) -> str:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 _WORDS_CHARACTERS, _PROMPT_CHARACTERS = 300, 240
 """About 80 and 60 tokens; every one makes each recognition a little slower."""
+_BETWEEN = ", "
 
 
 class Hints(NamedTuple):
@@ -18,12 +19,21 @@ class Hints(NamedTuple):
         """Both, as Whisper would repeat them."""
         return f"{self.words} {self.prompt}".strip()
 
+    @property
+    def echoes(self) -> list[str]:
+        """What nobody says as it stands here. One phrase alone may well be all that a caller says."""
+        prompted = [self.prompt, self.text] if self.prompt else []
+        return [*prompted, self.words] if _BETWEEN in self.words else prompted
+
+
+NO_HINTS = Hints("", "")
+
 
 def hints(phrases: Sequence[str], prompt: str) -> Hints:
     """The first of `phrases`, where names and products stand, and the end of `prompt`, which counts most."""
     words = ""
     for phrase in phrases:
-        longer = f"{words}, {phrase.strip()}" if words else phrase.strip()
+        longer = f"{words}{_BETWEEN}{phrase.strip()}" if words else phrase.strip()
         if len(longer) > _WORDS_CHARACTERS:
             break
         words = longer

@@ -65,7 +65,7 @@ def transcript(words: list[TokenizedWord], said: Said, hinted: Hints, seconds: f
     if cut is not None:
         words = words[:cut]
         said = said._replace(text="".join(word.text for word in words))
-    if not believable(said, hinted.text):
+    if not believable(said, hinted):
         return NOTHING
     heard = heard_words(words, seconds)
     if not heard:
