@@ -429,6 +429,16 @@ class TestSilence:
         rig.pass_ms(2_000 + 10_000)
         assert rig.said[-1] == LINES.intro_timeout
 
+    def test_a_mark_sent_before_our_clear_and_told_after_it_shortens_nothing(self) -> None:
+        rig = Rig().begin()
+        rig.hear(rig.played[0], until_ms=400)
+        rig.tell(on.StopAsked())
+        rig.tell(on.MarkSent("late", rig.played[0], 600, False))
+        rig.pass_ms(3_000)
+        assert rig.ended is None
+        rig.hear(rig.played[-1])
+        assert rig.ended == do.End("stopped")
+
 
 class TestTrouble:
     def test_a_failed_answer_is_excused_and_the_second_in_a_row_ends_the_call_politely(self) -> None:
@@ -623,6 +633,15 @@ class TestEnd:
         rig.tell(on.StreamStopped())
         assert rig.tell(on.SpeechStarted(-20.0)) == []
         assert rig.tell(on.StreamStopped()) == []
+
+    def test_of_the_last_words_too_what_was_heard_is_kept_also_where_there_was_no_plan(self) -> None:
+        rig = Rig()
+        rig.tell(on.StreamStarted(journal()))
+        rig.tell(on.PlanFailed())
+        rig.hear(rig.played[0], until_ms=400)
+        rig.tell(on.StreamStopped())
+        assert rig.transcript[-1] == (0, "heard", "Sorry, we")
+        assert rig.ended == do.End("no-plan")
 
 
 class TestResumption:

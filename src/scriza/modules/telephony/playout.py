@@ -52,10 +52,12 @@ class Ledger:
         """The clip will not be played."""
         self._words.pop(clip, None)
 
-    def sent(self, mark: str, clip: int, until_ms: int, *, last: bool) -> None:
-        """A mark was sent behind the clip's first `until_ms` milliseconds."""
-        if clip in self._clips:
-            self._outstanding[mark] = _Mark(clip, until_ms, last)
+    def sent(self, mark: str, clip: int, until_ms: int, *, last: bool) -> bool:
+        """A mark was sent behind the clip's first `until_ms` milliseconds; False for a clip that does not count."""
+        if clip not in self._clips:
+            return False
+        self._outstanding[mark] = _Mark(clip, until_ms, last)
+        return True
 
     def echoed(self, mark: str) -> bool:
         """The carrier echoed a mark; True if it proves that something was heard."""

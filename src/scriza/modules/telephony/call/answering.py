@@ -246,13 +246,13 @@ class Answering(Core):
     def _account_for_answer(self) -> None:
         """The answer has been heard, or as much of it as ever will be: journal that, and correct the history."""
         answer, self._answer = self._answer, None
-        if answer is None or self._conversation is None:
+        if answer is None:
             return
         heard = self._ledger.heard(answer.turn)
         self._ledger.forget(answer.turn)
         if answer.utterance:
             self._correct_history(answer, heard)
-        elif answer.text == self._conversation.opening:
+        elif self._conversation and answer.text == self._conversation.opening:
             self._conversation = msgspec.structs.replace(self._conversation, opening=heard)
         self._journal_reply(answer)
         self._out.append(do.Journal(answer.turn, "heard", heard, answer.stage, conversation=self._conversation))

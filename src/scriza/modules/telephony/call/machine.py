@@ -85,8 +85,8 @@ class Call(Listening):
             case on.ClipStarted():
                 self._clip_started(event.clip)
             case on.MarkSent():
-                self._ledger.sent(event.mark, event.clip, event.until_ms, last=event.last)
-                self._set(Timer.PLAYOUT, self._now + self._limits.playout_slack)
+                if self._ledger.sent(event.mark, event.clip, event.until_ms, last=event.last):
+                    self._set(Timer.PLAYOUT, self._now + self._limits.playout_slack)
             case on.MarkEchoed():
                 self._ledger.echoed(event.mark)
             case on.ClipComplete():
