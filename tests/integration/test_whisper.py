@@ -148,6 +148,15 @@ async def test_a_language_that_nobody_named_is_found_out(german: Path) -> None:
     await engine.close()
 
 
+async def test_a_language_may_be_named_as_locales_name_it(tmp_path: Path) -> None:
+    engine = WhisperEngine(build_canned_whisper(tmp_path / "norwegian", languages=("no", "tl")))
+    for language in ("no", "nb-NO", "fil_PH"):
+        await engine.prepare(language, [])
+    with pytest.raises(BadInput, match="does not know 'xx'"):
+        await engine.prepare("xx-NO", [])
+    await engine.close()
+
+
 async def test_a_model_of_one_language_has_nothing_to_find_out(engine: WhisperEngine) -> None:
     assert await engine.language_of(NOISE, 8000) == ""
 

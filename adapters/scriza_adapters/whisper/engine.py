@@ -14,10 +14,11 @@ import structlog
 
 from scriza.audio.mulaw import Samples
 from scriza.audio.resample import resample
-from scriza.kernel.errors import BadInput, Unavailable, UpstreamFailed
+from scriza.kernel.errors import Unavailable, UpstreamFailed
 from scriza.ports.asr import Transcript
 from scriza_adapters.whisper.decoding import LONGEST_WINDOW_S, RATE, Asked, Decoder, Sound
 from scriza_adapters.whisper.hints import hints
+from scriza_adapters.whisper.languages import whisper_language
 from scriza_adapters.whisper.models import missing_files
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class WhisperEngine:
 
     async def prepare(self, language: str, phrases: Sequence[str]) -> None:
         """Load the model. Raises BadInput for a language that it does not know, Unavailable when it does not load."""
-        _language(await self._model(), language)
+        whisper_language(language, (await self._model()).supported_languages)
 
     async def language_of(self, samples: Samples, sample_rate: int) -> str:
         """The language that is spoken, as a code; empty when the model is not sure, or knows one only."""
@@ -95,7 +96,8 @@ class WhisperEngine:
         if purpose == "partial" and self._unheard:
             raise Unavailable("a partial that was given up has not ended yet")
         model = await self._model()
-        asked = Asked(_language(model, language), hints(phrases, prompt), _BEAM_SIZES[purpose])
+        code = whisper_language(language, model.supported_languages)
+        asked = Asked(code, hints(phrases, prompt), _BEAM_SIZES[purpose])
         decoder, stop = Decoder(model, self._options.window_s), threading.Event()
         try:
             return await self._in_thread(lambda: decoder.recognise(_sound(samples, sample_rate), asked, stop))
@@ -164,12 +166,3 @@ class WhisperEngine:
 
 def _sound(samples: Samples, sample_rate: int) -> Sound:
     return resample(samples, sample_rate, RATE).astype(np.float32) / np.float32(32768)
-
-
-def _language(model: "WhisperModel", language: str) -> str:
-    """The model's name of the language; empty lets it detect one."""
-    known = model.supported_languages
-    code = language.replace("_", "-").lower().partition("-")[0]
-    if code and code not in known:
-        raise BadInput(f"this model does not know {code!r}" + ("; it knows English only" if known == ["en"] else ""))
-    return code

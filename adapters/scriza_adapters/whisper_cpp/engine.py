@@ -12,10 +12,11 @@ import structlog
 
 from scriza.audio.mulaw import Samples
 from scriza.audio.resample import resample
-from scriza.kernel.errors import BadInput, Unavailable
+from scriza.kernel.errors import Unavailable
 from scriza.ports.asr import Transcript
 from scriza.worker import Worker
 from scriza_adapters.whisper.hints import hints
+from scriza_adapters.whisper.languages import whisper_language
 from scriza_adapters.whisper_cpp.messages import Describe, Detect, Detected, Known, Recognise, Settings
 
 _log = structlog.get_logger()
@@ -94,11 +95,7 @@ class WhisperCppEngine:
         if self._languages is None:
             worker = next(iter(self._calls))
             self._languages = (await worker.call(Describe(), Known, deadline=_LOAD_S)).languages
-        code = language.replace("_", "-").lower().partition("-")[0]
-        if code and code not in self._languages:
-            only = "; it knows English only" if self._languages == ["en"] else ""
-            raise BadInput(f"this model does not know {code!r}{only}")
-        return code
+        return whisper_language(language, self._languages)
 
     @contextmanager
     def _least_busy(self) -> Iterator[Worker]:
