@@ -3,7 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+import pytest
+
 from scriza.audio.mulaw import BYTES_PER_MS
+from scriza.kernel.errors import UpstreamFailed
 from scriza.kernel.principal import Principal
 from scriza.modules.telephony.call import events as on
 from scriza.modules.telephony.live.recogniser import Recogniser
@@ -30,6 +33,27 @@ class Listening:
             else:
                 yield Final(str(heard // BYTES_PER_MS), 1.0, [], 0.0, 0.0)
                 heard = 0
+
+
+class Breaking(Listening):
+    """Breaks at the third block that it ever gets."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.breaks_in = 3
+
+    async def stream(
+        self, opening: Start, blocks: AsyncIterator[Audio | Finalize | Stop]
+    ) -> AsyncIterator[Partial | Final]:
+        async def until_it_breaks() -> AsyncIterator[Audio | Finalize | Stop]:
+            async for block in blocks:
+                self.breaks_in -= 1
+                if self.breaks_in == 0:
+                    raise UpstreamFailed("scripted")
+                yield block
+
+        async for heard in super().stream(opening, until_it_breaks()):
+            yield heard
 
 
 async def understood(*acts: int | str) -> tuple[list[str], int]:
@@ -66,3 +90,20 @@ async def test_a_long_turn_is_sent_again_in_blocks_that_a_socket_takes() -> None
     words, longest = await understood(20_000, "asks", 100, "asks")
     assert words == ["20000", "20100"]
     assert longest <= 32_000
+
+
+@pytest.mark.parametrize(("more_ms", "words"), [(500, "1000"), (0, "500")])
+async def test_a_recogniser_that_breaks_in_a_turn_is_sent_all_of_the_turn_again(more_ms: int, words: str) -> None:
+    told: asyncio.Queue[on.Event] = asyncio.Queue()
+    recogniser = Recogniser(Breaking(), Start(), told.put_nowait, Principal())
+    running = asyncio.create_task(recogniser.run())
+    async with asyncio.timeout(20):
+        for _ in range(5):
+            recogniser.hear(bytes(100 * BYTES_PER_MS))
+        assert await told.get() == on.RecogniserFailed()
+        for _ in range(more_ms // 100):
+            recogniser.hear(bytes(100 * BYTES_PER_MS))
+        recogniser.finalize()
+        assert await told.get() == on.Words(words, 1.0, final=True)
+    running.cancel()
+    await asyncio.wait([running])

@@ -32,28 +32,26 @@ class Recogniser:
         self._blocks: asyncio.Queue[Audio | Finalize | Stop] = asyncio.Queue(_BOUND)
         self._turn = bytearray()
         """All that was heard of the caller's turn."""
-        self._asked = False
-        """The turn so far has been asked for; what comes now is sent behind all of it."""
+        self._lacks_turn = False
+        """The recogniser has told, or lost, the turn so far: all of it is sent again before what comes next."""
         self.dropped = 0
         """Blocks that found no place."""
 
     def hear(self, audio: bytes) -> None:
         """A block of mu-law speech, 100 ms or more."""
-        if self._asked:
-            self._asked = False
-            for start in range(0, len(self._turn), _LONGEST_BLOCK):
-                self._put(Audio(bytes(self._turn[start : start + _LONGEST_BLOCK])))
+        self._send_again()
         self._turn += audio
         self._put(Audio(audio))
 
     def new_turn(self) -> None:
         """What was heard is dealt with."""
         self._turn.clear()
-        self._asked = False
+        self._lacks_turn = False
 
     def finalize(self) -> None:
         """Ask for the words of the turn so far."""
-        self._asked = bool(self._turn)
+        self._send_again()
+        self._lacks_turn = bool(self._turn)
         if not self._put(Finalize()):
             self._tell(on.RecogniserFailed())
 
@@ -70,9 +68,16 @@ class Recogniser:
                 _log.warning("telephony.recogniser_failed", error=type(error).__name__, failures=failures)
             while not self._blocks.empty():
                 self._blocks.get_nowait()
+            self._lacks_turn = bool(self._turn)
             self._tell(on.RecogniserFailed())
             await asyncio.sleep(_AGAIN_S[min(failures, len(_AGAIN_S) - 1)])
             failures += 1
+
+    def _send_again(self) -> None:
+        if self._lacks_turn:
+            self._lacks_turn = False
+            for start in range(0, len(self._turn), _LONGEST_BLOCK):
+                self._put(Audio(bytes(self._turn[start : start + _LONGEST_BLOCK])))
 
     def _put(self, block: Audio | Finalize) -> bool:
         try:
