@@ -187,6 +187,23 @@ async def test_another_turn_is_answered_anew(rig: Rig, other: dict[str, object])
     assert not (await rig.llm.turn(turn(**other))).cached
 
 
+async def test_workspaces_share_neither_kept_answers_nor_those_being_made(rig: Rig) -> None:
+    async def asked_in(workspace: str) -> bool:
+        with acting(Principal(workspace=workspace), request_id=f"req_{workspace}"):
+            return (await rig.llm.turn(turn())).cached
+
+    gate = asyncio.Semaphore(0)
+    rig.engine.will(Says(gate=gate), Says(gate=gate))
+    asking = asyncio.gather(asked_in("acme"), asked_in("umbrella"))
+    await eventually(lambda: len(rig.engine.asked) == 2)
+    for _ in range(6):
+        gate.release()
+    assert await asking == [False, False]
+    assert [await asked_in(workspace) for workspace in ("acme", "initech")] == [True, False]
+    await eventually(lambda: len(rig.told.events) == 4)
+    assert [event.workspace for event in rig.told.events[2:]] == ["acme", "initech"]
+
+
 async def test_a_reply_with_tool_calls_is_never_kept(rig: Rig) -> None:
     request = turn(tools=[END_CALL])
     rig.engine.will(Says([ToolPiece("c1", "end_call", "{}")]))
