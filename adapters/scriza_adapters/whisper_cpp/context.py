@@ -1,5 +1,6 @@
 """One model of whisper.cpp, loaded: sound in, words out. It is not to be used by two threads at once."""
 
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -27,6 +28,8 @@ _MOST_TOKENS, _TOKENS_ANYWAY, _TOKENS_PER_S = 200, 16, 8.0
 """Nobody speaks more than eight tokens a second: a longer text is a loop."""
 _NO_SPEECH, _UNSURE = 0.6, -0.7
 _SURE_OF_LANGUAGE = 0.5
+_HEAD = struct.Struct("<I11i")
+"""The magic number, and eleven sizes."""
 _WEIGHTS_PER_BYTE = 4
 """More than any quantisation has."""
 
@@ -44,9 +47,12 @@ class Context:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         options = whisper.whisper_context_default_params()
-        with redirect_stderr(None):  # it tells a hundred lines about a model
-            self._model = whisper.whisper_init_from_file_with_params(settings.model, options)
-        if self._model is None or not _whole(Path(settings.model), self._model):
+        if _whole(Path(settings.model)):
+            with redirect_stderr(None):  # it tells a hundred lines about a model
+                self._model = whisper.whisper_init_from_file_with_params(settings.model, options)
+        else:
+            self._model = None
+        if self._model is None:
             raise Unavailable("the file is no model of whisper.cpp, or is cut off")
         self._multilingual = bool(whisper.whisper_is_multilingual(self._model))
         self._steps = int(whisper.whisper_model_n_audio_ctx(self._model))
@@ -138,10 +144,15 @@ class Context:
         return found
 
 
-def _whole(file: Path, model: object) -> bool:
-    """Whether the weights can all be there; whisper.cpp takes a file that ends before them for a model, too."""
-    embeddings = whisper.whisper_model_n_vocab(model) * whisper.whisper_model_n_text_state(model)
-    return bool(file.stat().st_size > embeddings // _WEIGHTS_PER_BYTE)
+def _whole(file: Path) -> bool:
+    """Whether the weights can all be there; whisper.cpp believes a file that ends early, and takes long over it."""
+    with file.open("rb") as beginning:
+        head = beginning.read(_HEAD.size)
+    if len(head) < _HEAD.size:
+        return False
+    numbers: tuple[int, ...] = _HEAD.unpack(head)
+    vocabulary, text_state = numbers[1], numbers[7]
+    return file.stat().st_size > vocabulary * text_state // _WEIGHTS_PER_BYTE
 
 
 def _words(tokens: list[_Token]) -> list[TokenizedWord]:
