@@ -61,7 +61,9 @@ class Nowhere:
 
 
 @pytest.fixture
-def objects(tmp_path: Path) -> DirectoryObjects:
+def objects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DirectoryObjects:
+    """On a disk that may be busy: what is looked up is waited for."""
+    monkeypatch.setattr("scriza.modules.tts.cache._LOOK_UP_S", 20)
     return DirectoryObjects(tmp_path, url="http://here", key="secret")
 
 
@@ -160,6 +162,25 @@ async def test_a_store_that_is_down_costs_the_cache_and_nothing_else() -> None:
     with pytest.raises(Unavailable, match="inline"):
         await speech.speak(Speak("one two three", format="mulaw", delivery="url"))
     await speech.close()
+
+
+def test_a_store_that_says_nothing_is_waited_for_a_quarter_of_a_second_and_then_left_alone() -> None:
+    class Silent(Nowhere):
+        async def get(self, key: str) -> StoredObject:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    async def waits() -> list[float]:
+        speech = TtsService([ToneEngine()], Silent(), Told())
+        loop, waited = asyncio.get_running_loop(), list[float]()
+        for number in range(5):
+            began = loop.time()
+            await streamed(speech, Speak(f"number {number}"))
+            waited.append(loop.time() - began)
+        await speech.close()
+        return waited
+
+    assert run_virtual(waits()) == [0.25, 0.25, 0, 0, 0]
 
 
 async def test_a_url_is_given_even_when_the_clip_was_removed_from_the_store(
