@@ -148,6 +148,21 @@ async def test_leaving_a_clip_closes_its_context_and_keeps_the_socket_for_the_ot
     assert vendor.opened == 1
 
 
+async def test_an_error_about_a_clip_that_was_left_is_nothing_to_the_others(
+    engine: ElevenLabsEngine, vendor: ElevenLabsStandIn
+) -> None:
+    vendor.will(Behaviour(stall_after=0, close_error="context_not_found"), Behaviour(gap_s=0.01))
+    left = asyncio.create_task(spoken(engine, Speak("This is never heard")))
+    await eventually(lambda: len(vendor.spoken) == 1)
+    other = asyncio.create_task(spoken(engine))
+    await eventually(lambda: len(vendor.spoken) == 2)
+    left.cancel()
+    assert (await other)[0] == heard(TEXT)
+    for _ in range(6):
+        await spoken(engine)
+    assert (vendor.opened, set(ways(vendor))) == (1, {"multi-stream-input"})
+
+
 async def test_contexts_that_the_vendor_has_not_closed_yet_take_their_places(
     opened: Opened, vendor: ElevenLabsStandIn
 ) -> None:

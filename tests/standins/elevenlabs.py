@@ -46,6 +46,8 @@ class Behaviour:
     """Ends the answer neatly after so many pieces."""
     drop: int | None = None
     """Sends garbage in the place of this piece."""
+    close_error: str = ""
+    """On a socket: the error that is told, with the context's name, when the context is closed before it is over."""
     status: int = 200
     code: str = ""
     headers: dict[str, str] = field(default_factory=dict)

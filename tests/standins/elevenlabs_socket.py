@@ -35,6 +35,7 @@ class ContextSocket:
         self._making: dict[str, asyncio.Task[None]] = {}
         self._closing: set[str] = set()
         self._requests: dict[str, Request] = {}
+        self._close_errors: dict[str, str] = {}
         self._broken = asyncio.Event()
 
     async def serve(self) -> None:
@@ -73,9 +74,15 @@ class ContextSocket:
                 }
                 request, behaviour = self._ordered(asked)
                 self._requests[context] = request
+                self._close_errors[context] = behaviour.close_error
                 self._making[context] = asyncio.ensure_future(self._make(context, asked["text"], behaviour))
 
     async def _close(self, context: str) -> None:
+        if error := self._close_errors.get(context):
+            self._making.pop(context).cancel()
+            self._settings.pop(context)
+            await self._tell({"error": error, "contextId": context})
+            return
         self._closing.add(context)
         if not self._broken.is_set() and (context not in self._making or self._making[context].done()):
             await self._over(context)

@@ -136,17 +136,21 @@ class ContextSocket:
                         await self._connection.close()
 
     def _hand(self, message: _Said) -> None:
+        context = message.context_id or ""
         if message.is_final or message.error:
-            self._left.discard(message.context_id or "")
-        if message.error or (message.code and message.audio is None):
-            failure = _refusal(message)
-            told = self._contexts.get(message.context_id or "")
-            if told is None:
-                self._failure = failure  # about the socket: nothing more will come
-            for said in [told] if told else self._contexts.values():
+            self._left.discard(context)
+        waiting = self._contexts.get(context)
+        if not message.error and not (message.code and message.audio is None):
+            if waiting:
+                _put(waiting, message)
+            return
+        failure = _refusal(message)
+        if waiting:
+            _put(waiting, failure)
+        elif not context:  # about the socket: nothing more will come
+            self._failure = failure
+            for said in self._contexts.values():
                 _put(said, failure)
-        elif waiting := self._contexts.get(message.context_id or ""):
-            _put(waiting, message)
 
 
 def _beginning(order: Order) -> dict[str, object]:
