@@ -71,7 +71,7 @@ async def listener(
     engines: dict[str, Callable[[], Engine]] = {
         "pocketsphinx": PocketsphinxEngine,
         "faster-whisper": lambda: WhisperEngine(canned_model),
-        "whisper-cpp": lambda: WhisperCppEngine(canned_file, window_s=5.0),
+        "whisper-cpp": lambda: WhisperCppEngine(canned_file, threads=1, window_s=5.0),
     }
     service = AsrService(engines[request.param](), Told())
     await service.start()
