@@ -225,6 +225,14 @@ async def test_more_than_can_be_spoken_soon_is_refused(rig: Rig) -> None:
             await line.rest()
 
 
+async def test_more_utterances_than_can_be_spoken_soon_are_refused_however_short(rig: Rig) -> None:
+    rig.engine.gate = asyncio.Semaphore(0)
+    async with talking(rig.tts) as line:
+        line.say(*(TalkText("", f"utterance {number}") for number in range(101)))
+        with pytest.raises(TooLarge):
+            await line.rest()
+
+
 async def test_the_voice_is_prepared_before_the_first_text(rig: Rig) -> None:
     async with talking(rig.tts, StartTalk("v", "calm")) as line:
         line.say(None)

@@ -33,6 +33,8 @@ SpeakOne = Callable[[Speak], AsyncIterator[Part]]
 
 _MOST_WAITING = 50_000
 """Characters that were sent and not spoken yet."""
+_MOST_UTTERANCES = 100
+"""Utterances that have begun and are not over."""
 _SHORTEST = 20
 """Characters of a sentence that is spoken on its own: "Dr. Smith is in." is one."""
 _LONGEST = 1000
@@ -146,6 +148,8 @@ class Talk:
     def _written(self, text: str, context: str) -> None:
         utterance = self._open(context)
         if utterance is None:
+            if len(self._utterances) >= _MOST_UTTERANCES:
+                raise TooLarge(f"more than {_MOST_UTTERANCES} utterances wait to be spoken")
             utterance = _Utterance(context)
             self._utterances.append(utterance)
         utterance.text += text
