@@ -27,6 +27,8 @@ class MemoryPhone:
         self._speaking_until = 0.0
         self.plays_until = 0.0
         self._marks: dict[str, asyncio.TimerHandle] = {}
+        self.mute = False
+        """Nothing comes from it any more, not even an echo of a mark; and it does not close."""
         self.closed = False
         self.closed_at = 0.0
         self.played: list[tuple[float, float]] = []
@@ -79,6 +81,10 @@ class MemoryPhone:
         while True:
             if self.closed:
                 raise SocketClosed(1006)
+            if self.mute:
+                self._wake.clear()
+                await self._wake.wait()
+                continue
             if self.control:
                 return self.control.popleft()
             due = self.started + (self._frames + 1) * FRAME_MS / 1000

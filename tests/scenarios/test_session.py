@@ -533,6 +533,17 @@ class TestTrouble:
 
         assert call(world, caller).turns[1].user == "what does it cost"
 
+    def test_a_socket_that_says_nothing_and_never_closes_is_closed_by_us_in_time(self) -> None:
+        world = World()
+
+        async def dumb(phone: MemoryPhone) -> None:
+            phone.mute = True
+            await asyncio.sleep(3600)
+
+        record = call(world, dumb)
+        assert record.ended_reason == "intro-timeout"
+        assert [turn.agent for turn in record.turns] == [OPENING, LINES.intro_timeout]
+
     def test_nothing_but_garbage_ends_the_stream_but_not_the_call(self) -> None:
         world = World()
 
