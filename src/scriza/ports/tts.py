@@ -180,7 +180,8 @@ class Tts(Protocol):
         """Texts as they are written, spoken as they come: a sentence is spoken when it is complete or flushed.
 
         Utterances are spoken in the order in which they began, and each ends with `done` or `failed`. When `blocks`
-        end, what was sent is spoken to its end. Raises TooLarge when more than 50,000 characters or 100 utterances wait.
+        end, what was sent is spoken to its end. Raises TooLarge when more than 50,000 characters, or 100 utterances,
+        wait.
         """
         ...
 
