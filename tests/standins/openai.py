@@ -221,11 +221,12 @@ def _event(delta: object, *, finish: str | None = None, usage: object = None) ->
 async def _read(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Request | None:
     try:
         head = await reader.readuntil(b"\r\n\r\n")
+        line, *fields = head.decode().split("\r\n")
+        pairs = (field.partition(":") for field in fields if field)
+        headers = {name.lower(): value.strip() for name, _, value in pairs}
+        body = await reader.readexactly(int(headers.get("content-length", "0")))
     except asyncio.IncompleteReadError:
         return None
-    line, *fields = head.decode().split("\r\n")
-    headers = {name.lower(): value.strip() for name, _, value in (field.partition(":") for field in fields if field)}
-    body = await reader.readexactly(int(headers.get("content-length", "0")))
     port = writer.get_extra_info("peername")[1]
     return Request(line.split(" ")[1], headers, json.loads(body) if body else {}, port)
 
