@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -50,6 +50,13 @@ class RunningScriza:
             time.sleep(0.05)
         raise AssertionError(f"no line {text!r} in: {self.output}")
 
+    def wait_until(self, condition: Callable[[], bool], seconds: float = STOP_SECONDS) -> None:
+        """Raises AssertionError when it does not become true."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, self.output
+            time.sleep(0.05)
+
     @property
     def url(self) -> str:
         """Where it answers, once it does."""
@@ -66,16 +73,15 @@ class RunningScriza:
 
     def children(self, name: str = "") -> dict[int, str]:
         """The processes that this Scriza has started and in whose command lines `name` is, by their ids."""
-        mine = str(self.process.pid)
+        mine = f"HOME={self.folder}\0".encode()
         found = {}
         for directory in Path("/proc").iterdir():
-            if directory.name.isdigit():
+            if directory.name.isdigit() and int(directory.name) != self.process.pid:
                 try:
-                    words = (directory / "cmdline").read_bytes().decode(errors="replace").split("\0")
+                    command = (directory / "cmdline").read_bytes().decode(errors="replace").replace("\0", " ").strip()
+                    ours = mine in (directory / "environ").read_bytes()
                 except OSError:
                     continue
-                command = " ".join(words)
-                ours = str(self.folder) in command or ("scriza.worker_child" in words and mine in words)
                 if ours and name in command:
                     found[int(directory.name)] = command
         return found

@@ -3,14 +3,12 @@
 import gc
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from functools import partial
 
 from litestar import Litestar
 from litestar.types import ControllerRouterHandler
 
-from scriza import data_dir, logs
+from scriza import data_dir
 from scriza.container import DOORS, Container, place, running, served
-from scriza.draining import before_stopping
 from scriza.gateway.access import Bearer, OwnCheck, ServiceAccess, behind
 from scriza.gateway.chat import chat_route
 from scriza.gateway.edge import edge_around
@@ -24,7 +22,7 @@ from scriza.ports.call_desk import CallDesk
 from scriza.ports.llm import Llm
 from scriza.ports.telephony import Telephony
 from scriza.ports.tts import Tts
-from scriza.settings import Settings, load
+from scriza.settings import Settings
 from scriza.wire import serve
 from scriza.wire.idempotency import Replays
 from scriza_adapters.objects_directory import DirectoryObjects
@@ -106,14 +104,6 @@ async def drain(container: Container) -> None:
         await container.switchboard().drain(settings.drain_seconds)
 
 
-def from_environment() -> Litestar:
-    """For a server process that is started by name: reads the settings itself, and drains before it stops."""
-    settings = load()
-    logs.configure(settings.log, settings.log_level)
-    container = container_of(settings)
-    return application(container, around=[_draining(container), settled])
-
-
 @asynccontextmanager
 async def settled(app: Litestar) -> AsyncIterator[None]:
     """Take out of the collector's sight what starting has made: it lives as long as the process.
@@ -123,12 +113,3 @@ async def settled(app: Litestar) -> AsyncIterator[None]:
     gc.collect()
     gc.freeze()
     yield
-
-
-def _draining(container: Container) -> Lifespan:
-    @asynccontextmanager
-    async def around(app: Litestar) -> AsyncIterator[None]:
-        with before_stopping(partial(drain, container)):
-            yield
-
-    return around

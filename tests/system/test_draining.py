@@ -1,6 +1,7 @@
 """A Scriza that is told to stop while it leads calls."""
 
 import asyncio
+import os
 import signal
 from pathlib import Path
 
@@ -40,7 +41,7 @@ def test_several_processes_let_their_calls_go_on_as_well(tmp_path: Path) -> None
         async with phone_line(server) as line:
             calling = asyncio.create_task(line.twilio.call(caller("wait", "say: thank you goodbye", "wait")))
             await asyncio.sleep(3)
-            server.process.send_signal(signal.SIGTERM)
+            os.killpg(server.process.pid, signal.SIGINT)  # to the whole group, as a terminal does with Ctrl-C
             return await calling
 
     with running_scriza(tmp_path / "one", ["--workers", "2"], SCRIZA_DRAIN_SECONDS="40") as server:
@@ -50,7 +51,8 @@ def test_several_processes_let_their_calls_go_on_as_well(tmp_path: Path) -> None
         assert server.leftovers() == []
 
 
-def test_a_second_signal_waits_for_nobody(tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_second_signal_waits_for_nobody(tmp_path: Path, workers: str) -> None:
     async def hang_on(server: RunningScriza) -> None:
         async with phone_line(server) as line:
             calling = asyncio.create_task(line.twilio.call(caller("wait", "pause: 20000")))
@@ -62,5 +64,5 @@ def test_a_second_signal_waits_for_nobody(tmp_path: Path) -> None:
             calling.cancel()
             await asyncio.wait({calling})
 
-    with running_scriza(tmp_path / "one", SCRIZA_DRAIN_SECONDS="100") as server:
+    with running_scriza(tmp_path / "one", ["--workers", workers], SCRIZA_DRAIN_SECONDS="100") as server:
         asyncio.run(hang_on(server))

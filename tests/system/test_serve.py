@@ -1,5 +1,6 @@
 """`scriza serve` as a process: it starts, answers, and takes everything with it when it stops."""
 
+import os
 import signal
 from pathlib import Path
 
@@ -71,9 +72,44 @@ def test_several_processes_serve_one_port_and_stop_together(tmp_path: Path) -> N
         assert scriza.leftovers() == []
 
 
-def test_a_store_that_cannot_start_is_told_in_a_sentence(tmp_path: Path) -> None:
-    unreachable = "mongodb://127.0.0.1:9/?serverSelectionTimeoutMS=500"
-    with running_scriza(tmp_path / "one", SCRIZA_MONGO_URL=unreachable) as scriza:
+def test_a_process_of_several_that_is_killed_is_replaced(tmp_path: Path) -> None:
+    with running_scriza(tmp_path / "one", ["--modules", "llm", "--workers", "2"]) as scriza:
+        url = scriza.url
+        killed = next(iter(scriza.children("--fd")))
+        os.kill(killed, signal.SIGKILL)
+        scriza.wait_until(lambda: len(scriza.children("--fd").keys() - {killed}) == 2)
+        assert httpx.get(f"{url}/v1/models", headers=bearer(scriza.token)).status_code == 200
+        assert scriza.stop() == 0
+        assert scriza.leftovers() == []
+
+
+def test_when_the_first_of_several_processes_is_killed_the_others_leave_the_port_to_its_heir(tmp_path: Path) -> None:
+    with running_scriza(tmp_path / "one", ["--modules", "llm", "--workers", "2"]) as killed:
+        port = httpx.URL(killed.url).port
+        killed.process.kill()
+        killed.process.wait()
+        killed.wait_until(lambda: not killed.children("--fd"))
+    with running_scriza(tmp_path / "one", ["--modules", "llm", "--port", str(port)]) as heir:
+        assert httpx.get(f"{heir.url}/health/ready").json() == {"status": "ok"}
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        (
+            "SCRIZA_MONGO_URL",
+            "mongodb://127.0.0.1:9/?serverSelectionTimeoutMS=500",
+            "no MongoDB answers at 127.0.0.1:9: is it running, is SCRIZA_MONGO_URL right?",
+        ),
+        ("SCRIZA_REDIS_URL", "http://127.0.0.1", "SCRIZA_REDIS_URL: a Redis URL begins with redis://"),
+    ],
+)
+def test_what_cannot_be_used_is_told_in_a_sentence(
+    tmp_path: Path, workers: str, name: str, value: str, sentence: str
+) -> None:
+    with running_scriza(tmp_path / "one", ["--workers", workers], **{name: value}) as scriza:
         assert scriza.process.wait(60) == 2
-        assert "no MongoDB answers at 127.0.0.1:9: is it running, is SCRIZA_MONGO_URL right?" in scriza.output
+        assert f"scriza: {sentence}" in scriza.output
         assert "Traceback" not in scriza.output
+        assert scriza.leftovers() == []

@@ -53,6 +53,7 @@ def parser() -> argparse.ArgumentParser:
     serve.add_argument("--port", type=int, help="port to listen on (SCRIZA_PORT)")
     serve.add_argument("--modules", help="serve only these, separated by commas (SCRIZA_MODULES)")
     serve.add_argument("--workers", type=int, help="processes that serve the port together (SCRIZA_WORKERS)")
+    serve.add_argument("--fd", type=int, help=argparse.SUPPRESS)  # a process of several inherits its listener
     serve.add_argument("--sample-call", action="store_true", help="place a sample call first, then keep serving")
 
     call = commands.add_parser("call", help="place a simulated call", description="Place a simulated phone call.")

@@ -10,15 +10,20 @@ import shutil
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 import uvicorn
 
 from scriza import __version__, data_dir, logs
+from scriza.cli import CANNOT
 from scriza.draining import before_stopping
 from scriza.settings import BadSettings, Settings, load
+
+if TYPE_CHECKING:  # it takes long to import
+    from litestar import Litestar
 
 _KEEP_ALIVE_SECONDS = 130
 """Longer than our own clients keep an idle connection, so that none is closed under a request."""
@@ -34,10 +39,12 @@ def run(told: argparse.Namespace) -> int:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     asked = {"host": told.host, "port": told.port, "modules": told.modules, "workers": told.workers}
     settings = load(**asked)
-    listener = _listen(settings.host, settings.port)
+    inherits = told.fd is not None
+    listener = socket.socket(fileno=told.fd) if inherits else _listen(settings.host, settings.port)
     settings = load(**asked | {"port": listener.getsockname()[1]})
-    modules = settings.modules.replace(",", ", ") or "all modules"
-    print(f"Scriza {__version__} is starting at {settings.public_url} ({modules})", flush=True)
+    if not inherits:
+        modules = settings.modules.replace(",", ", ") or "all modules"
+        print(f"Scriza {__version__} is starting at {settings.public_url} ({modules})", flush=True)
 
     # What takes long to import comes after the first line.
     import uvloop
@@ -45,10 +52,10 @@ def run(told: argparse.Namespace) -> int:
     data_dir.prepare(settings.data_dir)
     logs.configure(settings.log, settings.log_level)
     with listener, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        if settings.workers > 1:
-            runner.run(_serve_by_several(settings, listener, sample_call=told.sample_call))
-        else:
-            runner.run(_serve(settings, listener, sample_call=told.sample_call))
+        tell = partial(_tell, settings, listener, sample_call=told.sample_call)
+        if settings.workers > 1 and not inherits:
+            return runner.run(_serve_by_several(settings, listener, tell))
+        runner.run(_serve(settings, listener, None if inherits else tell))
     return 0
 
 
@@ -96,10 +103,11 @@ class _Server(uvicorn.Server):
         self.ready.set()
 
 
-def _config(app: object, settings: Settings, **more: object) -> uvicorn.Config:
+def _config(app: "Litestar", settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
-        app,  # type: ignore[arg-type]  # an application, or the import string of its factory
+        app,
         loop="uvloop",
+        lifespan="off",
         ws="websockets-sansio",
         ws_max_size=_SOCKET_MESSAGE_BYTES,
         ws_per_message_deflate=False,
@@ -111,11 +119,14 @@ def _config(app: object, settings: Settings, **more: object) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        **more,  # type: ignore[arg-type]  # options of uvicorn's, of many types
     )
 
 
-async def _serve(settings: Settings, listener: socket.socket, *, sample_call: bool) -> None:
+_Tell = Callable[[], Coroutine[None, None, None]]
+
+
+async def _serve(settings: Settings, listener: socket.socket, tell: _Tell | None) -> None:
+    """Serve until stopped. A process of several has nothing to `tell`, and stops with its parent."""
     # A polite kill ends the start-up as Ctrl-C does: what was opened is closed again.
     signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
     from scriza.app import application, container_of, drain, settled
@@ -123,33 +134,40 @@ async def _serve(settings: Settings, listener: socket.socket, *, sample_call: bo
     container = container_of(settings)
     app = application(container, around=[settled])
     async with app.lifespan():
-        server = _Server(_config(app, settings, lifespan="off"))
+        server = _Server(_config(app, settings))
         async with asyncio.TaskGroup() as tasks:
             serving = tasks.create_task(server.serve([listener]))
             await server.ready.wait()
-            telling = tasks.create_task(_tell(settings, listener, sample_call=sample_call))
+            beside = tasks.create_task(tell() if tell else _stop_with_parent(server))
             with before_stopping(partial(drain, container)):
                 await serving
-            telling.cancel()
-        print("Stopping", flush=True)
+            beside.cancel()
+        if tell:
+            print("Stopping", flush=True)
 
 
-async def _serve_by_several(settings: Settings, listener: socket.socket, *, sample_call: bool) -> None:
-    from uvicorn.supervisors import Multiprocess
+async def _stop_with_parent(server: _Server) -> None:
+    """Stop, and wait for no call, when the process is dead that keeps our standard input open: its heir wants the port.
 
-    # The processes read their settings themselves; these are what the command line may have changed.
-    os.environ.update(
-        SCRIZA_HOST=settings.host,
-        SCRIZA_PORT=str(settings.port),
-        SCRIZA_MODULES=settings.modules,
-        SCRIZA_PUBLIC_URL=settings.public_url,
-    )
-    config = _config("scriza.app:from_environment", settings, factory=True, workers=settings.workers)
-    supervisor = Multiprocess(config, sockets=[listener])  # takes the signals, so it is made in the main thread
+    The calls go on there.
+    """
+    loop, dead = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(sys.stdin.fileno(), dead.set)
+    try:
+        await dead.wait()
+    finally:
+        loop.remove_reader(sys.stdin.fileno())
+    server.should_exit = True
+
+
+async def _serve_by_several(settings: Settings, listener: socket.socket, tell: _Tell) -> int:
+    from scriza.cli.workers import serve_by_several
+
     async with asyncio.TaskGroup() as tasks:
-        telling = tasks.create_task(_tell(settings, listener, sample_call=sample_call))
-        await asyncio.to_thread(supervisor.run)
+        telling = tasks.create_task(tell())
+        served = await serve_by_several(settings, listener)
         telling.cancel()
+    return 0 if served else CANNOT
 
 
 _WHAT_NEXT = (
