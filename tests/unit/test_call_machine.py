@@ -634,6 +634,21 @@ class TestEnd:
         assert rig.tell(on.SpeechStarted(-20.0)) == []
         assert rig.tell(on.StreamStopped()) == []
 
+    def test_what_was_pressed_or_said_just_before_the_last_words_does_not_hold_up_the_end(self) -> None:
+        pressed = Rig().after_opening()
+        pressed.tell(on.Digit("1"))
+        said = Rig().after_opening()
+        said.say("what does it cost")
+        said.pass_ms(100)
+        said.start_speaking()
+        said.stop_speaking(100)
+        said.pass_ms(800)
+        for rig in (pressed, said):
+            rig.tell(on.StopAsked())
+            rig.pass_ms(5_000)
+            rig.hear(rig.played[-1])
+            assert rig.ended == do.End("stopped")
+
     def test_of_the_last_words_too_what_was_heard_is_kept_also_where_there_was_no_plan(self) -> None:
         rig = Rig()
         rig.tell(on.StreamStarted(journal()))

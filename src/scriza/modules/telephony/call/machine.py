@@ -194,6 +194,8 @@ class Call(Listening):
 
     def _timer_fired(self, timer: Timer) -> None:
         self._timers.discard(timer)
+        if self.states.line is Line.ENDING and timer is not Timer.PLAYOUT:
+            return  # only the last words are still waited for
         lines = self._plan.lines if self._plan else None
         match timer:
             case Timer.OPENING:
