@@ -260,6 +260,21 @@ def test_a_model_that_is_always_late_is_left_alone_after_a_while() -> None:
     run_virtual(scenario())
 
 
+def test_a_model_that_used_up_all_patience_is_blamed_also_where_none_would_be_asked_beside_it() -> None:
+    async def scenario() -> None:
+        patience = Patience(hedge_s=5, first_token_s=2.5)
+        of = Rig([ScriptedEngine(*[Says(first_s=60)] * 3)], patience, Tolerance(failures=3))
+        times = []
+        for _ in range(4):
+            began = now()
+            assert (await of.llm.turn(WITH_SCRIPT)).model == "playbook"
+            times.append(now() - began)
+        assert times == pytest.approx([2.5, 2.5, 2.5, 0])
+        assert of.engines[0].too_slow == ["the model said nothing in time"] * 3
+
+    run_virtual(scenario())
+
+
 def test_a_model_that_lost_in_good_time_is_not_blamed() -> None:
     async def scenario() -> None:
         of = rig([Says(first_s=0.8)] * 3, [Says(first_s=0.5)] * 3, tolerance=Tolerance(failures=1))

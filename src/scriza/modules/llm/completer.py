@@ -196,7 +196,7 @@ class _Race:
 
     def _mark_late(self, now: float) -> None:
         for attempt in self._running:
-            if now - attempt.asked_at >= self._patience.hedge_s - _TIMERS_S:
+            if now - attempt.asked_at >= min(self._patience.hedge_s, self._budget_s) - _TIMERS_S:
                 attempt.is_late()
 
     def _all_rest(self, now: float) -> Unavailable:
