@@ -194,6 +194,18 @@ async def test_a_client_that_leaves_ends_the_work_behind_it(opened: Open, parrot
     assert logs == []
 
 
+async def test_work_that_takes_no_more_blocks_is_ended_and_told(parrot: Parrot) -> None:
+    app = edge_around([behind(Bearer(), serve(Echo, parrot, busy_seconds=0.3))], [ServiceAccess(TOKEN)])
+    async with serving(app) as url:
+        address, credential = f"{url.replace('http', 'ws')}/v1/echo/talk", {"authorization": f"Bearer {TOKEN}"}
+        async with connect(address, additional_headers=credential, proxy=None) as socket:
+            await socket.send(message("hello", mood="wait"))
+            for _ in range(200):
+                await socket.send(b"abc")
+            await assert_refused(socket, 504, "taking a block took longer than 0.3 s")
+        assert parrot.ended.is_set()
+
+
 async def test_one_talk_that_goes_wrong_leaves_the_others_alone(opened: Open) -> None:
     async with opened() as good, opened() as bad:
         await good.send(message("hello", name="good"))

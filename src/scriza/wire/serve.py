@@ -17,6 +17,8 @@ P = TypeVar("P")
 
 HEARTBEAT_SECONDS = 5.0
 BODY_SECONDS = 60.0
+BUSY_SECONDS = 15.0
+"""Less than a server takes that pings, and whose answer waits behind the blocks, to give the client up."""
 
 
 def serve(
@@ -25,20 +27,22 @@ def serve(
     *,
     heartbeat: float = HEARTBEAT_SECONDS,
     body_seconds: float = BODY_SECONDS,
+    busy_seconds: float = BUSY_SECONDS,
     replays: Replays | None = None,
 ) -> Router:
     """The routes of `port`. Behind them stands `implementation`, or what it returns, asked anew for every request.
 
     A stream of events says every `heartbeat` seconds that it lives, so that a client can tell slow from dead. A body
-    has to be there after `body_seconds`. Operations that take an ``Idempotency-Key`` do so if there are `replays`; else
-    the header means nothing. The router has no access rule of its own, and the context of its requests is
-    the edge's work: mount it behind both.
+    has to be there after `body_seconds`, and an implementation that lets a socket's blocks wait has to take one after
+    `busy_seconds`. Operations that take an ``Idempotency-Key`` do so if there are `replays`; else the header means
+    nothing. The router has no access rule of its own, and the context of its requests is the edge's work: mount it
+    behind both.
     """
     described = cast("type", port)
     declared = operations(described)
     resolve = _resolver(implementation, declared)
     handlers: list[HTTPRouteHandler | WebsocketRouteHandler] = [
-        socket_handler(operation, resolve, described.__name__)
+        socket_handler(operation, resolve, described.__name__, busy_seconds)
         if operation.kind is Kind.DUPLEX
         else http_handler(operation, resolve, described.__name__, heartbeat, body_seconds, replays)
         for operation in declared

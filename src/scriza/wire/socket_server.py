@@ -27,9 +27,11 @@ QUEUED_BLOCKS = 64
 """Blocks that wait for a busy implementation before the socket is no longer read and the client has to wait."""
 
 
-def socket_handler(operation: Operation, resolve: Callable[[], object], port: str) -> WebsocketRouteHandler:
+def socket_handler(
+    operation: Operation, resolve: Callable[[], object], port: str, busy_seconds: float
+) -> WebsocketRouteHandler:
     """The route of a duplex operation."""
-    duplex = _Duplex(operation, resolve)
+    duplex = _Duplex(operation, resolve, busy_seconds)
 
     async def handle(socket: WebSocket[Any, Any, Any]) -> None:
         await duplex.serve(socket)
@@ -40,9 +42,10 @@ def socket_handler(operation: Operation, resolve: Callable[[], object], port: st
 
 
 class _Duplex:
-    def __init__(self, operation: Operation, resolve: Callable[[], object]) -> None:
+    def __init__(self, operation: Operation, resolve: Callable[[], object], busy_seconds: float) -> None:
         self.operation = operation
         self.resolve = resolve
+        self.busy_seconds = busy_seconds
         opening = cast("type[msgspec.Struct]", operation.request)
         self.opening_tag = tag(opening)
         self.opening: Blocks[msgspec.Struct] = Blocks(opening, End)
@@ -82,11 +85,15 @@ class _Duplex:
                 await close(items)
 
     async def _pump(self, socket: WebSocket[Any, Any, Any], queue: asyncio.Queue[msgspec.Struct]) -> None:
-        """Reads all the time, so that a client that leaves is noticed while the implementation is busy."""
+        """Reads all the time, so that a client that leaves is noticed while the implementation is busy.
+
+        While the queue is full that is not seen, so it may not stay full for ever.
+        """
         block: msgspec.Struct | None = None
         while not isinstance(block, End):
             block = self.blocks.decode(await _receive(socket))
-            await queue.put(block)
+            async with deadline(self.busy_seconds, "taking a block"):
+                await queue.put(block)
         await _receive(socket)
         raise BadInput("nothing follows `end`")
 
