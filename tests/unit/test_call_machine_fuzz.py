@@ -61,6 +61,20 @@ events = st.one_of(
     st.just(on.StreamStopped()),
 )
 steps = st.lists(st.one_of(events, st.integers(1, 12_000)), max_size=60)
+places = st.sampled_from(["before it begins", "before its opening", "after its opening", "where we placed it"])
+"""Where in a call the steps begin: most events mean nothing before there is a plan."""
+
+
+def call_at(place: str) -> Rig:
+    match place:
+        case "before its opening":
+            return Rig().begin()
+        case "after its opening":
+            return Rig().after_opening()
+        case "where we placed it":
+            return Rig().begin(direction="outbound")
+        case _:
+            return Rig()
 
 
 def play(rig: Rig, happened: list[on.Event | int]) -> None:
@@ -72,9 +86,11 @@ def play(rig: Rig, happened: list[on.Event | int]) -> None:
 
 
 @settings(max_examples=200, deadline=None)
-@given(steps)
-def test_any_order_of_events_is_survived_and_the_call_ends_at_most_once(happened: list[on.Event | int]) -> None:
-    rig = Rig()
+@given(places, steps)
+def test_any_order_of_events_is_survived_and_the_call_ends_at_most_once(
+    place: str, happened: list[on.Event | int]
+) -> None:
+    rig = call_at(place)
     play(rig, happened)
     states = rig.call.states
     endings = rig.wanted(do.End) + rig.wanted(do.HandOver) + rig.wanted(do.Detach)
@@ -85,10 +101,10 @@ def test_any_order_of_events_is_survived_and_the_call_ends_at_most_once(happened
 
 
 @settings(max_examples=200, deadline=None)
-@given(steps)
-def test_a_call_on_a_live_line_is_never_silent_for_good(happened: list[on.Event | int]) -> None:
+@given(places, steps)
+def test_a_call_on_a_live_line_is_never_silent_for_good(place: str, happened: list[on.Event | int]) -> None:
     """However it comes to be so, an idle call has a timer that will do something about it."""
-    rig = Rig()
+    rig = call_at(place)
     play(rig, happened)
     if rig.call.states.line in (Line.OPEN, Line.ENDING):
         rig.tell(on.Planned(plan()))
@@ -101,6 +117,17 @@ def test_a_call_on_a_live_line_is_never_silent_for_good(happened: list[on.Event 
                 rig.tell(on.ThoughtFailed(thought.thought))
             rig.tell(on.Words("", 0.0, final=True))
             rig.pass_ms(12_000)
+        assert rig.call.states.line is Line.ENDED
+
+
+@settings(max_examples=200, deadline=None)
+@given(places, steps)
+def test_whatever_went_before_a_call_that_is_asked_to_stop_ends(place: str, happened: list[on.Event | int]) -> None:
+    rig = call_at(place)
+    play(rig, happened)
+    if rig.call.states.line is Line.OPEN:
+        rig.tell(on.StopAsked())
+        rig.pass_ms(12_000)
         assert rig.call.states.line is Line.ENDED
 
 
