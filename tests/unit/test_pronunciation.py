@@ -9,7 +9,16 @@ from scriza.modules.tts.pronunciation import Pronunciation
 from scriza.modules.tts.text import speakable
 from scriza.ports.tts import SpokenWord
 
-TABLE = Pronunciation({"GTM": "go to market", "Scriza": "skreeza", "Scriza Pro": "skreeza professional", "e.g.": "say"})
+TABLE = Pronunciation(
+    {
+        "GTM": "go to market",
+        "Scriza": "skreeza",
+        "Scriza Pro": "skreeza professional",
+        "e.g.": "say",
+        ".NET": "dot net",
+        "Maßplan": "mass plan",
+    }
+)
 
 
 @pytest.mark.parametrize(
@@ -20,6 +29,9 @@ TABLE = Pronunciation({"GTM": "go to market", "Scriza": "skreeza", "Scriza Pro":
         ("Scriza Pro and Scriza", "skreeza professional and skreeza"),
         ("GTMs and Scrizas stay", "GTMs and Scrizas stay"),
         ("Plans, e.g. ours", "Plans, say ours"),
+        (".net and GTM.NET, Scriza .Net", "dot net and go to market.NET, skreeza dot net"),
+        ("Scriza Professional, Scriza  Pro", "skreeza Professional, skreeza  Pro"),
+        ("Unser maßplan", "Unser mass plan"),
         ("nothing of it", "nothing of it"),
     ],
 )

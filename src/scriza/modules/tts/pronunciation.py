@@ -2,13 +2,16 @@
 
 import re
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 _LONGEST = 200
 _MOST = 2000
 _KEPT = 32
 """Tables of requests: each playbook has one."""
+
+_WORD = re.compile(r"\w")
+_TOKEN = re.compile(r"\w+|[^\w\s]")
 
 
 class Written(NamedTuple):
@@ -26,16 +29,19 @@ class Pronunciation:
     """
 
     def __init__(self, table: Mapping[str, str] | None = None) -> None:
-        self._table = {written.strip().casefold(): said.strip() for written, said in (table or {}).items()}
+        self._table = {_folded(written): said.strip() for written, said in (table or {}).items()}
         self._with: OrderedDict[tuple[tuple[str, str], ...], Pronunciation] = OrderedDict()
         if len(self._table) > _MOST:
             raise ValueError(f"a table of pronunciation has at most {_MOST} entries")
         for entry in (*self._table, *self._table.values()):
             if not 0 < len(entry) <= _LONGEST:
                 raise ValueError(f"an entry of pronunciation has 1 to {_LONGEST} characters")
-        # The longest phrase first, since the first alternative that fits is taken.
-        phrases = "|".join(re.escape(phrase) for phrase in sorted(self._table, key=len, reverse=True))
-        self._found = re.compile(rf"(?<!\w)(?:{phrases})(?!\w)", re.IGNORECASE) if phrases else None
+        # One expression of all phrases would take the event loop tens of milliseconds to build.
+        lengths: dict[str, set[int]] = {}
+        for phrase in self._table:
+            lengths.setdefault(_TOKEN.findall(phrase)[0], set()).add(len(phrase))
+        self._lengths = {first: sorted(those, reverse=True) for first, those in lengths.items()}
+        """How long the phrases are that begin with a word, the longest first."""
 
     def with_table(self, table: Mapping[str, str]) -> "Pronunciation":
         """This table, with entries of another that go before its own. Raises ValueError as the making does."""
@@ -45,28 +51,44 @@ class Pronunciation:
         if key in self._with:
             self._with.move_to_end(key)
         else:
-            folded = {written.strip().casefold(): said for written, said in table.items()}
-            self._with[key] = Pronunciation(self._table | folded)
+            self._with[key] = Pronunciation(self._table | {_folded(written): said for written, said in table.items()})
             if len(self._with) > _KEPT:
                 self._with.popitem(last=False)
         return self._with[key]
 
     def written(self, text: str) -> Written:
         """The text with all its words as they are said."""
-        if self._found is None or not self._found.search(text):
-            return Written(text, None)
         said: list[str] = []
         told = [0]
         end = 0
-        for match in self._found.finditer(text):
-            replacement = self._table.get(match.group().casefold())
-            if replacement is None:
-                continue
-            said += text[end : match.start()], replacement
-            told += range(end + 1, match.start() + 1)
+        for start, stop in self._found(text):
+            replacement = self._table[text[start:stop].lower()]
+            said += text[end:start], replacement
+            told += range(end + 1, start + 1)
             # Nothing of the word has been said before all of it has.
-            told += [match.start()] * (len(replacement) - 1) + [match.end()]
-            end = match.end()
+            told += [start] * (len(replacement) - 1) + [stop]
+            end = stop
+        if not said:
+            return Written(text, None)
         said.append(text[end:])
         told += range(end + 1, len(text) + 1)
         return Written("".join(said), told)
+
+    def _found(self, text: str) -> Iterator[tuple[int, int]]:
+        """Where phrases of the table stand in the text; of those that begin at a place the longest."""
+        end = 0
+        for token in _TOKEN.finditer(text):
+            start = token.start()
+            if start < end or (start and _WORD.match(text, start - 1)):
+                continue
+            for length in self._lengths.get(token.group().lower(), ()):
+                stop = start + length
+                if text[start:stop].lower() in self._table and not _WORD.match(text, stop):
+                    yield start, stop
+                    end = stop
+                    break
+
+
+def _folded(written: str) -> str:
+    # Not `casefold`, by which a word may get longer than it is in the text.
+    return written.strip().lower()
