@@ -93,6 +93,7 @@ async def test_the_sample_call_is_had_told_recorded_and_heard(tmp_path: Path) ->
     ]
     assert all(turn.agent for turn in record.turns)
     assert len(record.metrics.latencies) == 3
+    assert call.output.count(" ms to the answer") == 6, "each is told in the call, and again with the transcript"
     assert record.metrics.barge_ins == 1
     with wave.open(str(call.wav())) as file:
         assert (file.getnchannels(), file.getframerate()) == (2, 8000)

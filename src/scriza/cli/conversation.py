@@ -10,6 +10,7 @@ from scriza.simulator.report import CallOutcome, Happening
 
 _TOLD = {
     "status": "phone",
+    "stream": "media",
     "caller": "caller >",
     "digit": "caller >",
     "leg": "other leg",
@@ -52,7 +53,10 @@ class Conversation:
             print(f"(What Scriza says cannot be shown: {error})", flush=True)
 
     async def record(self) -> CallRecord | None:
-        """The call's record once it is complete; as it is when that takes too long, none when there is none."""
+        """The call's record once it is complete; as it is when that takes too long, none when there is none.
+
+        What is in it and was not printed yet is printed.
+        """
         record = None
         try:
             for _ in range(round(_RECORD_SECONDS / _POLL_SECONDS)):
@@ -60,6 +64,8 @@ class Conversation:
                 if record.ended_reason and record.duration_seconds is not None:
                     break
                 await asyncio.sleep(_POLL_SECONDS)
+            if record is not None:
+                self._tell(record)
         except ScrizaError as error:
             print(f"(The record cannot be read: {error})", flush=True)
         return record
@@ -71,6 +77,9 @@ class Conversation:
             record = await self._calls.call(self._call_sid)
         except (NotFound, Unavailable):  # not yet, or not now: a server may come back
             return
+        self._tell(record)
+
+    def _tell(self, record: CallRecord) -> None:
         now = time.monotonic() - self._began
         turns = record.turns
         for latency in record.metrics.latencies[self._latencies_shown :]:
@@ -82,7 +91,7 @@ class Conversation:
             if turn.agent and not before.agent:
                 _print(now, "< agent", turn.agent)
             elif turn.agent != before.agent:
-                _print(now, "scriza", f"was heard up to {turn.agent!r}")
+                _print(now, "scriza", f"was heard up to {turn.agent!r}" if turn.agent else "was not heard")
         self._shown, self._latencies_shown = turns, len(record.metrics.latencies)
 
 
