@@ -13,7 +13,11 @@ UV_VERSION := 0.13.9
 
 VENV := .venv
 BIN := $(VENV)/bin
-UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
+UV := $(BIN)/uv pip install --python $(BIN)/python
+# What is downloaded is worth a line each, what is installed from it is not.
+TERSELY := 2>&1 | grep -v '^ [-+~] '
+SHELL := bash
+.SHELLFLAGS := -o pipefail -c
 CHECK_PYTHON = import sys; v = "%d.%d.%d" % sys.version_info[:3]; \
 	sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13) and \
 	"Scriza needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is " + v + ". Choose another: make PYTHON=python3.12")
@@ -76,9 +80,9 @@ $(VENV)/.uv:
 	@touch $@
 
 $(VENV)/.installed: requirements.lock pyproject.toml | $(VENV)/.uv
-	@echo "Installing Scriza (some 600 MB of packages, the first time)"
-	@$(UV) --require-hashes -r requirements.lock
-	@$(UV) --no-deps -e .
+	@echo "Installing Scriza (the first time some 200 MB to download; 750 MB on disk)"
+	@$(UV) --require-hashes -r requirements.lock $(TERSELY)
+	@$(UV) --quiet --no-deps -e .
 	@touch $@
 
 $(ORACLES)/.installed: tests/oracles/package-lock.json
@@ -89,6 +93,6 @@ $(ORACLES)/.installed: tests/oracles/package-lock.json
 
 $(VENV)/.installed-dev: requirements-dev.lock pyproject.toml | $(VENV)/.uv
 	@echo "Installing Scriza and what its tests need"
-	@$(UV) --require-hashes -r requirements-dev.lock
-	@$(UV) --no-deps -e .
+	@$(UV) --require-hashes -r requirements-dev.lock $(TERSELY)
+	@$(UV) --quiet --no-deps -e .
 	@touch $(VENV)/.installed $@
