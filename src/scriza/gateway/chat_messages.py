@@ -192,7 +192,8 @@ def is_critical(model: str, models: Models) -> bool:
 def turn_of(request: ChatRequest, *, critical: bool) -> Turn:
     """The turn that is asked for. Raises BadInput for what is not taken."""
     _refuse_the_untakable(request)
-    limit = request.max_completion_tokens or request.max_tokens or MOST_TOKENS
+    limits = (request.max_completion_tokens, request.max_tokens, MOST_TOKENS)
+    limit = next(limit for limit in limits if limit is not None)
     temperature = Policy().temperature if request.temperature is None else request.temperature
     if not 0 <= temperature <= 2:
         raise BadInput("temperature must be from 0 to 2")
