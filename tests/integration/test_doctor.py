@@ -9,10 +9,15 @@ import pytest
 
 from scriza.cli.doctor import examine
 from scriza.cli.finding import Finding
+from scriza.gateway.access import ServiceAccess
+from scriza.gateway.edge import edge_around
+from scriza.gateway.health import health_routes
+from scriza.gateway.metrics import metrics_route
+from scriza.kernel.errors import Unavailable
 from scriza.settings import load
 from scriza.simulator.simulator import Simulator
 from scriza_adapters.mongo.store import StoreOptions
-from tests.serving import listening_socket
+from tests.serving import listening_socket, serving
 from tests.standins.bad_line import BadLine, Refusal
 from tests.standins.elevenlabs import ElevenLabsStandIn, standing_in
 from tests.standins.openai import OpenAiStandIn
@@ -103,3 +108,24 @@ async def test_a_server_that_says_nothing_is_not_waited_for_long(findings: Findi
     with socket.create_server(("127.0.0.1", 0)) as server:
         found = await findings(openai_api_key="k", openai_base_url=f"http://127.0.0.1:{server.getsockname()[1]}")
     assert about("thinking", found)[-1][0] == "bad"
+
+
+async def test_a_module_elsewhere_is_asked_whether_it_lets_us_in(findings: Findings) -> None:
+    async with serving(edge_around([health_routes({}), metrics_route()], [ServiceAccess("good")])) as url:
+        good = about("llm", await findings(llm_url=url, service_token="good"))
+        bad = about("llm", await findings(llm_url=url, service_token="wr0ng"))
+    assert good == [("ok", f"{url} is ready")]
+    assert bad == [("bad", f"{url} has another token: set SCRIZA_SERVICE_TOKEN to the same for both")]
+
+
+async def test_a_module_elsewhere_that_is_away_or_not_ready_is_told(findings: Findings) -> None:
+    async def fails() -> None:
+        raise Unavailable
+
+    with listening_socket() as bound:  # bound, but nobody listens
+        nowhere = f"http://127.0.0.1:{bound.getsockname()[1]}"
+        away = about("llm", await findings(llm_url=nowhere))
+    async with serving(edge_around([health_routes({"store": fails})], [ServiceAccess("good")])) as url:
+        unready = about("llm", await findings(llm_url=url))
+    assert away == [("bad", f"nothing answers at {nowhere}")]
+    assert unready == [("bad", f"{url} is not ready: 503")]

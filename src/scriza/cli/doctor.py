@@ -60,7 +60,7 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
             yield finding
     for module in MODULES:
         if place(settings, module) == "remote":
-            yield await _remote(settings, module)
+            yield await _remote(settings, module, folder)
 
 
 def _python() -> Finding:
@@ -162,13 +162,19 @@ async def _tts(settings: Settings) -> Finding:
     return Finding("note", "speaking", "espeak-ng works; ELEVENLABS_API_KEY brings a better voice")
 
 
-async def _remote(settings: Settings, module: str) -> Finding:
+async def _remote(settings: Settings, module: str, folder: Path | None) -> Finding:
+    """Whether it is there and ready, and lets us in: `/metrics` is behind the token wherever Scriza runs."""
     url = settings.url_of(module)
     try:
         async with httpx.AsyncClient(trust_env=False, timeout=3) as client:
             answer = await client.get(f"{url}/health/ready")
+            if answer.status_code != httpx.codes.OK:
+                return Finding("bad", module, f"{url} is not ready: {answer.status_code}")
+            if folder is not None:
+                token = data_dir.secrets_of(settings, folder).service_token
+                answer = await client.get(f"{url}/metrics", headers={"authorization": f"Bearer {token}"})
     except (httpx.TransportError, httpx.InvalidURL):
         return Finding("bad", module, f"nothing answers at {url}")
-    if answer.status_code != httpx.codes.OK:
-        return Finding("bad", module, f"{url} is not ready: {answer.status_code}")
+    if answer.status_code == httpx.codes.UNAUTHORIZED:
+        return Finding("bad", module, f"{url} has another token: set SCRIZA_SERVICE_TOKEN to the same for both")
     return Finding("ok", module, f"{url} is ready")
