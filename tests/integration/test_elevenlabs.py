@@ -275,8 +275,8 @@ async def test_after_the_first_audio_nothing_is_tried_again_and_a_hole_is_notice
 @pytest.mark.parametrize(
     ("trouble", "patience"),
     [
-        (Behaviour(first_s=60), Patience(first_s=0.1, next_s=60)),
-        (Behaviour(stall_after=0), Patience(first_s=0.1, next_s=60)),
+        (Behaviour(first_s=60), Patience(first_s=1, next_s=60)),
+        (Behaviour(stall_after=0), Patience(first_s=1, next_s=60)),
         (Behaviour(stall_after=1), Patience(first_s=60, next_s=0.1)),
     ],
 )

@@ -166,7 +166,7 @@ async def test_an_error_about_a_clip_that_was_left_is_nothing_to_the_others(
 async def test_contexts_that_the_vendor_has_not_closed_yet_take_their_places(
     opened: Opened, vendor: ElevenLabsStandIn
 ) -> None:
-    engine = opened(patience=Patience(first_s=5, next_s=0.5))
+    engine = opened(patience=Patience(first_s=5, next_s=2))
     vendor.will(*[Behaviour(stall_after=1)] * 5)
     told = await asyncio.gather(*(spoken(engine) for _ in range(5)), return_exceptions=True)
     assert [type(failure) for failure in told] == [DeadlineExceeded] * 5
@@ -257,7 +257,7 @@ async def test_garbage_before_the_first_audio_is_made_up_for_over_http(
 
 
 async def test_a_stall_is_left_in_time_and_the_socket_serves_on(opened: Opened, vendor: ElevenLabsStandIn) -> None:
-    engine = opened(patience=Patience(first_s=5, next_s=0.5))
+    engine = opened(patience=Patience(first_s=5, next_s=2))
     vendor.will(Behaviour(stall_after=1))
     async with asyncio.timeout(20):
         with pytest.raises(DeadlineExceeded):
