@@ -1,19 +1,32 @@
 """Answers kept in the state that processes share, and which turns are not looked up at all."""
 
 import asyncio
+from contextlib import aclosing
 from datetime import timedelta
 
 import msgspec
 import pytest
 import structlog
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scriza.kernel.errors import DeadlineExceeded, Unavailable
+from scriza.kernel.errors import DeadlineExceeded, ScrizaError, Unavailable, UpstreamFailed
+from scriza.kernel.principal import Principal, acting
 from scriza.kernel.remarks import remarks
 from scriza.modules.llm.cache import cache_key
 from scriza.modules.llm.service import LlmService
-from scriza.ports.llm import Message, ModelRefused, Policy, ScriptLine, Tool, ToolCall, Turn, TurnReply, UsagePiece
+from scriza.ports.llm import (
+    Message,
+    ModelRefused,
+    Policy,
+    ScriptLine,
+    TextPiece,
+    Tool,
+    ToolCall,
+    Turn,
+    TurnReply,
+    UsagePiece,
+)
 from scriza_adapters.shared_state.memory import MemorySharedState
 from tests.standins.llm_engine import Says, ScriptedEngine, routes
 from tests.standins.teller import Told
@@ -165,6 +178,58 @@ def test_all_who_share_a_completion_are_told_why_it_failed() -> None:
                 7,
             )
         assert failures[0] is not failures[1], "each has a traceback of its own"
+
+    run_virtual(scenario())
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([0, 0.05, 0.3, 1]), st.sampled_from([0, 0.1, 1, 60])), min_size=1, max_size=6),
+    st.lists(
+        st.builds(
+            lambda first_s, fail_after, stall_after, empty: Says(
+                ["", *"abc"] if empty else list("abc"),
+                first_s=first_s,
+                each_s=0.1,
+                fail_after=fail_after,
+                stall_after=stall_after,
+                failure=UpstreamFailed("of the test"),
+            ),
+            st.sampled_from([0, 0.2, 60]),
+            st.sampled_from([None, 0, 2]),
+            st.sampled_from([None, 1]),
+            st.booleans(),
+        ),
+        max_size=6,
+    ),
+)
+@settings(deadline=None, max_examples=100)
+def test_however_they_come_and_go_each_is_answered_and_nothing_stays_behind(
+    askers: list[tuple[float, float]], says: list[Says]
+) -> None:
+    asked = msgspec.structs.replace(TURN, script=[ScriptLine("price", "Nineteen dollars.")])
+
+    async def scenario() -> None:
+        engine, told, whole = ScriptedEngine(*says), Told(), 0
+        llm = LlmService(told, cache_ttl_s=0.5, **routes(engine))
+
+        async def ask(number: int, comes_s: float, stays_s: float) -> None:
+            nonlocal whole
+            await asyncio.sleep(comes_s)
+            spoken = ""
+            try:
+                with acting(Principal(), request_id=f"req_{number}"):
+                    async with asyncio.timeout(stays_s), aclosing(llm.stream_turn(asked)) as parts:
+                        async for part in parts:
+                            spoken += part.text if isinstance(part, TextPiece) else ""
+                whole += 1
+            except TimeoutError:
+                pass
+            except ScrizaError:
+                assert spoken, "with a script there is always an answer"
+
+        await asyncio.gather(*(ask(number, *times) for number, times in enumerate(askers)))
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        assert len(told.events) == len({event.id for event in told.events}) >= whole
 
     run_virtual(scenario())
 
