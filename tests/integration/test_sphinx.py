@@ -78,10 +78,11 @@ async def test_the_playbooks_spelling_is_given_back(engine: PocketsphinxEngine, 
 
 
 async def test_names_that_no_dictionary_has_do_not_break_the_others(
-    engine: PocketsphinxEngine, voice: EspeakVoice
+    engine: PocketsphinxEngine, voice: EspeakVoice, capsys: pytest.CaptureFixture[str]
 ) -> None:
     phrases = [*PHRASES, "tell me about Scriza", "is zephlobrix better", "多少钱", "<odd> | (grammar) ; [text]"]
     await engine.prepare("en", phrases)
+    assert "sphinx.phrases_left_out" in capsys.readouterr().out
     line = over_the_line(await voice.samples("can i book a demo"))
     heard = await engine.recognise(line, 8000, language="en", phrases=phrases, purpose="final")
     assert heard.text == "can i book a demo"

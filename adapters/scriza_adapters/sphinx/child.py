@@ -8,6 +8,7 @@ import pocketsphinx
 
 from scriza.worker_child import Cancelled, Emit, Handler
 from scriza_adapters.sphinx.messages import Prepare, Ready, Recognise
+from scriza_adapters.sphinx.phrases import spoken
 from scriza_adapters.sphinx.pronunciation import Lexicon
 from scriza_adapters.sphinx.recogniser import MODEL, OpenRecogniser, PhraseRecogniser
 
@@ -24,7 +25,7 @@ def entry(settings: bytes) -> Handler:
         match msgspec.msgpack.decode(request, type=Prepare | Recognise):
             case Prepare(phrases):
                 recognisers.of(phrases)
-                emit(Ready())
+                emit(Ready(sum(not spoken(phrase) for phrase in phrases)))
             case Recognise(pcm, sample_rate, phrases):
                 samples = np.frombuffer(pcm, np.dtype("<i2"))
                 emit(recognisers.of(phrases).recognise(samples, sample_rate, cancelled))

@@ -13,7 +13,6 @@ from scriza.kernel.errors import BadInput
 from scriza.ports.asr import Transcript
 from scriza.worker import Worker
 from scriza_adapters.sphinx.messages import Prepare, Ready, Recognise
-from scriza_adapters.sphinx.phrases import spoken
 
 _log = structlog.get_logger()
 
@@ -52,12 +51,12 @@ class PocketsphinxEngine:
     async def prepare(self, language: str, phrases: Sequence[str]) -> None:
         """Build the recogniser of these phrases. Raises BadInput for a language other than English."""
         _check(language)
-        unspeakable = sum(not spoken(phrase) for phrase in phrases)
-        if unspeakable:
-            _log.warning("sphinx.phrases_left_out", phrases=unspeakable, reason="not to be said in English")
-        if phrases:
-            request = Prepare(list(phrases))
-            await asyncio.gather(*(worker.call(request, Ready, deadline=_PREPARE_S) for worker in self._calls))
+        if not phrases:
+            return
+        request = Prepare(list(phrases))
+        ready = await asyncio.gather(*(worker.call(request, Ready, deadline=_PREPARE_S) for worker in self._calls))
+        if left_out := ready[0].left_out:
+            _log.warning("sphinx.phrases_left_out", phrases=left_out, reason="not to be said in English")
 
     async def recognise(
         self,

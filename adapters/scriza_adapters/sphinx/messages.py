@@ -19,3 +19,6 @@ class Recognise(msgspec.Struct, tag="recognise", frozen=True):
 
 class Ready(msgspec.Struct, frozen=True):
     """The recogniser is there."""
+
+    left_out: int
+    """Phrases that cannot be said in English."""
