@@ -67,6 +67,16 @@ async def test_a_hub_that_lacks_a_file_leaves_nothing(tmp_path: Path, monkeypatc
     assert entries(tmp_path) == []
 
 
+async def test_a_hub_that_breaks_off_is_a_sentence_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serving(ModelHub(FILES, "broken").app()) as url:
+        monkeypatch.setenv("HF_ENDPOINT", url)
+        with pytest.raises(Unavailable, match="with a network, try again"):
+            await fetch_model("base.en", tmp_path, nothing)
+    assert entries(tmp_path) == []
+
+
 async def test_a_hub_that_falls_silent_is_given_up_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
