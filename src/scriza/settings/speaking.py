@@ -21,7 +21,9 @@ class Speaking(BaseModel):
     tts_cache_mb: int = Field(
         2000, ge=1, description="Megabytes of clips kept in the data directory; those unused for longest go first."
     )
-    tts_cache_days: int = Field(90, ge=1, description="A clip older than that is made anew.")
+    tts_cache_days: int = Field(
+        90, ge=1, description="A clip older than that is made anew; one that nobody asked for in that time goes."
+    )
     elevenlabs_api_key: SecretStr = Field(SecretStr(""), description="Makes ElevenLabs the voice.")
     elevenlabs_base_url: HttpUrl = Field("", description="Another host for ElevenLabs' API.")
     elevenlabs_voice: str = Field("", description="The voice's id where a playbook names none; empty: a stock voice.")
