@@ -144,11 +144,12 @@ async def test_a_call_is_found_while_it_waits_in_the_queue(twilio: Simulator, ca
 
 
 async def test_calls_are_begun_no_faster_than_the_account_may(twilio: Simulator) -> None:
-    slow = TwilioCarrier(ACCOUNT, TOKEN, base_url=twilio.rest_url, calls_per_second=0.1)
+    slow = TwilioCarrier(ACCOUNT, TOKEN, base_url=twilio.rest_url, calls_per_second=0.001)
     await slow.place_call(order(twilio))
     with pytest.raises(RateLimited) as refused:
         await slow.place_call(order(twilio))
-    assert refused.value.retry_after in (9, 10)
+    assert refused.value.retry_after is not None
+    assert 900 < refused.value.retry_after <= 1000
     assert len(twilio.calls) == 1
     await slow.close()
 
@@ -341,7 +342,7 @@ async def test_what_was_asked_too_soon_is_done_a_moment_later() -> None:
 
 
 async def test_no_answer_in_time_says_that_it_may_have_been_done() -> None:
-    assert type(await outcome(BadDay(201, delay=5.0), timeout=0.2)) is DeadlineExceeded
+    assert type(await outcome(BadDay(201, delay=60.0), timeout=1.0)) is DeadlineExceeded
 
 
 async def test_a_connection_that_breaks_off_says_that_it_may_have_been_done() -> None:

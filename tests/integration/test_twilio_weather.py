@@ -39,6 +39,8 @@ ORDER = CallOrder(
     fallback_url="https://scriza.example/voice/fallback",
     status_url="https://scriza.example/status-callback",
 )
+_SHORT, _LONG = 1.5, 10.0
+"""Seconds that a carrier waits which is to wait in vain, and one that is to be answered."""
 Act = Callable[[TwilioCarrier], Awaitable[object]]
 
 
@@ -76,7 +78,8 @@ async def in_weather(fault: bad_line.Fault) -> AsyncIterator[TwilioCarrier]:
     async with BadLine("http://127.0.0.1:9") as line:
         await line.turn(fault)
         url = line.secure_url if fault == bad_line.TLS else line.url
-        carrier = TwilioCarrier(ACCOUNT, TOKEN, base_url=url, timeout=0.5, pauses=(0.01, 0.01))
+        patience = _SHORT if fault == bad_line.SLOW_HEADERS else _LONG
+        carrier = TwilioCarrier(ACCOUNT, TOKEN, base_url=url, timeout=patience, pauses=(0.01, 0.01))
         yield carrier
         await carrier.close()
 
@@ -176,21 +179,21 @@ async def test_whoever_has_opted_out_is_not_written_to() -> None:
 
 
 @asynccontextmanager
-async def behind_a_line() -> AsyncIterator[tuple[Simulator, BadLine, TwilioCarrier]]:
+async def behind_a_line(*, timeout: float = _LONG) -> AsyncIterator[tuple[Simulator, BadLine, TwilioCarrier]]:
     callee = parse("name: callee\nlines: [pause: 20000]")
     async with (
         Parrot().serve() as parrot,
         Simulator(parrot.url, auth_token=TOKEN, voice=beeping_voice, rest_port=0, callee=callee) as twilio,
         BadLine(twilio.rest_url, middle=40) as line,
     ):
-        carrier = TwilioCarrier(ACCOUNT, TOKEN, base_url=line.url, timeout=1.0, calls_per_second=100)
+        carrier = TwilioCarrier(ACCOUNT, TOKEN, base_url=line.url, timeout=timeout, calls_per_second=100)
         yield twilio, line, carrier
         await carrier.close()
 
 
 @pytest.mark.parametrize("fault", [bad_line.STALL, bad_line.CUT_OFF])
 async def test_a_message_whose_answer_breaks_off_is_found_when_it_is_looked_for(fault: str) -> None:
-    async with behind_a_line() as (twilio, line, carrier):
+    async with behind_a_line(timeout=_SHORT) as (twilio, line, carrier):
         await line.turn(fault)
         with pytest.raises(DeadlineExceeded):
             await texting(carrier)
