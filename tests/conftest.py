@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 import structlog
+from hypothesis import settings
 
 pytest_plugins = ["tests.no_skips"]
+settings.register_profile("patient", deadline=None)  # how long an example takes is the machine's business
+settings.load_profile("patient")
 
 if TYPE_CHECKING:  # the driver takes a second to import, which tests without a database need not wait for
     from scriza_adapters.mongo.store import MongoStore, StoreOptions
