@@ -77,8 +77,11 @@ def test_a_secret_given_twice_is_refused_because_nobody_knows_which_one_is_meant
     [
         ("SCRIZA_ASR_ENGINE", "siri", "SCRIZA_ASR_ENGINE: Input should be 'auto', 'faster-whisper', 'whisper-cpp' or"),
         ("SCRIZA_PORT", "seventy", "SCRIZA_PORT: Input should be a valid integer"),
-        ("SCRIZA_PUBLIC_URL", "calls.example.com", "SCRIZA_PUBLIC_URL: must be an http:// or https:// URL"),
-        ("SCRIZA_STREAM_URL", "https://calls.example.com", "SCRIZA_STREAM_URL: must be a ws:// or wss:// URL"),
+        ("SCRIZA_PUBLIC_URL", "calls.example.com", "SCRIZA_PUBLIC_URL: must be http:// or https://, a host"),
+        ("SCRIZA_STREAM_URL", "https://calls.example.com", "SCRIZA_STREAM_URL: must be ws:// or wss://, a host"),
+        ("SCRIZA_LLM_URL", "http://llm:80800", "SCRIZA_LLM_URL: the port must be a number up to 65535"),
+        ("SCRIZA_SERVICE_TOKEN", "a token", "SCRIZA_SERVICE_TOKEN: must be printable ASCII without spaces"),
+        ("SCRIZA_SERVICE_TOKEN_OLD", "tök", "SCRIZA_SERVICE_TOKEN_OLD: must be printable ASCII without spaces"),
         ("SCRIZA_MODULES", "asr,brain", "SCRIZA_MODULES: there is no module brain"),
         ("OPENAI_API_KEY_FILE", "/nowhere/key", "OPENAI_API_KEY_FILE: /nowhere/key cannot be read: No such file"),
     ],
@@ -129,4 +132,24 @@ def test_secrets_are_masked_wherever_settings_are_shown() -> None:
 def test_a_wrong_secret_is_not_repeated_in_the_complaint() -> None:
     with pytest.raises(BadSettings) as refused:
         load(openai_api_key=["sk-secret"])
+    assert "sk-secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SCRIZA_TTS_URL", "http://user:sk-secret@tts:8000"),
+        ("SCRIZA_ASR_URL", "http://user:sk-secret/@asr:8000"),
+        ("OPENAI_BASE_URL", "https://sk-secret@llm/v1"),
+        ("SCRIZA_STREAM_URL", "wss://user:sk-secret@calls.example.com"),
+        ("SCRIZA_SERVICE_TOKEN", "sk-secret\nx"),
+    ],
+)
+def test_a_url_with_a_password_and_a_token_that_cannot_be_sent_are_refused_and_not_shown(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(BadSettings) as refused:
+        load()
+    assert str(refused.value).startswith(f"{name}: ")
     assert "sk-secret" not in str(refused.value)

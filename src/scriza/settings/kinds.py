@@ -1,24 +1,38 @@
 """Kinds of values."""
 
+from contextlib import suppress
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, SecretStr
 
 
 def _http_url(value: str) -> str:
-    url = urlsplit(value)
-    if value and (url.scheme not in {"http", "https"} or not url.hostname or url.query or url.fragment):
-        raise ValueError("must be an http:// or https:// URL without a query")
-    return value.rstrip("/")
+    return _url(value, "http", "https")
 
 
 def _socket_url(value: str) -> str:
+    return _url(value, "ws", "wss")
+
+
+def _url(value: str, *schemes: str) -> str:
+    """Without a user, whose password would be shown wherever the URL is. Raises ValueError."""
     url = urlsplit(value)
-    if value and (url.scheme not in {"ws", "wss"} or not url.hostname or url.query or url.fragment):
-        raise ValueError("must be a ws:// or wss:// URL without a query")
-    return value.rstrip("/")
+    if value and (url.scheme not in schemes or not url.hostname or url.query or url.fragment or "@" in url.netloc):
+        raise ValueError(f"must be {schemes[0]}:// or {schemes[1]}://, a host, and no user and no query")
+    with suppress(ValueError):
+        _ = url.port
+        return value.rstrip("/")
+    raise ValueError("the port must be a number up to 65535")
+
+
+def _token(value: SecretStr) -> SecretStr:
+    token = value.get_secret_value()
+    if not token.isascii() or (token and not token.isprintable()) or " " in token:
+        raise ValueError("must be printable ASCII without spaces: it travels as a header")
+    return value
 
 
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 SocketUrl = Annotated[str, AfterValidator(_socket_url)]
+Token = Annotated[SecretStr, AfterValidator(_token)]

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, Field, SecretStr
 
-from scriza.settings.kinds import HttpUrl, SocketUrl
+from scriza.settings.kinds import HttpUrl, SocketUrl, Token
 
 MODULES = ("telephony", "agent", "asr", "tts", "llm")
 """Every module that a process can serve, or find behind ``SCRIZA_<MODULE>_URL``."""
@@ -46,10 +46,10 @@ class Process(BaseModel):
 class Access(BaseModel):
     """Who may call."""
 
-    service_token: SecretStr = Field(
+    service_token: Token = Field(
         SecretStr(""), description="Opens `/v1/*` and `/api/*` to scripts; empty makes one in the data directory."
     )
-    service_token_old: SecretStr = Field(
+    service_token_old: Token = Field(
         SecretStr(""), description="The token before this one, good as well while it is being rotated."
     )
     signatures: Literal["enforce", "warn", "off"] = Field(
