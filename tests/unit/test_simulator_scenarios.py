@@ -1,5 +1,6 @@
 """Scenarios from YAML."""
 
+import re
 from importlib import resources
 from pathlib import Path
 
@@ -8,21 +9,28 @@ import yaml
 
 from scriza.kernel.errors import BadInput, NotFound
 from scriza.simulator.scenario import (
+    Answer,
     Cough,
     Digits,
     DropSocket,
+    Expect,
     HangUp,
     InterruptAfter,
+    Line,
     MmHm,
     Noise,
     Pause,
     Play,
     Say,
+    Scenario,
+    Transfer,
     Wait,
     load,
     parse,
     shipped,
 )
+
+PAGE = (Path(__file__).parents[2] / "docs" / "simulated-calls.md").read_text()
 
 EVERYTHING = """
 name: everything
@@ -121,3 +129,17 @@ def test_shipped_scenarios_can_be_read_and_bear_their_files_name(name: str) -> N
     assert scenario.name == name
     assert scenario.description
     assert scenario.lines
+
+
+def test_the_page_about_simulated_calls_names_everything_that_a_scenario_may_hold() -> None:
+    lines = [line.__struct_config__.tag for line in Line.__args__]
+    fields = [name for kind in (Answer, Transfer, Expect, Scenario) for name in kind.__struct_fields__]
+    words = set(re.findall(r"\w+", PAGE))
+    assert {*map(str, lines), *fields} - words == {"description", "folder"}
+
+
+def test_the_scenario_on_that_page_is_one() -> None:
+    [example] = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+    scenario = parse(example)
+    assert scenario.expect == Expect(ended_by="caller", barge_ins=1)
+    assert isinstance(scenario.lines[-1], HangUp)

@@ -40,6 +40,8 @@ class Conversation:
             self._call_sid = call_sid
             self._began = time.monotonic() - happening.at_ms / 1000
         head = _TOLD.get(happening.kind)
+        if happening.kind == "twiml" and happening.text.startswith("Say "):
+            head = "carrier"  # of all verbs the one whose words are heard and in no record
         if head:
             _print(happening.at_ms / 1000, head, happening.text)
 
