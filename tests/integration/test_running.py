@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -51,15 +52,20 @@ async def test_a_vendor_that_does_not_answer_holds_up_no_start_and_no_stop(
     assert "llm.warm_up_failed" not in {line["event"] for line in lines}, "it is waited for no longer than a moment"
 
 
-async def test_clips_beyond_the_bound_are_forgotten(store: dict[str, str], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("bound", "left"), [({"tts_cache_mb": 1}, ["new", "old"]), ({"tts_cache_days": 7}, ["new", "old", "oldest"])]
+)
+async def test_clips_beyond_a_bound_are_forgotten(
+    store: dict[str, str], tmp_path: Path, bound: dict[str, int], left: list[str]
+) -> None:
     clips = tmp_path / "objects" / "tts-cache" / "aa"
     clips.mkdir(parents=True)
-    for age, name in enumerate(["new", "old", "oldest"]):
+    for days, name in ((0, "new"), (1, "old"), (2, "oldest"), (8, "ancient")):
         (clips / name).write_bytes(bytes(400_000))
-        os.utime(clips / name, (1_000_000 - age,) * 2)
-    async with running(container(tmp_path, modules="tts", tts_cache_mb=1, **store)):
-        await eventually(lambda: len(list(clips.iterdir())) == 2)
-    assert sorted(path.name for path in clips.iterdir()) == ["new", "old"]
+        os.utime(clips / name, (time.time() - days * 86_400,) * 2)
+    async with running(container(tmp_path, modules="tts", **bound, **store)):
+        await eventually(lambda: len(list(clips.iterdir())) == len(left))
+    assert sorted(path.name for path in clips.iterdir()) == left
 
 
 async def test_what_was_used_just_before_a_stop_is_kept(
