@@ -128,7 +128,7 @@ class MemoryCallLog:
 
     async def end(self, ending: Ending, *events: Event) -> bool:
         kept = self._calls.get(ending.call_id)
-        if kept is None or kept.closed_by == BY_SESSION:
+        if kept is None or kept.closed_by == BY_SESSION or ending.stream not in (0, kept.attached):
             return False
         first = not kept.closed_by
         if ending.idle_since is not None and (not first or kept.changed_at > ending.idle_since):

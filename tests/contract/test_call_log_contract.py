@@ -347,6 +347,18 @@ async def test_who_took_the_call_is_told_once(rig: Rig) -> None:
     assert (await found(rig)).answered_by == "machine_start"
 
 
+async def test_a_call_that_goes_on_on_another_stream_is_not_ended_by_the_one_before(rig: Rig) -> None:
+    await rig.log.open(new())
+    await rig.log.attach(CALL)
+    await rig.log.attach(CALL)
+    assert not await rig.log.end(ending("silence", stream=1), completed())
+    assert (await found(rig)).ended_reason == ""
+    assert await rig.topics() == []
+    assert await rig.log.end(ending("agent-goodbye", stream=2), completed())
+    assert not await rig.log.end(ending("silence", stream=1), completed())
+    assert (await rig.record()).ended_reason == "agent-goodbye"
+
+
 async def test_of_many_that_end_a_call_at_once_one_does(rig: Rig) -> None:
     await rig.log.open(new())
     ends = [rig.log.end(ending(f"reason-{n}"), completed()) for n in range(6)]

@@ -104,6 +104,11 @@ class Ending(msgspec.Struct, frozen=True):
     outcome: str = ""
     idle_since: datetime | None = None
     """End it only if nothing has happened to it after this time; for calls that seem to be forgotten."""
+    stream: int = 0
+    """The stream that it ended on, as `JournaledCall.attached` counts them: a call that has another by now goes on.
+
+    0 where no stream ends it.
+    """
 
 
 class HandOver(msgspec.Struct, frozen=True):
@@ -201,7 +206,8 @@ class CallLog(Protocol):
     async def end(self, ending: Ending, *events: Event) -> bool:
         """Set the reason, duration, outcome and metrics and fold the turns; False when the call had already ended.
 
-        Events are told only by the one that ends it. The true duration may still come with the carrier's report.
+        Events are told only by the one that ends it. An ending on a stream that is not the call's latest changes
+        nothing, and False is returned. The true duration may still come with the carrier's report.
         A call that was closed from outside (by a terminal status, or as lost) knows neither its reason nor its
         metrics: the session's own ending still completes the record then, and False is returned.
         """

@@ -184,7 +184,7 @@ class MongoCallLog:
 
         async def work(unit: Unit) -> bool:
             call = await read_call(ending.call_id, unit.session)
-            if call is None or call.closed_by == "session":
+            if call is None or call.closed_by == "session" or ending.stream not in (0, call.attached):
                 return False
             turns = fold(await read_lines(ending.call_id, unit.session))
             changes: dict[str, object] = {

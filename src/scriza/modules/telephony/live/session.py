@@ -479,6 +479,7 @@ class Session:
                 duration_seconds=duration,
                 metrics=self._call.metrics,
                 outcome=ending.outcome,
+                stream=self._journal.attached,
             ),
             self._about_call(Topic.CALL_COMPLETED, completed, "completed"),
         )
