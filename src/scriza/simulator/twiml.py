@@ -252,10 +252,16 @@ class _Reader:
         return absolute
 
     def _stream_url(self, url: str) -> str:
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+            port = parts.port or 443
+        except ValueError as error:
+            raise Refused(11100, f"invalid URL: {url!r}") from error
         unencrypted = parts.scheme == "ws" and self._allow_ws and _is_loopback(parts.hostname or "")
         if not parts.hostname or not (parts.scheme == "wss" or unencrypted):
             raise Refused(11100, f"invalid URL: the stream {url!r} is not wss://")
+        if port != 443 and not unencrypted:
+            raise Refused(31910, f"the stream {url!r} is not at port 443, the only one that media streams go to")
         return parts._replace(query="", fragment="").geturl()
 
 
