@@ -69,7 +69,15 @@ def test_streams_are_encrypted_but_for_loopback_where_that_is_allowed() -> None:
 
     for host in ("127.0.0.1:8000", "localhost", "[::1]:1"):
         assert isinstance(program(stream(f"ws://{host}/s"), allow_ws=True).next(), Connect)
-    for url in ("ws://127.0.0.1/s", "https://m.example/s", "/stream", "", "wss:///s", "wss://m.example:99999", "wss://["):
+    for url in (
+        "ws://127.0.0.1/s",
+        "https://m.example/s",
+        "/stream",
+        "",
+        "wss:///s",
+        "wss://m.example:99999",
+        "wss://[",
+    ):
         assert refusal(f"<Response>{stream(url)}</Response>") == 11100
     with pytest.raises(Refused):
         program(stream("ws://m.example/s"), allow_ws=True)
