@@ -13,6 +13,7 @@ from pymongo.errors import (
     PyMongoError,
 )
 
+from scriza.kernel.cancellation import cancellation_heeded
 from scriza.kernel.errors import Conflict, DeadlineExceeded, Unavailable
 
 TRANSIENT = "TransientTransactionError"
@@ -27,7 +28,8 @@ def translated() -> Iterator[None]:
     Duplicate keys, and what only a mistake in the program brings about, keep the driver's own class.
     """
     try:
-        yield
+        with cancellation_heeded():
+            yield
     except DuplicateKeyError:
         raise
     except BulkWriteError as error:

@@ -14,6 +14,7 @@ from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.maint_notifications import MaintNotificationsConfig
 
+from scriza.kernel.cancellation import cancellation_heeded
 from scriza.kernel.errors import DeadlineExceeded, ScrizaError, Unavailable
 
 _log = structlog.get_logger()
@@ -117,7 +118,8 @@ class RedisSharedState:
         """The deadline, and the driver's errors as ours; their text, which may hold an address, goes to the log."""
         try:
             async with asyncio.timeout(self._deadline_s):
-                yield
+                with cancellation_heeded():
+                    yield
         except (TimeoutError, RedisTimeoutError):
             _log.warning("shared_state.slow", deadline_s=self._deadline_s)
             raise DeadlineExceeded(f"the shared state did not answer within {self._deadline_s:g} s") from None
