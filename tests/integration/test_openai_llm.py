@@ -1,6 +1,7 @@
 """The OpenAI adapter against a server on loopback that behaves as badly as servers do."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
@@ -11,6 +12,7 @@ from scriza.kernel.errors import DeadlineExceeded, ScrizaError, TooLarge
 from scriza.ports.llm import Message, ModelRefused, Policy, TextPiece, Tool, ToolCall, ToolPiece, Turn, UsagePiece
 from scriza_adapters.openai.engine import OpenAiEngine, Timeouts
 from tests.standins.openai import Behaviour, OpenAiStandIn
+from tests.waiting import eventually
 
 KEY = "sk-of-the-test"
 
@@ -110,6 +112,27 @@ async def test_the_conversation_arrives_in_the_shape_that_chat_models_take(
             }
         ],
     }
+
+
+async def test_a_model_that_takes_no_temperature_is_asked_without_one_and_from_then_on_at_once(
+    engine: OpenAiEngine, server: OpenAiStandIn
+) -> None:
+    error = {"message": "m", "type": "invalid_request_error", "param": "temperature", "code": "unsupported_value"}
+    both_asked = asyncio.Event()
+    refusal = Behaviour(status=400, body=json.dumps({"error": error}), until=both_asked)
+    server.will(refusal, refusal)
+
+    async def ask(model: str) -> None:
+        assert [piece async for piece in engine.stream(model, turn())]
+
+    asking = asyncio.gather(ask("reasons"), ask("reasons"))
+    await eventually(lambda: len(server.completions) == 2, seconds=20)
+    both_asked.set()
+    await asking
+    await ask("reasons")
+    await ask("gpt-test")
+    told = [(request.body["model"], "temperature" in request.body) for request in server.completions]
+    assert told == [*[("reasons", True)] * 2, *[("reasons", False)] * 3, ("gpt-test", True)]
 
 
 async def test_turns_share_one_connection_also_with_the_warm_up(engine: OpenAiEngine, server: OpenAiStandIn) -> None:

@@ -28,9 +28,9 @@ class Behaviour:
     """So many of the prompt's tokens came from the server's own cache."""
     headers_s: float = 0.0
     """Before the status line."""
-    first_token_s: float = 0.0
     until: asyncio.Event | None = None
     """Says nothing before it is set."""
+    first_token_s: float = 0.0
     gap_s: float = 0.0
     linger_s: float = 0.0
     """Between the announced end and the real one."""
@@ -143,6 +143,8 @@ class OpenAiStandIn:
         self.asked.set()
         behaviour = self._queued.popleft() if self._queued else self.default
         await _pause(behaviour.headers_s, reader)
+        if behaviour.until is not None:
+            await behaviour.until.wait()
         if behaviour.status != 200:
             await _pause(behaviour.first_token_s, reader)
             body = behaviour.body or _error(behaviour.code)
@@ -160,8 +162,6 @@ async def _events(
 ) -> AsyncIterator[str]:
     """The event stream, piece by piece."""
     await _pause(behaviour.first_token_s, reader)
-    if behaviour.until is not None:
-        await behaviour.until.wait()
     if behaviour.body:
         yield behaviour.body
         return

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import msgspec
+import structlog
 
 from scriza.kernel.errors import DeadlineExceeded
 from scriza.ports.llm import TextPiece, ToolPiece, Turn, UsagePiece
@@ -18,6 +19,8 @@ from scriza_adapters.provider_failures import provider_failed
 if TYPE_CHECKING:
     from httpx2 import Response
     from openai import AsyncOpenAI
+
+_log = structlog.get_logger()
 
 _OPENAI_HOST = "api.openai.com"
 _WARM_UP_S = 5.0
@@ -65,6 +68,8 @@ class OpenAiEngine:
         host = urlsplit(base_url).hostname or _OPENAI_HOST
         self._limit_name = "max_completion_tokens" if host == _OPENAI_HOST else "max_tokens"
         """What OpenAI's newer models insist on is unknown to many servers that speak the older protocol."""
+        self._own_temperature: set[str] = set()
+        """Models that take no other temperature than their own, as OpenAI's do that reason."""
 
     @property
     def name(self) -> str:
@@ -106,7 +111,7 @@ class OpenAiEngine:
         usage: UsagePiece | None = None
         finished = wrote = False
         with told_as_ours(self._key_name):
-            answer = await self._ask(client, body(model, turn, self._limit_name))
+            answer = await self._ask(client, model, turn)
             try:
                 kind = answer.headers.get("content-type", _EVENT_STREAM)
                 if not kind.lower().startswith(_EVENT_STREAM):
@@ -136,11 +141,25 @@ class OpenAiEngine:
         if usage is not None:
             yield usage
 
-    async def _ask(self, client: "AsyncOpenAI", content: bytes) -> "Response":
-        """The answer's head is there, its body is not.
+    async def _ask(self, client: "AsyncOpenAI", model: str, turn: Turn) -> "Response":
+        """The answer's head is there, its body is not. A model that takes no temperature is asked again without one."""
+        from openai import BadRequestError
 
-        The request goes by the client's own `post`: `chat.completions.create` would first walk through every message by
-        the types of its parameters, which takes longer than all the rest of the request.
+        plain = model in self._own_temperature
+        try:
+            return await self._post(client, body(model, turn, self._limit_name, temperature=not plain))
+        except BadRequestError as error:
+            if plain or error.param != "temperature":
+                raise
+        self._own_temperature.add(model)
+        _log.info("openai.temperature_not_taken", model=model)
+        return await self._post(client, body(model, turn, self._limit_name, temperature=False))
+
+    async def _post(self, client: "AsyncOpenAI", content: bytes) -> "Response":
+        """The request goes by the client's own `post`.
+
+        `chat.completions.create` would first walk through every message by the types of its parameters, which takes
+        longer than all the rest of the request.
         """
         from openai import AsyncStream
 

@@ -7,16 +7,20 @@ from scriza.ports.llm import Message, Tool, Turn
 _JSON = msgspec.json.Encoder()
 
 
-def body(model: str, turn: Turn, limit_name: str) -> bytes:
-    """The JSON text; `limit_name` is what the server calls the most tokens that it may write."""
+def body(model: str, turn: Turn, limit_name: str, *, temperature: bool = True) -> bytes:
+    """The JSON text; `limit_name` is what the server calls the most tokens that it may write.
+
+    Without `temperature` the model's own is left as it is.
+    """
     fields: dict[str, object] = {
         "model": model,
         "messages": [_message(message) for message in turn.messages],
-        "temperature": turn.policy.temperature,
         "stream": True,
         "stream_options": {"include_usage": True},
         limit_name: turn.policy.max_tokens,
     }
+    if temperature:
+        fields["temperature"] = turn.policy.temperature
     if turn.tools:
         fields["tools"] = [_tool(tool) for tool in turn.tools]
     return _JSON.encode(fields)
