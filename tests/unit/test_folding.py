@@ -64,3 +64,7 @@ def test_an_utterance_of_whose_answer_something_was_heard_is_not_unanswered() ->
 
 def test_what_was_said_unasked_leaves_nothing_unanswered() -> None:
     assert progress([line(0, "reply", "Hello"), line(0, "heard", "")]).unanswered == ""
+
+
+def test_an_answer_that_was_an_act_without_words_is_one() -> None:
+    assert progress([*CALL, line(2, "reply", "")]).unanswered == ""

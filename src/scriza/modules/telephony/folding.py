@@ -63,12 +63,13 @@ def progress(entries: Sequence[Entry]) -> Progress:
 def _unanswered(lines: Sequence[Entry]) -> list[str]:
     """The utterances at the end of the journal in answer to which nothing was heard.
 
-    A complete answer of which nobody could tell any more what was heard counts as heard.
+    An answer of which nobody could tell any more what was heard counts as heard; it may have been an act without words.
     """
     said: list[str] = []
     for _, turn in groupby(lines, key=lambda entry: entry.turn):
         by_kind = {entry.kind: entry.text for entry in turn}
-        if by_kind.get("heard", by_kind.get("reply", "")) or "user" not in by_kind:
+        answered = bool(by_kind["heard"]) if "heard" in by_kind else "reply" in by_kind
+        if answered or "user" not in by_kind:
             said.clear()
         else:
             said.append(by_kind["user"])
