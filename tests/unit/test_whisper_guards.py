@@ -60,9 +60,23 @@ def test_the_only_phrase_that_was_expected_is_believed() -> None:
 
 def test_a_loop_is_found_where_it_has_gone_round_once() -> None:
     assert loop_starts("I want to see to see to see to see it".split()) == 4
-    assert loop_starts(["No.", "no,", "NO", "no"]) == 1
-    assert loop_starts("no no no I said no".split()) is None
+    assert loop_starts(["No.", "no,", "NO", "no"] * 2) == 1
     assert loop_starts([]) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "no no no I said no",
+        "No, no, no, no, I do not want it",
+        "it is 0 5 5 5 5 5 1",
+        "my number is 98 98 98 98 12",
+        "9 8 9 8 9 8 9 8 7 7",
+        "nine nine nine nine",
+    ],
+)
+def test_what_people_do_repeat_is_no_loop(text: str) -> None:
+    assert loop_starts(text.split()) is None
 
 
 @given(st.lists(st.sampled_from("abc"), max_size=40))

@@ -34,7 +34,8 @@ _SILENCE, _UNSURE_IN_SILENCE = 0.35, -0.9
 _PROMPT_WORDS = 3
 """A run of so many words of the prompt may well have been said."""
 _LONGEST_UNIT = 8
-_REPEATS = 3
+_REPEATS, _REPEATS_OF_A_WORD = 3, 7
+"""People say "no" four times, and there are phone numbers of few digits."""
 
 
 class Said(NamedTuple):
@@ -68,12 +69,17 @@ def believable(said: Said, hinted: Hints = NO_HINTS) -> bool:
 
 
 def loop_starts(words: Sequence[str]) -> int | None:
-    """Where a loop has gone round once: some words that follow each other more than three times; none without one."""
+    """Where a loop has gone round once; none without one.
+
+    A loop is some words that follow each other more than three times, or one word or numbers more than seven times.
+    """
     plain = [_plain(word) for word in words]
     for start in range(len(plain)):
         for size in range(1, min(_LONGEST_UNIT, (len(plain) - start) // (_REPEATS + 1)) + 1):
             unit = plain[start : start + size]
-            if all(plain[start + size * turn : start + size * (turn + 1)] == unit for turn in range(1, _REPEATS + 1)):
+            may_be_said = size == 1 or all(word.isnumeric() for word in unit)
+            repeats = _REPEATS_OF_A_WORD if may_be_said else _REPEATS
+            if plain[start + size : start + size * (repeats + 1)] == unit * repeats:
                 return start + size
     return None
 
