@@ -104,6 +104,17 @@ async def test_the_sample_call_is_had_told_recorded_and_heard(tmp_path: Path) ->
     assert agent > 3000
 
 
+async def test_a_call_that_cannot_be_kept_to_be_heard_is_told_all_the_same(tmp_path: Path) -> None:
+    scenario = tmp_path / "short.yaml"
+    scenario.write_text("name: short\nlines: [{interrupt_after: 200}, hang_up]")
+    with running_scriza(tmp_path / "one") as scriza:
+        call = PlacedCall(scriza, str(scenario), "--to", scriza.url)
+        (tmp_path / "one" / "data" / "calls").write_text("where a folder is wanted")
+        assert await call.run() == 0, call.output
+        assert "it cannot be kept in" in call.output
+        assert (await call.record()).ended_reason == "caller-hung-up"
+
+
 async def test_two_processes_have_the_same_conversation_as_one(tmp_path: Path) -> None:
     token = "the-token-that-both-processes-know"
     with running_scriza(tmp_path / "whole") as whole:

@@ -76,11 +76,14 @@ async def _call(scenario: Scenario, target: str, settings: Settings, secrets: Se
         await voice.close()
         await disconnect(calls)
         await disconnect(desk)
-    wav = folder / "calls" / f"{scenario.name}-{outcome.call_sid}.wav"
-    wav.parent.mkdir(exist_ok=True)
-    wav.write_bytes(outcome.wav)
     print("", *summary(outcome, record), sep="\n")
-    print(f"To hear it:   {wav} (left the caller, right the agent)")
+    wav = folder / "calls" / f"{scenario.name}-{outcome.call_sid}.wav"
+    try:
+        wav.parent.mkdir(exist_ok=True)
+        wav.write_bytes(outcome.wav)
+        print(f"To hear it:   {wav} (left the caller, right the agent)")
+    except OSError as error:
+        print(f"To hear it:   it cannot be kept in {wav.parent} ({error.strerror})")
     if record is not None:
         token = "$SCRIZA_SERVICE_TOKEN" if settings.service_token else f"$(cat {folder}/secrets/service-token)"
         print(f'The record:   curl -H "Authorization: Bearer {token}" {target}/api/v1/calls/{outcome.call_sid}')
