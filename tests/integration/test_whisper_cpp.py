@@ -1,6 +1,8 @@
 """whisper.cpp in its worker processes, on a model file that always hears the same sentence."""
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import pytest
 
 from scriza.audio.mulaw import Samples
 from scriza.factories import listening
-from scriza.kernel.errors import BadInput, NotFound, Unavailable
+from scriza.kernel.errors import BadInput, NotFound, Unavailable, UpstreamFailed
 from scriza.settings import BadSettings, load
 from scriza_adapters.whisper_cpp.engine import WhisperCppEngine
 from scriza_adapters.whisper_cpp.models import fetch_ggml_model, find_ggml_model, installed_ggml_models
@@ -79,6 +81,36 @@ async def test_a_cancelled_recognition_is_stopped_and_the_next_one_is_heard(mode
         heard = await engine.recognise(NOISE, 8000, language="", phrases=[], purpose="final")
     assert heard.text == SENTENCE
     await engine.close()
+
+
+async def test_a_process_that_dies_fails_its_utterance_and_the_next_one_is_heard(engine: WhisperCppEngine) -> None:
+    await engine.warm_up()
+    process = _process_of("scriza_adapters.whisper_cpp.child:entry")
+    os.kill(process, signal.SIGSTOP)
+    asked = asyncio.create_task(engine.recognise(NOISE, 16_000, language="", phrases=[], purpose="final"))
+    await asyncio.sleep(0.2)  # it has been sent, and cannot be answered
+    os.kill(process, signal.SIGKILL)
+    with pytest.raises(UpstreamFailed, match="died"):
+        await asked
+    heard = await engine.recognise(NOISE, 16_000, language="", phrases=[], purpose="final")
+    assert heard.text == SENTENCE
+
+
+def _process_of(entry: str) -> int:
+    """The only child of this process that runs `entry`."""
+    [found] = [
+        int(command.parent.name)
+        for command in Path("/proc").glob("[0-9]*/cmdline")
+        if f"{entry}\0{os.getpid()}\0" in _read(command)
+    ]
+    return found
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text()
+    except OSError:  # it has ended meanwhile
+        return ""
 
 
 @pytest.mark.parametrize("kept", [0, 20, 100_000, 4_000_000])

@@ -93,7 +93,7 @@ async def test_who_gives_up_waiting_takes_no_place() -> None:
             task.cancel()
         await asyncio.wait(waiting)
     crowd.leave.set()
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(30):
         await crowd.final(3)
         assert await crowd.partial(4) == 4
     assert crowd.order == [3, 4]
@@ -142,7 +142,7 @@ async def test_a_partial_that_was_let_in_and_has_not_begun_is_shed_too() -> None
     async with crowd.places.one():
         partial = asyncio.create_task(crowd.partial(1))
         await settled()
-    async with asyncio.timeout(5), crowd.places.one():
+    async with asyncio.timeout(30), crowd.places.one():
         assert await partial is None
     assert crowd.order == []
 
@@ -250,7 +250,7 @@ async def test_what_goes_wrong_in_a_partial_is_told_and_frees_its_place() -> Non
 
     with pytest.raises(Unavailable, match="broken"):
         await places.left_over(Share(), breaks)
-    async with asyncio.timeout(1), places.one():
+    async with asyncio.timeout(30), places.one():
         pass
 
 
@@ -268,10 +268,10 @@ def test_whatever_comes_and_goes_no_place_is_lost_and_none_is_given_twice(acts: 
                 tasks[number // 2].cancel()
         crowd.leave.set()
         if tasks:
-            await asyncio.wait(tasks, timeout=1)
+            await asyncio.wait(tasks, timeout=30)
         assert all(task.done() for task in tasks)
         assert crowd.most_inside <= 2
-        async with asyncio.timeout(1), crowd.places.one(), crowd.places.one():
+        async with asyncio.timeout(30), crowd.places.one(), crowd.places.one():
             pass
 
     asyncio.run(scene())
