@@ -85,6 +85,7 @@ def test_every_line_can_be_written_short() -> None:
         ("just text", "a mapping with a list"),
         ("name: x", "a mapping with a list"),
         ("lines: [hang_up]", "`name`"),
+        ("name: ../mine\nlines: [hang_up]", "$.name"),
         ("name: x\nlines: [{shout: hello}]", "line 1: there is no `shout`"),
         ("name: x\nlines: [hang_up, {say: hi, voice: y}]", "line 2: a line is one word"),
         ("name: x\nlines: [{hang_up: now}]", "takes no value"),

@@ -162,7 +162,8 @@ class Scenario(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     With the direction `outbound` it is called.
     """
 
-    name: Annotated[str, msgspec.Meta(min_length=1)]
+    name: Annotated[str, msgspec.Meta(pattern="^[^/]{1,100}$")]
+    """Also of its recording's file."""
     lines: list[Line]
     description: str = ""
     direction: Literal["inbound", "outbound"] = "inbound"
