@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Callable
 
 
-async def eventually(condition: Callable[[], object], seconds: float = 5) -> None:
-    """Return when `condition()` is true. Raises TimeoutError."""
+async def eventually(condition: Callable[[], object], seconds: float = 20) -> None:
+    """Return when `condition()` is true, however long a busy machine takes. Raises TimeoutError."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 # there is no event to wait for
             await asyncio.sleep(0.005)

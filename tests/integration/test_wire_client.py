@@ -175,7 +175,7 @@ async def test_a_stream_that_breaks_off_gives_what_it_had_and_fails() -> None:
 
 async def test_a_stream_that_falls_silent_is_given_up() -> None:
     body = b'event: number\ndata: {"value": 1}\n\n'
-    async with elsewhere(Elsewhere(http("200 OK", EVENTS, body, 1000), then_wait=True), silence=0.1) as echo:
+    async with elsewhere(Elsewhere(http("200 OK", EVENTS, body, 1000), then_wait=True), silence=0.5) as echo:
         items = echo.count(Count(2))
         assert await anext(items) == Number(1)
         with pytest.raises(UpstreamFailed, match="fell silent"):
@@ -186,11 +186,11 @@ async def test_a_stream_that_waits_but_lives_is_not_given_up() -> None:
     parrot = Parrot()
     app = edge_around([behind(Bearer(), serve(Echo, parrot, heartbeat=0.05))], [ServiceAccess(TOKEN)])
     async with serving(app) as url:
-        echo = connect(Echo, url, token=TOKEN, silence=0.6)
+        echo = connect(Echo, url, token=TOKEN, silence=2)
         items = echo.count(Count(2, then=1, mood="wait"))
         assert await anext(items) == Number(0)
         waiting = asyncio.ensure_future(anext(items))
-        done, _ = await asyncio.wait([waiting], timeout=0.9)
+        done, _ = await asyncio.wait([waiting], timeout=2.5)
         assert not done
         waiting.cancel()
         await asyncio.wait([waiting])
