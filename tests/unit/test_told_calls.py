@@ -1,13 +1,15 @@
-"""What a terminal tells of a simulated call when it is over."""
+"""What a terminal tells of a simulated call, while it lasts and when it is over."""
 
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+import pytest
 
-from scriza.cli.conversation import summary
-from scriza.ports.telephony import CallMetrics, CallRecord, TurnLatency, TurnRecord
-from scriza.simulator.report import CallOutcome, Gap, Utterance, Violation
+from scriza.cli.conversation import Conversation, summary
+from scriza.ports.telephony import CallMetrics, CallRecord, Telephony, TurnLatency, TurnRecord
+from scriza.simulator.report import CallOutcome, Gap, Happening, Utterance, Violation
+from scriza.wire import connect, disconnect
 
 OUTCOME = CallOutcome(
     call_sid="CA1",
@@ -82,3 +84,26 @@ def test_everything_that_was_not_as_it_should_be_is_told() -> None:
 def test_a_simulator_that_is_not_let_in_is_told_what_both_must_share() -> None:
     _, cure = told(None, violations=[Violation(20, 11200, "/voice: answered with 403")])
     assert "the same SCRIZA_DATA_DIR, or the same TWILIO_AUTH_TOKEN and SCRIZA_SERVICE_TOKEN" in cure
+
+
+async def test_what_the_phone_does_is_told_as_it_happens_and_no_address_with_a_token(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    calls = connect(Telephony, "http://127.0.0.1:9")
+    conversation = Conversation(calls)
+    for happening in (
+        Happening(20, "status", "ringing"),
+        Happening(60, "twiml", "Connect to ws://127.0.0.1:8000/stream/a-token"),
+        Happening(70, "webhook", "POST http://127.0.0.1:8000/voice"),
+        Happening(80, "stream", "started"),
+        Happening(1_500, "caller", '"what does it do"'),
+        Happening(2_000, "twiml", 'Say "We are closed."'),
+    ):
+        conversation.happens("CA1", happening)
+    await disconnect(calls)
+    assert capsys.readouterr().out.splitlines() == [
+        "   0.02 s  phone     ringing",
+        "   0.08 s  media     started",
+        '   1.50 s  caller >  "what does it do"',
+        '   2.00 s  carrier   Say "We are closed."',
+    ]
