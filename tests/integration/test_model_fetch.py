@@ -1,6 +1,8 @@
 """Fetching a model, from a hub on this machine."""
 
 import asyncio
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -97,6 +99,19 @@ async def test_a_cancelled_fetch_leaves_nothing(tmp_path: Path, monkeypatch: pyt
         await asyncio.wait([fetching])
     assert fetching.cancelled()
     assert entries(tmp_path) == []
+
+
+async def test_what_a_killed_fetch_left_is_swept_and_one_under_way_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, hours in ((".unfinished-long-ago", 5), (".unfinished-under-way", 3)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "model.bin").write_bytes(bytes(1000))
+        os.utime(tmp_path / name, times=2 * (time.time() - hours * 3600,))
+    async with serving(ModelHub(FILES).app()) as url:
+        monkeypatch.setenv("HF_ENDPOINT", url)
+        await fetch_model("base.en", tmp_path, nothing)
+    assert sorted(entries(tmp_path)) == [".unfinished-under-way", "base.en"]
 
 
 async def test_names_and_places_that_cannot_be_are_refused(tmp_path: Path) -> None:

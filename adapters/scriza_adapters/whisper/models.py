@@ -3,8 +3,9 @@
 import asyncio
 import shutil
 import tempfile
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
 
 from scriza.kernel.errors import BadInput, DeadlineExceeded, NotFound, Unavailable
@@ -32,6 +33,7 @@ _FILES = ("config.json", "preprocessor_config.json", "model.bin", "tokenizer.jso
 _STALL_S = 60.0
 """Without a byte for so long the hub is taken for gone."""
 _WHOLE_S = 4 * 3600.0
+_UNFINISHED = ".unfinished-"
 
 
 def missing_files(directory: Path) -> list[str]:
@@ -118,7 +120,11 @@ async def _download(request: Fetch, progress: Callable[[int, int], None], stall_
 def _place(models: Path) -> Path:
     try:
         models.mkdir(parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(prefix=".unfinished-", dir=models))
+        for left in models.glob(f"{_UNFINISHED}*"):
+            with suppress(FileNotFoundError):  # it has been finished meanwhile
+                if time.time() - left.stat().st_mtime > _WHOLE_S:  # whoever fetched it was killed
+                    shutil.rmtree(left, ignore_errors=True)
+        return Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=models))
     except OSError as error:
         raise BadInput(f"{models} cannot be written: {error.strerror}") from error
 
