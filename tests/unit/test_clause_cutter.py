@@ -42,6 +42,10 @@ def test_no_clause_is_longer_than_the_limits(text: str) -> None:
     [
         ("It is nineteen dollars. Shall I show you?", ["It is nineteen dollars. ", "Shall I show you?"]),
         ("It works well! Really well\u2026 Or so?", ["It works well! ", "Really well\u2026 ", "Or so?"]),
+        (
+            "\u0939\u093e\u0901 \u0914\u0930 \u0928\u0939\u0940\u0902\u0964 Shall I show you?",
+            ["\u0939\u093e\u0901 \u0914\u0930 \u0928\u0939\u0940\u0902\u0964 ", "Shall I show you?"],
+        ),
         ('She said "it works." Then she left.', ['She said "it works." ', "Then she left."]),
         ("Yes. It is nineteen dollars.", ["Yes. It is nineteen dollars."]),
         ("First line here\nsecond line", ["First line here\n", "second line"]),

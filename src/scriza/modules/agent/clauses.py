@@ -8,7 +8,7 @@ _ABBREVIATIONS = frozenset(
     "mr. mrs. ms. dr. prof. sr. jr. st. mt. vs. e.g. i.e. etc. approx. inc. ltd. corp. co. dept. est. min. max. "
     "a.m. p.m. jan. feb. mar. apr. jun. jul. aug. sep. sept. oct. nov. dec. mon. tue. wed. thu. fri. sat. sun.".split()
 )
-_SENTENCE_END = re.compile(r"[.!?\u2026]+[\"'\u201d\u2019)\]*_]*$")
+_SENTENCE_END = re.compile(r"[.!?\u2026\u0964\u0965]+[\"'\u201d\u2019)\]*_]*$")
 _PAUSE = re.compile(r"([,;:][\"'\u201d\u2019)\]*_]*|(^|\s)[-\u2013\u2014]+|\u2014)$")
 _INITIAL = re.compile(r"(^|[\s(\"'])[^\W\d_]\.$")
 _CONJUNCTION = re.compile(r"\s(?=(?:and|but|or|so|because|which|that|when|while|if)\s)")
@@ -35,7 +35,7 @@ class ClauseCutter:
     """Cuts where a sentence ends; where it gets long, at a comma, before a conjunction or between words.
 
     The clauses joined are the text, and they are the same in whatever pieces the text came. Abbreviations, initials,
-    numbers such as 3.5 and list marks such as "1." end no sentence.
+    numbers such as 3.5 and list marks such as "1." end no sentence. The danda of Hindi and its neighbours does.
     """
 
     def __init__(self, limits: ClauseLimits | None = None) -> None:
