@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results" / "recording_cost.json"
 sys.path.insert(0, str(ROOT))
 
 from tests.memory_objects import MemoryObjects  # noqa: E402
@@ -89,7 +90,8 @@ def main() -> None:
     }
     for name, value in figures.items():
         print(f"{name:<36} {value}")
-    (ROOT / "benchmarks" / "results" / "recording_cost.json").write_text(json.dumps(figures, indent=2) + "\n")
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps(figures, indent=2) + "\n")
 
 
 if __name__ == "__main__":
