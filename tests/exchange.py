@@ -65,7 +65,7 @@ class Exchange:
         """Calls that are being led."""
         return self.container.switchboard().live
 
-    async def record(self, call_id: str, seconds: float = 10) -> CallRecord:
+    async def record(self, call_id: str, seconds: float = 30) -> CallRecord:
         """The call's record once it is complete, as the API tells it."""
         return await complete_record(self.api, call_id, seconds)
 

@@ -31,7 +31,7 @@ class PhoneLine:
     def __init__(self, server: RunningScriza, twilio: Simulator, api: httpx.AsyncClient) -> None:
         self.server, self.twilio, self.api = server, twilio, api
 
-    async def record(self, call_id: str, seconds: float = 10) -> CallRecord:
+    async def record(self, call_id: str, seconds: float = 30) -> CallRecord:
         """The call's record once it is complete, as the API tells it."""
         return await complete_record(self.api, call_id, seconds)
 
@@ -94,7 +94,7 @@ def free_port() -> int:
     raise RuntimeError("no free port")
 
 
-async def complete_record(api: httpx.AsyncClient, call_id: str, seconds: float = 10) -> CallRecord:
+async def complete_record(api: httpx.AsyncClient, call_id: str, seconds: float = 30) -> CallRecord:
     """Ask the API for the record until the call has ended in it. Raises TimeoutError."""
     async with asyncio.timeout(seconds):
         while True:
