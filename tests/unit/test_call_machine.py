@@ -316,6 +316,17 @@ class TestBargeIn:
         rig.pass_ms(900)
         assert rig.wanted(do.GoOn) == 1
 
+    def test_words_of_a_noise_that_never_come_do_not_keep_the_call_open(self) -> None:
+        rig = self.speaking()
+        rig.start_speaking()
+        rig.pass_ms(300)
+        rig.stop_speaking(300)
+        rig.pass_ms(900)
+        assert rig.wanted(do.GoOn) == 1
+        rig.hear_all()
+        rig.pass_ms(4_000 + 8_000)
+        assert rig.said[-1] == LINES.silence_prompts[0]
+
     def test_an_answer_nobody_heard_is_asked_again_with_what_follows(self) -> None:
         rig = Rig(speculate=False).after_opening()
         rig.turn("i would like")

@@ -196,6 +196,10 @@ class Listening(Answering):
         self._next_caller_turn()
         if self.states.caller is Caller.PAUSED:
             self._signal(Signal.TURN_OVER)
+        if self._owed:
+            self._set(Timer.WORDS, self._now + self._limits.words)
+        else:
+            self._cancel(Timer.WORDS)
         if self.states.voice is Voice.HOLDING:
             self.metrics.false_barge_ins += 1
             self._signal(Signal.GO_ON)
