@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scriza.audio import mulaw
+from scriza.audio.mulaw import Samples
 from scriza.kernel.errors import Unavailable
 from scriza.modules.asr.service import AsrService
-from scriza.ports.asr import Audio, Final, Finalize, Partial, Start, Stop
+from scriza.ports.asr import Audio, Final, Finalize, Partial, Start, Stop, Transcript
 from tests.standins.block_engine import BlockEngine, spoken, text
 from tests.standins.teller import Told
 from tests.virtual_time import run_virtual
@@ -78,3 +79,22 @@ def test_closing_leaves_no_task() -> None:
         assert asyncio.all_tasks() == before
 
     run_virtual(scene())
+
+
+def test_partials_are_written_as_the_engine_writes_also_without_spaces() -> None:
+    class Spaceless(BlockEngine):
+        async def recognise(self, samples: Samples, sample_rate: int, **told: object) -> Transcript:  # type: ignore[override]
+            heard = await super().recognise(samples, sample_rate, **told)  # type: ignore[arg-type]
+            return Transcript(heard.text.replace(" ", ""), heard.confidence, heard.words)
+
+    async def blocks() -> AsyncIterator[Block]:
+        for number in range(1, 13):
+            yield Audio(mulaw.encode(spoken(number)))
+            await asyncio.sleep(0.2)
+        yield Finalize()
+
+    *partials, final = run_virtual(heard(Spaceless(partials=True), blocks()))
+    assert final.text == "w1w2w3w4w5w6w7w8w9w10w11w12"
+    assert len(partials) >= 2
+    assert all(final.text.startswith(partial.text) for partial in partials)
+    assert all(partial.text == "".join(word.word for word in partial.words) for partial in partials)

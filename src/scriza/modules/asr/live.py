@@ -136,11 +136,11 @@ class Live:
         if heard is None:
             return None
         stable = self._prefix.push(later(heard, self._audio_start_s).words)
-        return self._partial(stable, end_s) if len(stable) > len(told) else None
+        return self._partial(heard.text, stable, end_s) if len(stable) > len(told) else None
 
-    def _partial(self, stable: list[HeardWord], end_s: float) -> Partial:
+    def _partial(self, text: str, stable: list[HeardWord], end_s: float) -> Partial:
         confidence = round(sum(word.confidence for word in stable) / len(stable), 3)
-        guessed = Transcript(" ".join(word.word for word in stable), confidence, stable)
+        guessed = Transcript(_beginning(text, stable), confidence, stable)
         heard = joined([*self._settled, guessed])
         return Partial(heard.text, heard.confidence, heard.words, round(self._start_s, 3), round(end_s, 3))
 
@@ -161,6 +161,14 @@ class Live:
         del self._audio[: len(samples) * sample_size(self._encoding)]
         self._audio_start_s += len(samples) / self._rate
         self._prefix, self._tried_s, self._looked_s = StablePrefix(), 0.0, 0.0
+
+
+def _beginning(text: str, words: list[HeardWord]) -> str:
+    """The text up to the last of its first `words`: not all languages are written with spaces between."""
+    end = 0
+    for word in words:
+        end = max(end, text.find(word.word, end) + len(word.word))
+    return text[:end]
 
 
 async def _next(blocks: AsyncIterator[Block]) -> Block | None:
