@@ -10,8 +10,10 @@ from scriza.modules.telephony.turns.endpointing import Pause
 from scriza.modules.telephony.turns.fixed_silence import FixedSilence
 
 
-def pause(text: str, *, understood: bool = True, speech_ms: int = 1200, inner: tuple[int, ...] = ()) -> Pause:
-    return Pause(text, understood, speech_ms, inner)
+def pause(
+    text: str, *, understood: bool = True, speech_ms: int = 1200, inner: tuple[int, ...] = (), cuts: int = 0
+) -> Pause:
+    return Pause(text, understood, speech_ms, inner, cuts)
 
 
 class TestAdaptiveSilence:
@@ -41,19 +43,22 @@ class TestAdaptiveSilence:
     def test_callers_who_pause_long_inside_their_turns_are_given_longer(self) -> None:
         assert self.needed("how much does it cost", inner=(600, 650, 700)) == 550 + 700 - 250
 
+    def test_each_time_a_caller_was_cut_off_makes_it_more_patient(self) -> None:
+        assert [self.needed("how much does it cost", cuts=cuts) for cuts in (0, 1, 3)] == [550, 650, 850]
+
     @given(
         st.text(max_size=40),
         st.booleans(),
         st.integers(0, 30_000),
         st.lists(st.integers(0, 5_000), max_size=20).map(tuple),
+        st.integers(0, 40),
     )
     def test_it_is_always_between_its_bounds(
-        self, text: str, understood: bool, speech_ms: int, inner: tuple[int, ...]
+        self, text: str, understood: bool, speech_ms: int, inner: tuple[int, ...], cuts: int
     ) -> None:
         options = AdaptiveOptions()
-        assert (
-            options.least <= self.needed(text, understood=understood, speech_ms=speech_ms, inner=inner) <= options.most
-        )
+        needed = self.needed(text, understood=understood, speech_ms=speech_ms, inner=inner, cuts=cuts)
+        assert options.least <= needed <= options.most
 
 
 def test_a_fixed_silence_looks_at_nothing() -> None:

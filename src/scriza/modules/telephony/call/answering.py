@@ -187,6 +187,7 @@ class Answering(Core):
     def _clip_started(self, clip: int) -> None:
         self._cancel(Timer.OPENING)
         if (timing := self._timing_of(clip)) and self._answer:
+            self._answer.began_at = self._now
             self.metrics.latencies.append(timing.latency(self._answer.turn, self._now))
 
     def _clip_complete(self, made: on.ClipComplete) -> None:

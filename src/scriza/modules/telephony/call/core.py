@@ -71,6 +71,8 @@ class Core:
         self._caller_has_spoken = False
         self._prompts = self._failures = self._mumbles = 0
         self._inner_pauses: list[int] = []
+        self._cuts = 0
+        """How often the caller went on right after a turn was taken to be over."""
         self._levels: list[float] = []
 
     @property

@@ -17,6 +17,8 @@ from scriza.ports.telephony import UtteranceTranscribed
 VOICEMAIL = "voicemail"
 """The reason of a call that a machine took, and that left no message."""
 
+_CUT_OFF_MS = 700
+"""A caller who goes on so soon after the agent began had not finished."""
 _MUMBLE_MS = 500
 """Speech as long as this in which no word was understood is asked about."""
 
@@ -85,7 +87,7 @@ class Listening(Answering):
         if self._awaited:
             silence = self._callee.silence_needed(self._turn.speech_ms, self._turn.text)
         else:
-            pause = self._turn.pause(understood=not self._owed, inner_pauses_ms=self._inner_pauses)
+            pause = self._turn.pause(understood=not self._owed, inner_pauses_ms=self._inner_pauses, cuts=self._cuts)
             silence = self._endpointer.silence_needed(pause)
         self._set(Timer.END_OF_TURN, max(self._now, self._turn.ended_at + silence))
 
@@ -166,6 +168,7 @@ class Listening(Answering):
         )
         match decide(evidence, self._barge_in):
             case Verdict.INTERRUPT:
+                self._cuts += self._was_cut_off()
                 self._interrupt()
                 if over:
                     self._all_words_there()
@@ -173,6 +176,13 @@ class Listening(Answering):
                 self._false_alarm()
             case Verdict.WAIT:
                 pass
+
+    def _was_cut_off(self) -> bool:
+        """Whether this is no interruption but the rest of what the answer answers."""
+        answer, since = self._answer, self._contested_since
+        if answer is None or not answer.utterance or since is None:
+            return False
+        return answer.began_at is None or since - answer.began_at < _CUT_OFF_MS
 
     def _interrupt(self) -> None:
         """The turn is the caller's: stop producing, keep what was heard."""

@@ -47,9 +47,9 @@ class CallerTurn:
         """What seems to have been said by now."""
         return self.partial or self.text
 
-    def pause(self, *, understood: bool, inner_pauses_ms: Sequence[int]) -> Pause:
+    def pause(self, *, understood: bool, inner_pauses_ms: Sequence[int], cuts: int) -> Pause:
         """This turn as the endpointing policy sees it."""
-        return Pause(self.text, understood, self.speech_ms, tuple(inner_pauses_ms))
+        return Pause(self.text, understood, self.speech_ms, tuple(inner_pauses_ms), cuts)
 
 
 @dataclass
@@ -98,6 +98,8 @@ class Answer:
     timing: Timing | None = None
     clauses: list[str] = field(default_factory=list)
     first_clip: int = 0
+    began_at: int | None = None
+    """When its first frame was on the wire."""
     conversation: Conversation | None = None
     """The agent's own account, when the answer is complete."""
     journalled: bool = False

@@ -1,8 +1,8 @@
 """Endpointing by what the words look like and by the caller's own habit of pausing.
 
 A finished sentence or a plain answer needs little silence; a trailing "and" needs much. Callers who pause long inside
-their turns are given longer. The figures start from measured prompts, in which no pause without punctuation lasted
-400 ms; spontaneous speech pauses longer, hence the margins.
+their turns, or who were cut off, are given longer. The figures start from measured prompts, in which no pause without
+punctuation lasted 400 ms; spontaneous speech pauses longer, hence the margins.
 """
 
 import re
@@ -37,6 +37,8 @@ class AdaptiveOptions(msgspec.Struct, frozen=True):
     """Added when the turn has less than 400 ms of speech and is no closed answer."""
     usual_pause: int = 250
     """Pauses inside turns up to this cost nothing extra."""
+    cut_off: int = 100
+    """Added for each time that the caller was cut off."""
     least: int = 250
     most: int = 1500
 
@@ -54,6 +56,7 @@ class AdaptiveSilence:
         needed = self._by_words(pause, words)
         if pause.speech_ms < 400 and not (words and words[0] in _CLOSED):
             needed += options.short_speech
+        needed += options.cut_off * pause.cuts
         needed += max(0, _ninetieth(pause.inner_pauses_ms, options.usual_pause) - options.usual_pause)
         return min(max(needed, options.least), options.most)
 

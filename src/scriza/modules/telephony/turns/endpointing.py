@@ -16,6 +16,8 @@ class Pause(msgspec.Struct, frozen=True):
     """How much of the turn was speech."""
     inner_pauses_ms: tuple[int, ...]
     """Pauses this caller made inside turns in this call, the newest last."""
+    cuts: int = 0
+    """How often in this call the caller went on right after a turn was taken to be over."""
 
 
 class Endpointer(Protocol):
