@@ -135,7 +135,7 @@ def frame(chunk: int) -> str:
 
 
 async def closing_code(socket: ClientConnection) -> int:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await socket.wait_closed()
     assert socket.close_code is not None
     return socket.close_code
@@ -143,7 +143,7 @@ async def closing_code(socket: ClientConnection) -> int:
 
 async def still_works(socket: ClientConnection) -> bool:
     await socket.send(frame(1))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         return json.loads(await socket.recv())["media"]["payload"] == "/////w=="
 
 
@@ -320,7 +320,7 @@ async def test_a_socket_that_is_torn_off_cannot_be_sent_to_and_ends_no_other_cal
             await socket.send(start())
             assert await still_works(socket)
             socket.transport.abort()
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(20):
                 await site.exchange.over.wait()
         assert site.exchange.late == [1006]
         assert await still_works(bystander)

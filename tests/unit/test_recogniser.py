@@ -71,7 +71,7 @@ async def understood(*acts: int | str) -> tuple[list[str], int]:
                 for _ in range(milliseconds // 100):
                     recogniser.hear(bytes(100 * BYTES_PER_MS))
     running = asyncio.create_task(recogniser.run())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         words = [await told.get() for act in acts if act == "asks"]
     running.cancel()
     await asyncio.wait([running])
