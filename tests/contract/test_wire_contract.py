@@ -260,6 +260,29 @@ async def test_cancelling_a_talk_cancels_the_work_behind_it(doors: Doors) -> Non
         await soon(parrot.ended)
 
 
+WAITING: dict[str, Callable[[Echo], Awaitable[object]]] = {
+    "unary": lambda echo: echo.say(Say("a", mood="wait")),
+    "duplex": lambda echo: take(echo.talk(Hello(mood="wait"), these_and_silence()), []),
+}
+
+
+@pytest.mark.parametrize("kind", WAITING)
+@pytest.mark.parametrize("steps", range(6))
+async def test_cancelling_a_caller_again_while_it_cleans_up_leaves_no_work_behind(
+    doors: Doors, kind: str, steps: int
+) -> None:
+    parrot = Parrot()
+    async with doors(Echo, parrot) as echo:
+        asking = asyncio.ensure_future(WAITING[kind](echo))
+        await soon(parrot.working)
+        asking.cancel()
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        asking.cancel()
+        await soon(parrot.ended)
+        await asyncio.wait([asking])
+
+
 async def test_what_the_callers_own_blocks_raise_comes_back_to_the_caller(doors: Doors) -> None:
     parrot = Parrot()
 

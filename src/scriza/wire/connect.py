@@ -19,7 +19,7 @@ from scriza.wire.codec import ERROR, Decoder, Events
 from scriza.wire.line import Line
 from scriza.wire.socket_client import duplex_call
 from scriza.wire.sse import EventParser
-from scriza.wire.together import deadline
+from scriza.wire.together import cancelled_once, deadline
 
 P = TypeVar("P")
 
@@ -72,7 +72,7 @@ def _unary_call(operation: Operation, line: Line) -> Callable[..., Any]:
     async def call(*args: object, **kwargs: object) -> object:
         values = operation.bind(args, kwargs)
         async with deadline(operation.timeout, operation.name):
-            body = await line.fetch(operation, values)
+            body = await cancelled_once(line.fetch(operation, values))
         if operation.reply is type(None):
             return None
         try:

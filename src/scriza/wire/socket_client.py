@@ -13,7 +13,7 @@ from scriza.kernel.operation import Operation
 from scriza.wire import problems
 from scriza.wire.codec import Blocks, End, Failure
 from scriza.wire.line import Line
-from scriza.wire.together import deadline
+from scriza.wire.together import deadline, to_its_end
 
 CLOSE_SECONDS = 2.0
 
@@ -41,10 +41,14 @@ def duplex_call(operation: Operation, line: Line) -> Callable[..., Any]:
                 yield item
         finally:
             sending.cancel()
-            await asyncio.wait([sending])
-            await socket.close()
+            await to_its_end(asyncio.create_task(_close(socket, sending)))
 
     return call
+
+
+async def _close(socket: ClientConnection, sending: asyncio.Task[None]) -> None:
+    await asyncio.wait([sending])
+    await socket.close()
 
 
 async def _open(operation: Operation, line: Line) -> ClientConnection:

@@ -3,8 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 from scriza.kernel.errors import DeadlineExceeded
+
+T = TypeVar("T")
+
+_going_on: set[asyncio.Task[object]] = set()
+"""What comes to its end though all who waited were cancelled; the event loop alone would not hold it."""
 
 
 class PeerLeft(Exception):
@@ -40,6 +46,30 @@ async def alongside(*watches: Coroutine[object, object, None]) -> AsyncIterator[
         first = raised.exceptions[0]
     if first is not None:
         raise first
+
+
+async def cancelled_once(work: Coroutine[object, object, T]) -> T:
+    """Await `work`. A second cancellation, while it cleans up after the first one, ends the waiting and not that."""
+    task = asyncio.create_task(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        task.cancel()
+        await to_its_end(task)
+        raise
+
+
+async def to_its_end(task: asyncio.Task[T]) -> None:
+    """Wait until `task` is done, which it will be also when nobody waits any more."""
+    _going_on.add(task)
+    task.add_done_callback(_ended)
+    await asyncio.wait([task])
+
+
+def _ended(task: asyncio.Task[T]) -> None:
+    _going_on.discard(task)
+    if not task.cancelled():
+        task.exception()  # looked at, or asyncio would complain that nobody has
 
 
 async def close(items: object) -> None:
