@@ -62,6 +62,16 @@ def test_a_secret_can_be_mounted_as_a_file(monkeypatch: pytest.MonkeyPatch, tmp_
     assert load().openai_api_key.get_secret_value() == "sk-mounted"
 
 
+@pytest.mark.parametrize("text", ["", " \n"])
+def test_a_mounted_file_without_a_word_in_it_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str
+) -> None:
+    (tmp_path / "key").write_text(text)
+    monkeypatch.setenv("OPENAI_API_KEY_FILE", str(tmp_path / "key"))
+    with pytest.raises(BadSettings, match=r"OPENAI_API_KEY_FILE: .*key is empty"):
+        load()
+
+
 def test_a_secret_given_twice_is_refused_because_nobody_knows_which_one_is_meant(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -69,10 +69,13 @@ class _SecretFiles(EnvSettingsSource):
         if self.env_vars.get(name.lower()):
             raise BadSettings(f"{name} and {name}_FILE are both set; keep one of them")
         try:
-            return Path(path).read_text().strip(), field_name, False
+            value = Path(path).read_text().strip()
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not text"
             raise BadSettings(f"{name}_FILE: {path} cannot be read: {reason}") from error
+        if not value:
+            raise BadSettings(f"{name}_FILE: {path} is empty")
+        return value, field_name, False
 
 
 class Settings(
