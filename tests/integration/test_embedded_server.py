@@ -254,6 +254,23 @@ async def test_a_server_that_dies_is_started_again_by_the_process_that_watches_i
     assert not server.alive()
 
 
+async def test_whatever_keeps_the_watch_from_its_work_it_tries_again(make: Make, tmp_path: Path) -> None:
+    class OutOfThreads(EmbeddedServer):
+        attempts = 0
+
+        def revive(self) -> None:
+            self.attempts += 1
+            if self.attempts == 1:
+                raise RuntimeError("can't start new thread")
+            super().revive()
+
+    server = OutOfThreads(tmp_path / "data", engines=[Program()], minimum_free=0)
+    async with running(server):
+        os.kill(told(tmp_path).pid, signal.SIGKILL)
+        await eventually(lambda: server.attempts == 2 and server.alive())
+    assert not server.alive()
+
+
 async def test_a_start_that_is_cancelled_leaves_no_server_behind(make: Make) -> None:
     server = make(HANGS)
 

@@ -81,7 +81,9 @@ class MongoEventBus:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._running = False
-        self._tasks.pop("").cancel()
+        roll = self._tasks.pop("")
+        roll.cancel()
+        await asyncio.wait([roll])
         for consumer in self._here.values():
             consumer.stop()
         if self._tasks:

@@ -68,5 +68,5 @@ async def _keep_alive(server: EmbeddedServer) -> None:
             await asyncio.to_thread(server.revive)
         except ScrizaError as error:
             log.error("store.failed", reason=error.detail)
-        except OSError as error:  # no descriptor or process left: looked at again, since that may pass
-            log.error("store.not_watched", reason=error.strerror)
+        except Exception as error:  # no descriptor, process or thread left: looked at again, since that may pass
+            log.error("store.not_watched", error=repr(error))
