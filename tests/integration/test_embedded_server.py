@@ -235,6 +235,16 @@ def test_a_relative_directory_with_a_long_name_will_do(tmp_path: Path, monkeypat
     assert not server.alive()
 
 
+def test_a_directory_is_the_same_by_whatever_path_it_is_reached(make: Make, tmp_path: Path) -> None:
+    first = make()
+    (tmp_path / "link").symlink_to(tmp_path / "data")
+    second = EmbeddedServer(tmp_path / "link", engines=[Program()])
+    assert first.attach().url == second.attach().url
+    first.detach()
+    second.detach()
+    assert not second.alive()
+
+
 def test_a_server_whose_directory_was_removed_is_ended_with_its_process(make: Make, tmp_path: Path) -> None:
     server = make()
     server.attach()

@@ -83,7 +83,7 @@ class EmbeddedServer:
         stop_timeout: float = 20.0,
         minimum_free: int = 64 << 20,
     ) -> None:
-        self._home = data_dir.absolute() / "store"
+        self._home = data_dir.resolve() / "store"
         self._engines = engines
         self._start_timeout = start_timeout
         self._stop_timeout = stop_timeout
