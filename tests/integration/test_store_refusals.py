@@ -11,9 +11,9 @@ from scriza_adapters.mongo.store import StoreOptions, open_store
 from tests.serving import listening_socket
 
 
-async def refusal(tmp_path: Path, url: str) -> str:
+async def refusal(tmp_path: Path, url: str, answer_within: float = 2) -> str:
     with pytest.raises(Unavailable) as refused:
-        async with open_store(StoreOptions(data_dir=tmp_path, url=url, answer_within=2), []):
+        async with open_store(StoreOptions(data_dir=tmp_path, url=url, answer_within=answer_within), []):
             pass
     assert "secret" not in str(refused.value)
     return refused.value.detail
@@ -41,7 +41,7 @@ async def test_a_standalone_server_has_no_transactions(tmp_path: Path) -> None:
     arguments = ("--dbpath", tmp_path, "--port", port, "--bind_ip", "127.0.0.1")
     standalone = await asyncio.create_subprocess_exec(sys.executable, program, *map(str, arguments))
     try:
-        said = await refusal(tmp_path, f"mongodb://127.0.0.1:{port}/")
+        said = await refusal(tmp_path, f"mongodb://127.0.0.1:{port}/", answer_within=40)  # it has yet to start
     finally:
         standalone.terminate()
         await standalone.wait()
