@@ -30,7 +30,7 @@ lines:
   - wait
   - say: how much does it cost per month
   - interrupt_after: 600
-  - say: stop that please thank you
+  - say: do you have a free trial
   - wait
   - say: thank you goodbye
 """
@@ -108,7 +108,7 @@ async def test_our_own_recording_is_what_the_phone_heard_and_said(
     mongo_url: str, tmp_path: Path, store: dict[str, str]
 ) -> None:
     name = f"test_{uuid4().hex}"
-    asr = KnowingAsr("how much does it cost per month", "stop that please", "thank you goodbye")
+    asr = KnowingAsr("how much does it cost per month", "do you have a free trial", "thank you goodbye")
     async with exchange(tmp_path, mongo_url, name, asr=asr, recording="ours", **store) as pbx:
         outcome: CallOutcome = await pbx.twilio.call(CALLER)
         record = await pbx.record(outcome.call_sid)
@@ -127,7 +127,7 @@ async def test_the_carriers_recording_is_fetched_when_it_tells_and_then_deleted_
     mongo_url: str, tmp_path: Path, store: dict[str, str]
 ) -> None:
     name = f"test_{uuid4().hex}"
-    asr = KnowingAsr("how much does it cost per month", "stop that please", "thank you goodbye")
+    asr = KnowingAsr("how much does it cost per month", "do you have a free trial", "thank you goodbye")
     wanted = {"recording": "carrier", "recording_leaves_carrier": True}
     async with exchange(tmp_path, mongo_url, name, asr=asr, **wanted, **store) as pbx:
         outcome = await pbx.twilio.call(CALLER)
