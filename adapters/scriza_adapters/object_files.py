@@ -11,19 +11,25 @@ from scriza.kernel.errors import NotFound
 
 _TEMPORARY = "~"
 """How the name of a file begins that is being written. No key has it, so what a crash leaves is never read."""
+LONGEST_HEAD = 1000
+"""Bytes of a first line, its end included."""
 _AGE_S = 600
 """Files are told apart by so many seconds in finding which are too old."""
 
 
-def read(path: Path) -> bytes:
-    """The file's content. Raises NotFound."""
+def read(path: Path) -> tuple[bytes, bytes]:
+    """The file's first line, without its end, and what follows. Raises NotFound.
+
+    Nothing is copied, which would hold the interpreter's lock for as long as a recording is large.
+    """
     try:
-        content = path.read_bytes()
+        with path.open("rb", buffering=0) as file:
+            head, body = file.readline(LONGEST_HEAD), file.readall()
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         raise NotFound("there is no such object") from None
     with contextlib.suppress(OSError):
         os.utime(path)  # for `prune`; somebody who may only read is served all the same
-    return content
+    return head.removesuffix(b"\n"), body
 
 
 class Draft:
@@ -64,11 +70,12 @@ class Draft:
             os.unlink(self._temporary)
 
 
-def write(path: Path, root: Path, content: bytes, *, new: bool = False) -> bool:
-    """Write a whole file; `new` as in `Draft.publish`."""
+def write(path: Path, root: Path, head: bytes, body: bytes, *, new: bool = False) -> bool:
+    """Write a whole file of a first line and what follows; `new` as in `Draft.publish`."""
     draft = Draft(path, root)
     try:
-        draft.write(content)
+        draft.write(head)
+        draft.write(body)
         return draft.publish(new=new)
     except BaseException:
         draft.discard()

@@ -44,12 +44,12 @@ class DirectoryObjects:
     async def put(self, key: str, body: bytes, content_type: str) -> None:
         """Store durably. Raises BadInput, Unavailable when the disk is full or not writable."""
         path, head = self._path(key), _head(content_type)
-        await self._run(lambda: object_files.write(path, self._root, head + body))
+        await self._run(lambda: object_files.write(path, self._root, head, body))
 
     async def put_new(self, key: str, body: bytes, content_type: str) -> bool:
         """Store durably unless there is an object. Raises what `put` raises."""
         path, head = self._path(key), _head(content_type)
-        return await self._run(lambda: object_files.write(path, self._root, head + body, new=True))
+        return await self._run(lambda: object_files.write(path, self._root, head, body, new=True))
 
     async def put_stream(self, key: str, parts: AsyncIterator[bytes], content_type: str) -> int:
         """Store what comes. Raises what `put` and `parts` raise."""
@@ -73,7 +73,7 @@ class DirectoryObjects:
     async def get(self, key: str) -> StoredObject:
         """The object. Raises NotFound."""
         path = self._path(key)
-        content_type, _, body = await self._run(lambda: object_files.read(path).partition(b"\n"))
+        content_type, body = await self._run(lambda: object_files.read(path))
         return StoredObject(body, content_type.decode("ascii", "replace"))
 
     async def delete(self, key: str) -> None:
@@ -130,6 +130,6 @@ class DirectoryObjects:
 
 
 def _head(content_type: str) -> bytes:
-    if not content_type.isprintable() or not content_type.isascii():
-        raise BadInput("a content type is printable ASCII")
+    if not (content_type.isprintable() and content_type.isascii() and len(content_type) < object_files.LONGEST_HEAD):
+        raise BadInput("a content type is printable ASCII, and short")
     return content_type.encode() + b"\n"

@@ -1,9 +1,12 @@
 """What is particular to objects in a directory: signed URLs, and what is left on the disk."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from litestar import Litestar
@@ -215,3 +218,38 @@ async def test_a_player_may_ask_for_a_part(
     assert (answer.status_code, answer.content) == (status, body)
     assert answer.headers.get("content-range") == told
     assert answer.headers["accept-ranges"] == "bytes"
+
+
+async def test_a_large_object_is_sent_in_pieces_between_which_calls_go_on(objects: DirectoryObjects) -> None:
+    body = bytes(range(250)) * 10_000
+    await objects.put("recordings/a.wav", body, "audio/wav")
+    url = urlsplit(await objects.signed_url("recordings/a.wav", timedelta(hours=1)))
+    sent: list[dict[str, Any]] = []
+    whole = asyncio.Event()
+    turns = 0
+
+    async def call() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message | {"turns": turns})
+        if not message.get("more_body", True):
+            whole.set()
+
+    async def receive() -> dict[str, Any]:
+        await whole.wait()
+        return {"type": "http.disconnect"}
+
+    calling = asyncio.create_task(call())
+    scope = {"type": "http", "method": "GET", "path": url.path, "raw_path": url.path.encode(), "headers": []}
+    scope |= {"query_string": url.query.encode(), "server": ("here.local", 80), "client": None, "scheme": "http"}
+    await Litestar([objects_route(objects)])(scope, receive, send)  # type: ignore[arg-type]  # as a server
+    calling.cancel()
+    start, *pieces = sent
+    assert dict(start["headers"])[b"content-length"] == b"2500000"
+    assert b"".join(piece["body"] for piece in pieces) == body
+    assert max(len(piece["body"]) for piece in pieces) <= 256 * 1024
+    assert len({piece["turns"] for piece in pieces if piece["body"]}) > 9
