@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.phone_line import free_port
 from tests.running_scriza import RunningScriza, running_scriza
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(200)]
@@ -91,6 +92,16 @@ def test_when_the_first_of_several_processes_is_killed_the_others_leave_the_port
         killed.wait_until(lambda: not killed.children("--fd"))
     with running_scriza(tmp_path / "one", ["--modules", "llm", "--port", str(port)]) as heir:
         assert httpx.get(f"{heir.url}/health/ready").json() == {"status": "ok"}
+
+
+def test_of_two_that_start_at_once_on_a_port_one_is_told_that_it_is_in_use(tmp_path: Path) -> None:
+    arguments = ["--port", str(free_port())]
+    with running_scriza(tmp_path / "one", arguments) as first:
+        first.wait_for("Scriza ")
+        with running_scriza(tmp_path / "two", arguments) as second:
+            assert second.process.wait(60) == 2
+            assert f"port {arguments[1]} is in use" in second.output
+        assert httpx.get(f"{first.url}/health/ready").status_code == 200
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])

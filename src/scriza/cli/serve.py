@@ -31,6 +31,8 @@ _PING_SECONDS = 10
 """A socket whose other side answers no ping for so long is broken off, and what waits on it with it."""
 _SOCKET_MESSAGE_BYTES = 64 * 1024
 _POLL_SECONDS = 0.1
+_PROBE_SECONDS = 1
+_BACKLOG = 2048
 
 
 def run(told: argparse.Namespace) -> int:
@@ -60,7 +62,11 @@ def run(told: argparse.Namespace) -> int:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """A socket bound to the address, not yet listening. Raises BadSettings with what to do about it."""
+    """A socket that listens at the address. Raises BadSettings with what to do about it.
+
+    It listens before anybody serves it, so that of two that start at once on a port the second is told, and so that
+    who calls while a killed Scriza is started again is kept waiting and not turned away.
+    """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     except socket.gaierror as error:
@@ -69,6 +75,7 @@ def _listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(address)
+        listener.listen(_BACKLOG)
     except OSError as error:
         listener.close()
         ways = "with --port or SCRIZA_PORT"
@@ -210,7 +217,7 @@ async def _sample_call(url: str) -> None:
 
 
 def _is_ready(address: str) -> bool:
-    connection = http.client.HTTPConnection(address, timeout=5)
+    connection = http.client.HTTPConnection(address, timeout=_PROBE_SECONDS)
     try:
         connection.request("GET", "/health/ready")
         return connection.getresponse().status == HTTPStatus.OK
