@@ -7,6 +7,7 @@ from scriza.modules.telephony.call import commands as do
 from scriza.modules.telephony.call import events as on
 from scriza.modules.telephony.call.tables import Line
 from scriza.modules.telephony.turns.limits import Limits
+from scriza.ports.telephony import TurnRecord
 from tests.unit.call_rig import LINES, OPENING, Rig, conversation, journal, plan
 
 
@@ -84,6 +85,13 @@ class TestResumption:
         again = Rig().begin(attached=2, next_turn=2, conversation=conversation(), metrics=rig.call.metrics)
         assert again.call.metrics.latencies == rig.call.metrics.latencies
         assert again.call.metrics.reattached == 1
+
+    def test_a_turn_without_an_answer_counts_as_one_however_soon_it_ends_again(self) -> None:
+        turns = [TurnRecord("", OPENING, "", 1.0), TurnRecord("what does it cost", "", "", 0.9)]
+        rig = Rig()
+        rig.tell(on.StreamStarted(journal(attached=2, next_turn=1, turns=turns, unanswered="what does it cost")))
+        rig.tell(on.StreamStopped())
+        assert rig.call.metrics.turns == 2
 
     def test_the_longest_call_counts_from_its_beginning_not_from_the_stream_s(self) -> None:
         rig = Rig(limits=Limits(longest_call=60_000))

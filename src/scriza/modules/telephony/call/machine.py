@@ -111,7 +111,7 @@ class Call(Listening):
         self.answered_by = journal.answered_by
         told = journal.metrics
         self.metrics = CallMetrics(
-            turns=journal.next_turn,
+            turns=len(journal.turns),
             barge_ins=told.barge_ins,
             false_barge_ins=told.false_barge_ins,
             reattached=max(0, journal.attached - 1 - told.transfers),
