@@ -54,7 +54,7 @@ class Sockets:
     @property
     def count(self) -> int:
         """How many are open."""
-        return sum(not socket.reader.done() for sockets in self._open.values() for socket in sockets)
+        return sum(map(len, self._open.values()))
 
     def prepare(self, address: Address) -> None:
         """Have a socket open soon, if none is free."""
@@ -83,10 +83,8 @@ class Sockets:
         await asyncio.gather(*(socket.close() for socket in sockets))
 
     def _free(self, address: Address) -> ContextSocket | None:
-        sockets = self._open[address] = [each for each in self._open.get(address, []) if not each.reader.done()]
-        if not sockets:
-            del self._open[address]
-        return max((each for each in sockets if each.free), key=lambda each: each.free, default=None)
+        free = [socket for socket in self._open.get(address, []) if socket.free]
+        return max(free, key=lambda socket: socket.free, default=None)
 
     async def _leased(self, address: Address) -> ContextSocket:
         for _ in range(CONTEXTS):
@@ -115,6 +113,14 @@ class Sockets:
             del self._opening[address]
         self._pauses.pop(address, None)
         self._open.setdefault(address, []).append(socket)
+        socket.reader.add_done_callback(lambda _: self._gone(address, socket))
+
+    def _gone(self, address: Address, socket: ContextSocket) -> None:
+        sockets = self._open.get(address, [])
+        if socket in sockets:
+            sockets.remove(socket)
+        if not sockets:
+            self._open.pop(address, None)
 
     async def _connected(self, address: Address) -> ClientConnection:
         if self.count >= SOCKETS:
@@ -142,10 +148,10 @@ class Sockets:
         _log.info("elevenlabs.socket_not_opened", again_in_s=pause)
 
     async def _make_room(self) -> None:
-        for sockets in self._open.values():
+        for address, sockets in self._open.items():
             for socket in sockets:
                 if socket.idle:
-                    sockets.remove(socket)
+                    self._gone(address, socket)  # nobody takes it any more
                     await socket.close()
                     return
         raise RateLimited("ElevenLabs' sockets are all in use")
