@@ -79,7 +79,7 @@ def test_a_process_of_several_that_is_killed_is_replaced(tmp_path: Path) -> None
         killed = next(iter(scriza.children("--fd")))
         os.kill(killed, signal.SIGKILL)
         scriza.wait_until(lambda: len(scriza.children("--fd").keys() - {killed}) == 2)
-        assert httpx.get(f"{url}/v1/models", headers=bearer(scriza.token)).status_code == 200
+        assert httpx.get(f"{url}/v1/models", headers=bearer(scriza.token), timeout=60).status_code == 200
         assert scriza.stop() == 0
         assert scriza.leftovers() == []
 
@@ -120,7 +120,7 @@ def test_what_cannot_be_used_is_told_in_a_sentence(
     tmp_path: Path, workers: str, name: str, value: str, sentence: str
 ) -> None:
     with running_scriza(tmp_path / "one", ["--workers", workers], **{name: value}) as scriza:
-        assert scriza.process.wait(60) == 2
+        assert scriza.process.wait(90) == 2
         assert f"scriza: {sentence}" in scriza.output
         assert "Traceback" not in scriza.output
         assert scriza.leftovers() == []
