@@ -64,7 +64,7 @@ class Line:
             self._blocks.put_nowait(block)
 
     async def until(self, kind: type[Item]) -> Item:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             async for item in self._items:
                 self.heard.append(item)
                 if isinstance(item, kind):
@@ -72,7 +72,7 @@ class Line:
         raise AssertionError(f"no {kind.__name__} came")
 
     async def rest(self) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             async for item in self._items:
                 self.heard.append(item)
 

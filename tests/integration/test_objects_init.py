@@ -46,7 +46,7 @@ async def picky(endpoint: str) -> AsyncIterator[PickyS3]:
 
 
 async def prepared(url: str, lifetimes: Lifetimes = LIFETIMES) -> list[Step]:
-    store = S3Objects(url, Patience(1.0, 1.0, 5.0))
+    store = S3Objects(url, Patience(5.0, 10.0, 30.0))
     try:
         return [step async for step in prepare(store, lifetimes)]
     finally:

@@ -76,7 +76,7 @@ NO_BUCKET = Refusal("no bucket", 404, "<Error><Code>NoSuchBucket</Code></Error>"
 )
 async def test_what_happens_to_the_store_is_not_heard(endpoint: str, fault: Fault) -> None:
     async with BadLine(endpoint) as line:
-        store = S3Objects(f"s3://speech?endpoint={line.url}&region=us-east-1", Patience(1.0, 1.0, 2.0))
+        store = S3Objects(f"s3://speech?endpoint={line.url}&region=us-east-1", Patience(1.0, 1.0, 10.0))
         speech = TtsService([ToneEngine()], store, Told())
         await store.put("warm", b"", "text/plain")
         await line.turn(fault)
@@ -93,7 +93,7 @@ async def test_what_happens_to_the_store_is_not_heard(endpoint: str, fault: Faul
 
 async def test_a_url_is_refused_in_a_sentence_while_the_store_is_away(endpoint: str) -> None:
     async with BadLine(endpoint) as line:
-        store = S3Objects(f"s3://speech?endpoint={line.url}&region=us-east-1", Patience(1.0, 1.0, 2.0))
+        store = S3Objects(f"s3://speech?endpoint={line.url}&region=us-east-1", Patience(1.0, 1.0, 10.0))
         speech = TtsService([ToneEngine()], store, Told())
         await line.turn(REFUSED)
         with pytest.raises(Unavailable, match="delivery: inline"):
