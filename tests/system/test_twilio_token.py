@@ -24,7 +24,7 @@ async def test_a_wrong_token_is_in_the_log_soon_after_the_start(tmp_path: Path) 
         }
         with running_scriza(tmp_path / "one", **settings) as scriza:
             await asyncio.to_thread(lambda: scriza.url)
-            for _ in range(200):
+            for _ in range(1200):
                 told = [line for line in scriza.output.splitlines() if "TWILIO_AUTH_TOKEN" in line]
                 if told:
                     break
