@@ -362,6 +362,20 @@ def test_a_dead_engine_costs_its_time_out_once_and_is_tried_again_later() -> Non
     assert run_virtual(spoken()) == [2.5, 0, 0, 0]
 
 
+def test_an_engine_that_asks_for_more_patience_than_makes_sense_is_tried_again_all_the_same() -> None:
+    async def asked() -> int:
+        busy = ToneEngine("busy", fail_after=0, failure=RateLimited("429", retry_after=1_900_000_000))
+        speech = TtsService([busy, ToneEngine("spare")], Nowhere(NotFound), Told())
+        for number in range(3):
+            await streamed(speech, Speak(f"number {number}"))
+        await asyncio.sleep(121)
+        await streamed(speech, Speak("number 3"))
+        await speech.close()
+        return len(busy.asked)
+
+    assert run_virtual(asked()) == 3
+
+
 def test_engines_that_fail_slowly_share_the_time_to_the_first_audio() -> None:
     class Slow(ToneEngine):
         async def synthesize(self, request: Speak, sample_rate: int) -> AsyncGenerator[Piece, None]:

@@ -68,9 +68,10 @@ class Roster:
             self._breakers[engine.name].gave_up()
             return
         grave = isinstance(failure, _GRAVE)
+        wait_s = min(failure.retry_after or 0, _TOLERANCE.longest_rest_s)
         for each in self.engines:
             if each is engine or (grave and each.provider == engine.provider):
-                self._breakers[each.name].failed(_now(), at_once=grave, retry_after=failure.retry_after or 0)
+                self._breakers[each.name].failed(_now(), at_once=grave, retry_after=wait_s)
 
     def likely(self, request: Speak) -> Iterator[tuple[Engine, Speak]]:
         """Requests whose clips say the same text, those that sound most like it first. The last engine has none."""
