@@ -177,7 +177,8 @@ async def cached(url: str, count: int, folder: Path) -> list[dict[str, object]]:
     filling = TtsService([ElevenLabsEngine(client)], objects, Nobody())
     for text in texts:
         await first_audio(filling, text)
-    await asyncio.sleep(0.5)  # clips are kept after they were served
+    while len(list((folder / "cached").rglob("*.json"))) < count:  # noqa: ASYNC110 # kept after they were served
+        await asyncio.sleep(0.05)
     await filling.close()
     speech = TtsService([ElevenLabsEngine(client)], objects, Nobody())
     rows = [
@@ -196,6 +197,9 @@ async def cached(url: str, count: int, folder: Path) -> list[dict[str, object]]:
             ),
             row("cached, over HTTP: speak, the whole", [await spoken(remote, text) for text in texts]),
         ]
+    told = await speech.speech_cache()
+    if told.hits < told.clips:
+        raise RuntimeError(f"{told.clips - told.hits} clips were made that should have come from the cache")
     await speech.close()
     await client.close()
     await objects.close()
