@@ -85,6 +85,8 @@ async def test_outside_hours_the_caller_may_be_connected_to_a_person(office: Off
     await say_about(office, msgspec.structs.replace(CLOSED_NOW, closed="transfer"))
     twiml = await office.voice()
     assert "<Number>+15550001111</Number>" in twiml
+    assert "callerId" not in twiml
+    assert f'callerId="{NUMBER}"' in await office.voice(CallSid="CA2", From="anonymous")
     assert (await office.found()).in_transfer
     assert "<Hangup />" in await office.dialled("completed", DialBridged="true")
     assert (await office.found()).ended_reason == "transferred"

@@ -403,6 +403,12 @@ async def test_a_call_that_we_placed_is_transferred_under_our_own_number(office:
     assert 'callerId="+18005551212"' in await office.after()
 
 
+@pytest.mark.parametrize("withheld", ["anonymous", "", "+266696687"])
+async def test_a_caller_who_withholds_their_number_is_transferred_under_ours(office: Office, withheld: str) -> None:
+    await office.handed_over(From=withheld, To="+18005551212")
+    assert 'callerId="+18005551212"' in await office.after()
+
+
 async def test_the_person_hears_who_is_calling_and_takes_the_call_by_a_key(office: Office) -> None:
     await office.handed_over(whisper="Ann calls about <pricing>.")
     whisper = url_in(await office.after())

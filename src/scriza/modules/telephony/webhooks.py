@@ -237,7 +237,7 @@ class Webhooks:
         if lead.connect_to:
             begins = HandOver(call_id, lead.connect_to, "", 0, self._now(), CallMetrics())
             await self._calls.hand_over(begins)
-            return self._twiml.transfer(lead.connect_to)
+            return self._twiml.transfer(lead.connect_to, caller_id=_shown(new))
         if not self._accepts(call_id):
             _log.warning("voice.no_room")
             return busy() if new.direction == "inbound" else say_goodbye(CALLED_IN_VAIN)
@@ -289,10 +289,9 @@ class Webhooks:
 
     def _transfer(self, call: JournaledCall) -> str:
         _log.info("transfer.begins", whispers=bool(call.whisper))
-        # A caller who rang us is shown to the colleague; where we rang, only our own number may be shown.
         return self._twiml.transfer(
             call.transfer_to,
-            caller_id=call.caller if call.direction == "outbound" else "",
+            caller_id=_shown(call),
             whisper_for=call.call_id if call.whisper else "",
         )
 
@@ -418,6 +417,16 @@ def _number(form: Form, name: str) -> int | None:
     if not value.isascii() or not value.isdigit() or len(value) > 9:
         raise BadInput(f"{name} is not a number")
     return int(value)
+
+
+def _shown(call: NewCall | JournaledCall) -> str:
+    """The number that a colleague sees: ours, where we rang or the caller's is withheld, which fails a <Dial>.
+
+    Empty is the caller's own. https://www.twilio.com/docs/api/errors/13214
+    """
+    if call.direction == "outbound":
+        return call.caller
+    return "" if call.caller else call.callee
 
 
 def _phone_number(value: str) -> str:
