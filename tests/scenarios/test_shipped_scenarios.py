@@ -1,7 +1,7 @@
 """Every scenario that ships, played to a real `scriza serve` with nothing set up but a person to transfer to.
 
-Those that open streams in different ways are played in both forms of the stream's token. The calls of one form are
-placed some at a time, once for all tests of this file.
+Each is played in both forms of the stream's token. The calls of one form are placed some at a time, once for all tests
+of this file.
 """
 
 import asyncio
@@ -42,9 +42,7 @@ COLLEAGUE = "+14155550188"
 _AT_ONCE = 7
 """The demos' recogniser has one process for all calls."""
 OUR_NUMBER = Options().number
-PLAYED = [("path", name) for name in shipped()] + [
-    ("parameter", name) for name in ("sample", "dtmf", "socket-lost", "warm-transfer-unanswered", "outbound-human")
-]
+PLAYED = [(place, name) for place in ("path", "parameter") for name in shipped()]
 """Where the stream's token rides, and the scenario."""
 
 
