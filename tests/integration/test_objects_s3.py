@@ -292,7 +292,14 @@ async def test_a_client_that_was_never_used_closes() -> None:
     await S3Objects("s3://bucket/prefix").close()
 
 
-@pytest.mark.parametrize("url", ["", "https://bucket", "s3://", "s3:///prefix", "s3://bucket?endpiont=http://x"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("", "https://bucket", "s3://", "s3:///prefix", "s3://bucket?endpiont=http://x"),
+        *("s3://key:secret@bucket", "s3://bucket?endpoint=http://key:secret@x"),
+    ],
+)
 def test_a_url_that_is_not_one_of_a_bucket_is_refused(url: str) -> None:
-    with pytest.raises(ValueError, match="s3://BUCKET"):
+    with pytest.raises(ValueError, match="s3://BUCKET") as refused:
         S3Objects(url)
+    assert "secret" not in str(refused.value)

@@ -43,11 +43,13 @@ class Connection:
     def __init__(self, url: str, patience: Patience = PATIENCE) -> None:
         parts = urlsplit(url)
         options = parse_qs(parts.query)
-        if parts.scheme != "s3" or not parts.netloc or not options.keys() <= {"endpoint", "region"}:
-            raise ValueError("objects are at s3://BUCKET/PREFIX?endpoint=URL&region=R")
+        endpoint = options.get("endpoint", [None])[0]
+        hosts = parts.netloc + urlsplit(endpoint or "").netloc
+        if parts.scheme != "s3" or not parts.netloc or "@" in hosts or not options.keys() <= {"endpoint", "region"}:
+            raise ValueError("objects are at s3://BUCKET/PREFIX?endpoint=URL&region=R, without a key")
         self.bucket = parts.netloc
         self.prefix = f"{parts.path.strip('/')}/" if parts.path.strip("/") else ""
-        self._endpoint = options.get("endpoint", [None])[0]
+        self._endpoint = endpoint
         self._region = options.get("region", [None])[0]
         self._patience = patience
         self._lock = asyncio.Lock()
