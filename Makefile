@@ -15,7 +15,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv pip install --python $(BIN)/python
 # What is downloaded is worth a line each, what is installed from it is not.
-TERSELY := 2>&1 | grep -v '^ [-+~] '
+TERSELY := 2>&1 | sed '/^ [-+~] /d'
 SHELL := bash
 .SHELLFLAGS := -o pipefail -c
 CHECK_PYTHON = import sys; v = "%d.%d.%d" % sys.version_info[:3]; \
