@@ -13,7 +13,7 @@ from scriza.modules.telephony.twiml import CALLED_IN_VAIN
 from scriza.ports.agent import CallFacts, CallPlan, Conversation, FixedLines, Voice
 from scriza.ports.call_desk import PhoneNumber
 from tests.memory_placing import MemoryPlacing, NoAgent
-from tests.unit.test_webhooks import CALL, INCOMING, NOW, Office, signed, token_in
+from tests.unit.webhook_rig import CALL, INCOMING, NOW, Office, signed, token_in
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from scriza.ports.call_desk import BarredNumber, PhoneNumber
 from scriza.ports.telephony import MessageRecord
 from tests.memory_log import MemoryCallLog
 from tests.memory_placing import MemoryPlacing
-from tests.unit.test_webhooks import PUBLIC, TOKEN, signed
+from tests.unit.webhook_rig import PUBLIC, TOKEN, signed
 from tests.virtual_time import run_virtual
 
 START = datetime(2026, 3, 2, 12, tzinfo=UTC)
