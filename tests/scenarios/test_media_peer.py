@@ -12,7 +12,7 @@ from pipecat.serializers.twilio import TwilioFrameSerializer
 from scriza.audio import mulaw
 from tests.scenarios.engines import LineAsr
 from tests.scenarios.memory_phone import MemoryPhone
-from tests.scenarios.test_session import World, call
+from tests.scenarios.world import World, call
 
 
 def test_every_media_message_of_a_call_is_decoded_by_an_independent_peer() -> None:

@@ -13,7 +13,7 @@ from scriza.ports.call_desk import BarredNumber
 from tests.memory_books import MemoryBarredBook
 from tests.scenarios.engines import LineAsr, ScriptedAgent
 from tests.scenarios.memory_phone import MemoryPhone
-from tests.scenarios.test_session import World, call
+from tests.scenarios.world import World, call
 from tests.virtual_time import run_virtual
 
 CALLER, CALLEE = "+14155550100", "+14155550199"

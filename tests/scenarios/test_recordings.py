@@ -24,7 +24,7 @@ from tests.memory_objects import MemoryObjects
 from tests.memory_recordings import MemoryRecordingLog
 from tests.scenarios.engines import LineAsr
 from tests.scenarios.memory_phone import MemoryPhone
-from tests.scenarios.test_session import World
+from tests.scenarios.world import World
 from tests.virtual_time import run_virtual
 
 Spans = list[tuple[float, float]]

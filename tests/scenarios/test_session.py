@@ -1,116 +1,25 @@
-"""Whole calls on virtual time: the session with a phone in memory, in-process engines and the journal in memory."""
+"""Whole calls on virtual time, from the opening to what the record tells of them; see `world.py`."""
 
 import asyncio
 import base64
 import json
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import Any, Literal
 
 import pytest
 
-from scriza.kernel.errors import Unavailable
 from scriza.kernel.events import Topic
 from scriza.modules.telephony.call.machine import Call
 from scriza.modules.telephony.call.replay import read, replay
-from scriza.modules.telephony.call_log import NewCall
-from scriza.modules.telephony.live.session import Doors, Session, SessionOptions
-from scriza.modules.telephony.live.spare_lines import SpareLines
+from scriza.modules.telephony.live.session import SessionOptions
 from scriza.modules.telephony.turns.barge_in import BargeInOptions
 from scriza.modules.telephony.turns.fixed_silence import FixedSilence
 from scriza.modules.telephony.turns.limits import Limits
-from scriza.modules.telephony.vad import EnergyVad
-from scriza.ports.agent import Clause, HangUp, PressKeys, Reply, ReplyPart, SendSms, TransferTo
-from scriza.ports.telephony import CallRecord
 from scriza.simulator.keypad import Keypad
-from tests.memory_log import MemoryCallLog
-from tests.memory_placing import MemoryPlacing
-from tests.scenarios.engines import LineAsr, ScriptedAgent, SilentCarrier, ToneTts
+from tests.scenarios.engines import LineAsr
 from tests.scenarios.memory_phone import MemoryPhone
+from tests.scenarios.world import World, call
 from tests.unit.call_rig import LINES, OPENING, plan
 from tests.virtual_time import run_virtual
-
-START = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-def by_the_book(request: Reply) -> list[ReplyPart]:
-    match request.utterance:
-        case "goodbye":
-            return [Clause("Goodbye then."), HangUp()]
-        case "count for me":
-            return [Clause("one two three four five six seven eight nine ten eleven twelve.")]
-        case "text me":
-            return [Clause("Done."), SendSms("Hello from Acme")]
-        case "press one two for sales":
-            return [Clause("Sure."), PressKeys("1w2#")]
-        case "a person please":
-            return [Clause("I will connect you."), TransferTo("+14155550123", "Somebody asks.")]
-        case _:
-            return [Clause("It is ten dollars."), Clause("Anything else?")]
-
-
-@dataclass
-class World:
-    """Everything a call needs, and what came of it."""
-
-    asr: LineAsr = field(default_factory=LineAsr)
-    tts: ToneTts = field(default_factory=ToneTts)
-    agent: ScriptedAgent = field(default_factory=lambda: ScriptedAgent(by_the_book))
-    carrier: SilentCarrier = field(default_factory=SilentCarrier)
-    options: SessionOptions = field(default_factory=SessionOptions)
-    direction: Literal["inbound", "outbound"] = "inbound"
-
-    def __post_init__(self) -> None:
-        self.log = MemoryCallLog(self.clock)
-        self.placing = MemoryPlacing(self.carrier, self.clock)
-
-    def clock(self) -> datetime:
-        return START + timedelta(seconds=asyncio.get_running_loop().time())
-
-    async def record(self) -> CallRecord:
-        record = await self.log.record("default", "CA1")
-        assert record is not None
-        return record
-
-    async def session(self, phone: MemoryPhone) -> Session:
-        new = NewCall("CA1", "default", self.direction, "+14155550100", "+14155550199", "in-progress", START)
-        await self.log.open(new)
-        return Session(self.doors(), self.options, phone, "MZ1", await self.log.attach("CA1"))
-
-    def doors(self) -> Doors:
-        return Doors(
-            agent=self.agent,
-            asr=self.asr,
-            tts=self.tts,
-            log=self.log,
-            texts=self.placing.texts,
-            barred=self.placing.barred,
-            vad=EnergyVad,
-            endpointer=lambda: FixedSilence(600),
-            clock=self.clock,
-            spare_lines=SpareLines(self.tts, 4_000),
-        )
-
-
-Script = Callable[[MemoryPhone], Awaitable[None]]
-
-
-def call(world: World, *scripts: Script) -> CallRecord:
-    """Lead a call, one media stream a script; a call that does not end within two hours of virtual time fails."""
-
-    async def main() -> CallRecord:
-        for script in scripts:
-            phone = MemoryPhone()
-            session = await world.session(phone)
-            async with asyncio.timeout(7200), asyncio.TaskGroup() as tasks:
-                calling = tasks.create_task(script(phone))  # type: ignore[arg-type]  # scripts are coroutine functions
-                await session.run()
-                calling.cancel()
-        return await world.record()
-
-    return run_virtual(main())
 
 
 def topics(world: World) -> list[Topic]:
@@ -412,147 +321,6 @@ def test_keys_are_heard_as_tones_when_the_words_before_them_have_been() -> None:
     record = call(world, machine)
     assert keypad.heard == "12#"
     assert record.turns[-1].agent == "Sure. pressed 1 2 #"
-
-
-class TestTrouble:
-    def test_an_agent_that_cannot_be_asked_is_a_polite_end(self) -> None:
-        world = World()
-        world.agent.broken = True
-        record = call(world, MemoryPhone.heard_all)
-        assert record.ended_reason == "no-plan"
-        assert "cannot take your call" in record.turns[0].agent
-
-    def test_an_agent_that_fails_is_excused_and_then_says_goodbye(self) -> None:
-        world = World(asr=LineAsr("what does it cost", "are you there you"))
-
-        async def caller(phone: MemoryPhone) -> None:
-            await phone.heard_all()
-            world.agent.broken = True
-            await phone.say(1000)
-            await phone.heard_all()
-            await phone.say(1000)
-            await phone.heard_all()
-
-        record = call(world, caller)
-        assert [turn.agent for turn in record.turns] == [OPENING, LINES.trouble, LINES.farewell]
-        assert record.ended_reason == "agent-failed"
-
-    def test_an_agent_that_hangs_is_given_up_in_time(self) -> None:
-        world = World(asr=LineAsr("what does it cost"), agent=ScriptedAgent(by_the_book, delay_s=3600))
-
-        async def caller(phone: MemoryPhone) -> None:
-            await phone.heard_all()
-            await phone.say(1000)
-            await phone.heard_all()
-            phone.hang_up()
-
-        assert call(world, caller).turns[1].agent == LINES.trouble
-
-    def test_a_voice_that_fails_is_never_silence(self) -> None:
-        world = World(asr=LineAsr("what does it cost"))
-        world.tts.broken = lambda text: "dollars" in text
-
-        async def caller(phone: MemoryPhone) -> None:
-            await phone.heard_all()
-            await phone.say(1000)
-            await phone.heard_all()
-            phone.hang_up()
-
-        assert LINES.trouble in call(world, caller).turns[1].agent
-
-    def test_a_voice_that_is_gone_for_good_ends_the_call(self) -> None:
-        world = World()
-        world.tts.broken = lambda text: True
-
-        async def caller(phone: MemoryPhone) -> None:
-            await asyncio.sleep(3600)
-
-        assert call(world, caller).ended_reason == "opening-failed"
-
-    def test_a_recogniser_that_fails_is_opened_again(self) -> None:
-        world = World(asr=LineAsr("what does it cost"))
-        world.asr.failing = True
-
-        async def caller(phone: MemoryPhone) -> None:
-            await phone.heard_all()
-            await phone.say(1000)
-            await phone.heard_all()
-            world.asr.failing = False
-            await phone.say(1000)
-            await phone.heard_all()
-            phone.hang_up()
-
-        record = call(world, caller)
-        assert [turn.agent for turn in record.turns][:3] == [
-            OPENING,
-            LINES.repair,
-            "It is ten dollars. Anything else?",
-        ]
-
-    def test_a_store_that_is_away_when_the_call_ends_gets_everything_later(self) -> None:
-        world = World(asr=LineAsr("what does it cost", "goodbye"))
-        append, end = world.log.append, world.log.end
-
-        async def away_for_a_minute(*anything: object) -> None:
-            if asyncio.get_running_loop().time() < 60:
-                raise Unavailable("scripted")
-
-        async def append_later(*entries: Any) -> None:
-            await away_for_a_minute()
-            await append(*entries)
-
-        async def end_later(*ending: Any) -> bool:
-            await away_for_a_minute()
-            return await end(*ending)
-
-        world.log.append, world.log.end = append_later, end_later  # type: ignore[method-assign]
-
-        async def caller(phone: MemoryPhone) -> None:
-            phones.append(phone)
-            await phone.heard_all()
-            await phone.say(1000)
-            await phone.heard_all()
-            await phone.say(800)
-
-        phones: list[MemoryPhone] = []
-        record = call(world, caller)
-        assert [turn.user for turn in record.turns] == ["", "what does it cost", "goodbye"]
-        assert record.ended_reason == "agent-goodbye"
-        assert phones[0].closed_at < 25, "nobody was kept on the line for it"
-
-    def test_garbage_on_the_socket_is_refused_and_the_call_goes_on(self) -> None:
-        world = World(asr=LineAsr("what does it cost"))
-
-        async def caller(phone: MemoryPhone) -> None:
-            await phone.heard_all()
-            for garbage in ("", "{", "[]", '{"event":"media"}', '{"event":"media","media":{"payload":"###"}}'):
-                phone.control.append(garbage)
-            await phone.say(1000)
-            await phone.heard_all()
-            phone.hang_up()
-
-        assert call(world, caller).turns[1].user == "what does it cost"
-
-    def test_a_socket_that_says_nothing_and_never_closes_is_closed_by_us_in_time(self) -> None:
-        world = World()
-
-        async def dumb(phone: MemoryPhone) -> None:
-            phone.mute = True
-            await asyncio.sleep(3600)
-
-        record = call(world, dumb)
-        assert record.ended_reason == "intro-timeout"
-        assert [turn.agent for turn in record.turns] == [OPENING, LINES.intro_timeout]
-
-    def test_nothing_but_garbage_ends_the_stream_but_not_the_call(self) -> None:
-        world = World()
-
-        async def caller(phone: MemoryPhone) -> None:
-            await phone.heard_all()
-            phone.control.extend(["{"] * 60)
-            await asyncio.sleep(3600)
-
-        assert call(world, caller).ended_reason == ""
 
 
 def test_the_kept_event_log_replays_the_call() -> None:

@@ -11,7 +11,7 @@ from scriza.modules.telephony.call_log import JournaledCall, NewCall
 from scriza.modules.telephony.live.switchboard import Switchboard
 from scriza.modules.telephony.media import Start, StartDetails
 from tests.scenarios.memory_phone import MemoryPhone
-from tests.scenarios.test_session import START, World
+from tests.scenarios.world import START, World
 from tests.unit.call_rig import LINES
 from tests.virtual_time import run_virtual
 
