@@ -1,4 +1,4 @@
-"""Speech as it shows at the door: the clips that are kept, how words of the table are said, and the usage that is told."""
+"""Speech as it shows at the door: the clips that are kept, how words of the table are said, and the usage told."""
 
 import asyncio
 from collections.abc import AsyncIterator
