@@ -122,6 +122,28 @@ def test_a_store_that_is_away_when_the_call_ends_gets_everything_later() -> None
     assert phones[0].closed_at < 25, "nobody was kept on the line for it"
 
 
+def test_a_store_that_never_takes_the_event_log_holds_no_session_for_ever() -> None:
+    world = World()
+    refused: set[int] = set()
+
+    async def refuse(call_id: str, part: int, log: bytes) -> None:
+        assert log, "a part is kept only when there is something in it"
+        refused.add(part)
+        raise Unavailable("scripted")
+
+    world.log.keep_event_log = refuse  # type: ignore[method-assign]
+
+    async def caller(phone: MemoryPhone) -> None:
+        await phone.heard_all()
+        for _ in range(8_000):  # more than is gathered before a part of the log is kept
+            phone.press("#")
+        await asyncio.sleep(1)
+        phone.hang_up()
+
+    assert call(world, caller).ended_reason == "caller-hung-up"
+    assert len(refused) == 2
+
+
 def test_garbage_on_the_socket_is_refused_and_the_call_goes_on() -> None:
     world = World(asr=LineAsr("what does it cost"))
 

@@ -420,22 +420,26 @@ class Session:
             _log.error("telephony.ending_not_kept")
             keeping.cancel()
         if self._errands:  # a carrier that is slow to take a message keeps nobody on the line
-            await asyncio.wait(self._errands)
+            _, late = await asyncio.wait(self._errands, timeout=_KEEPING_SECONDS)
+            if late:
+                _log.error("telephony.errands_given_up", errands=len(late))
+            for errand in late:
+                errand.cancel()
 
     async def _keep_all(self) -> None:
         await self._writer.flushed()
-        await self._keep_recording()
         match self._ending:
             case do.End() as ending:
                 await persistently(lambda: self._end(ending), "ending")
             case do.HandOver() as hand_over:
                 await persistently(lambda: self._hand_over(hand_over), "hand-over")
+        await self._keep_recording()
 
-    async def _keep_recording(self) -> None:
-        """Keep the event log's next part; parts of one stream follow those of the streams before it."""
+    def _keep_recording(self) -> Coroutine[object, object, None]:
+        """Keep the event log's next part, taken at once; parts of one stream follow those of the streams before it."""
         part, lines = self._journal.attached * _PARTS_A_STREAM + self._parts, self._recording.take()
         self._parts += 1
-        await persistently(lambda: self._doors.log.keep_event_log(self._journal.call_id, part, lines), "recording")
+        return persistently(lambda: self._doors.log.keep_event_log(self._journal.call_id, part, lines), "recording")
 
     def _metrics(self) -> CallMetrics:
         metrics = self._call.metrics
