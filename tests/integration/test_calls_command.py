@@ -60,9 +60,19 @@ async def test_a_wrong_token_turns_nothing(
     assert capsys.readouterr().err.startswith("scriza: ")
 
 
+@pytest.mark.parametrize("address", ["http://127.0.0.1:9", "127.0.0.1:9"])
 async def test_where_nothing_runs_that_is_said_in_a_sentence(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("SCRIZA_DATA_DIR", str(tmp_path))
-    assert await command("stop", "--to", "http://127.0.0.1:9") == CANNOT
+    assert await command("stop", "--to", address) == CANNOT
     assert "http://127.0.0.1:9: CallDesk cannot be reached" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("address", ["ftp://127.0.0.1:9", "http://", "http://me:secret@127.0.0.1:9", "http://[", ":"])
+async def test_an_address_that_is_none_is_refused_in_a_sentence(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SCRIZA_DATA_DIR", str(tmp_path))
+    assert await command("stop", "--to", address) == CANNOT
+    assert capsys.readouterr().err.startswith("scriza: --to: ")

@@ -10,6 +10,7 @@ import httpx
 
 from scriza import data_dir, logs
 from scriza.cli.conversation import Conversation, summary
+from scriza.cli.target import target_of
 from scriza.data_dir import Secrets
 from scriza.kernel.errors import Unavailable
 from scriza.kernel.principal import Principal, acting
@@ -40,9 +41,7 @@ def run(told: argparse.Namespace) -> int:
     logs.configure(settings.log, "warning")  # the conversation is what is to be read
     folder = data_dir.prepare(settings.data_dir)
     secrets = data_dir.secrets_of(settings, folder)
-    target = (told.to or f"127.0.0.1:{settings.port}").rstrip("/")
-    if "://" not in target:
-        target = f"http://{target}"
+    target = target_of(told.to, settings)
     with acting(Principal(subject="scriza call", scopes=frozenset({"*"}))):
         return asyncio.run(_call(load_scenario(told.scenario or SAMPLE), target, settings, secrets, folder))
 

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 
 from scriza import data_dir, logs
+from scriza.cli.target import target_of
 from scriza.kernel.errors import Unavailable
 from scriza.kernel.principal import Principal, acting
 from scriza.ports.call_desk import CallDesk, Switch
@@ -16,7 +17,7 @@ def run(told: argparse.Namespace) -> int:
     settings = load()
     logs.configure(settings.log, "error")
     secrets = data_dir.secrets_of(settings, data_dir.prepare(settings.data_dir))
-    target = (told.to or f"http://127.0.0.1:{settings.port}").rstrip("/")
+    target = target_of(told.to, settings)
     with acting(Principal(subject="scriza calls", scopes=frozenset({"*"}))):
         switch = asyncio.run(_turn(target, secrets.service_token, stop=told.act == "stop"))
     print(_said(switch))

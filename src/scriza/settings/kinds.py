@@ -1,13 +1,13 @@
 """Kinds of values."""
 
-from contextlib import suppress
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, SecretStr
 
 
-def _http_url(value: str) -> str:
+def http_url(value: str) -> str:
+    """The URL of a server, without a slash at its end; empty stays so. Raises ValueError with what is wrong."""
     return _url(value, "http", "https")
 
 
@@ -20,10 +20,11 @@ def _url(value: str, *schemes: str) -> str:
     url = urlsplit(value)
     if value and (url.scheme not in schemes or not url.hostname or url.query or url.fragment or "@" in url.netloc):
         raise ValueError(f"must be {schemes[0]}:// or {schemes[1]}://, a host, and no user and no query")
-    with suppress(ValueError):
+    try:
         _ = url.port
-        return value.rstrip("/")
-    raise ValueError("the port must be a number up to 65535")
+    except ValueError:
+        raise ValueError("the port must be a number up to 65535") from None
+    return value.rstrip("/")
 
 
 def _token(value: SecretStr) -> SecretStr:
@@ -33,6 +34,6 @@ def _token(value: SecretStr) -> SecretStr:
     return value
 
 
-HttpUrl = Annotated[str, AfterValidator(_http_url)]
+HttpUrl = Annotated[str, AfterValidator(http_url)]
 SocketUrl = Annotated[str, AfterValidator(_socket_url)]
 Token = Annotated[SecretStr, AfterValidator(_token)]
