@@ -70,8 +70,8 @@ _ASKS: dict[str, tuple[str, ...]] = {"telephony": ("agent", "asr", "tts"), "agen
 DOORS: dict[str, tuple[str, ...]] = {"telephony": ("telephony", "call_desk")}
 """The providers of a module's ports, where it has more than the one of its own name."""
 _LOST_AFTER = timedelta(minutes=10)
-_LOOK_FOR_LOST_SECONDS = 60
 """A call to which nothing has happened for so long has lost its session, and nobody reconnected it."""
+_LOOK_FOR_LOST_SECONDS = 60
 _SPARE_LINE_DEADLINE_MS = 10_000
 _PRUNE_SECONDS = 3600
 _WARMING_SECONDS = 2.0

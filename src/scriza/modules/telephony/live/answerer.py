@@ -16,7 +16,7 @@ _log = structlog.get_logger()
 
 
 async def learn_who_answered(log: CallLog, call_id: str, tell: Tell) -> None:
-    """Look every two seconds until it is known that it was a person, or that the greeting of a machine is over."""
+    """Look every two seconds, for a minute, until the log knows who it was."""
     for _ in range(_TIMES):
         await asyncio.sleep(_EVERY_SECONDS)
         try:
