@@ -1,4 +1,4 @@
-"""Telephony's documents, and how they are read and written: the only file of the module that knows the driver."""
+"""The documents of calls, and how they are read and written; placing and recordings have theirs beside them."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -22,7 +22,6 @@ AlreadyThere = DuplicateKeyError
 """Raised by an insert of what is there already. In a transaction it is the transaction's end."""
 Closer = Literal["", "session", "carrier", "recovery"]
 """Who closed a call: its own session knows how it ended, the others only that it did."""
-
 
 _SPANS = tuple(timedelta(days=days) for days in (1, 8, 64, 512))
 

@@ -6,16 +6,11 @@ import msgspec
 from beanie import Document
 from pydantic import Field
 from pymongo import ASCENDING, IndexModel
-from pymongo.asynchronous.client_session import AsyncClientSession
-from pymongo.errors import DuplicateKeyError
 
+from scriza.modules.telephony.documents import Session
 from scriza.modules.telephony.placing.books import Standing
 from scriza.modules.telephony.placing.intents import CallWish, Intent, State, TextWish
 from scriza.ports.call_desk import BarredNumber, PhoneNumber
-
-Session = AsyncClientSession
-AlreadyThere = DuplicateKeyError
-"""Raised by an insert of what is there already. In a transaction it is the transaction's end."""
 
 
 class CarrierIntent(Document):

@@ -6,13 +6,12 @@ from datetime import datetime
 
 from scriza.kernel.errors import Conflict
 from scriza.kernel.ids import DEFAULT_WORKSPACE, new_id
+from scriza.modules.telephony.documents import AlreadyThere, Session
 from scriza.modules.telephony.placing.books import Standing
 from scriza.modules.telephony.placing.documents import (
-    AlreadyThere,
     Barred,
     CallSwitch,
     OurNumber,
-    Session,
     barred_of,
     bears,
     insert_intent,

@@ -6,13 +6,8 @@ from typing import Literal
 from beanie import Document, SortDirection
 from pydantic import Field
 from pymongo import ASCENDING, IndexModel
-from pymongo.asynchronous.client_session import AsyncClientSession
-from pymongo.errors import DuplicateKeyError
 
 from scriza.modules.telephony.recordings.log import CallRecording, RecordedBy, RecordingState
-
-Session = AsyncClientSession
-AlreadyThere = DuplicateKeyError
 
 
 class Recording(Document):

@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
+from scriza.modules.telephony.documents import AlreadyThere, Session
 from scriza.modules.telephony.recordings import documents
-from scriza.modules.telephony.recordings.documents import AlreadyThere
 from scriza.modules.telephony.recordings.log import CallRecording, RecordingState
 from scriza.ports.store import Store
 
@@ -11,7 +11,7 @@ from scriza.ports.store import Store
 class MongoRecordingLog:
     """Implements RecordingLog. Each change is one conditional update, so none needs a transaction."""
 
-    def __init__(self, store: Store[documents.Session]) -> None:
+    def __init__(self, store: Store[Session]) -> None:
         self._store = store
 
     async def begin(self, recording: CallRecording) -> bool:
