@@ -37,21 +37,15 @@ PORTS: dict[str, type] = {
 }
 """By the provider that stands behind each."""
 
-
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
 """What runs while the application does."""
 
 
-def create_app(settings: Settings) -> Litestar:
-    """The application as `settings` want it; entering its `lifespan` starts what it needs.
+def container_of(settings: Settings) -> Container:
+    """The object graph that `settings` describe; nothing is opened yet.
 
     Raises BadSettings when the data directory cannot be used.
     """
-    return application(container_of(settings))
-
-
-def container_of(settings: Settings) -> Container:
-    """The object graph that `settings` describe; nothing is opened yet. Raises BadSettings."""
     directory = data_dir.prepare(settings.data_dir)
     return Container(settings=settings, secrets=data_dir.secrets_of(settings, directory), data_dir=directory)
 

@@ -8,7 +8,7 @@ import pytest
 from litestar import Litestar
 from pymongo import AsyncMongoClient
 
-from scriza.app import application, create_app
+from scriza.app import application, container_of
 from scriza.container import Container, needed, place, served
 from scriza.data_dir import secrets_of
 from scriza.gateway.access import unruled
@@ -32,7 +32,7 @@ def paths(app: Litestar) -> set[str]:
 
 
 def test_everything_is_served_and_nothing_is_without_an_access_rule(tmp_path: Path) -> None:
-    app = create_app(load(data_dir=tmp_path))
+    app = application(container_of(load(data_dir=tmp_path)))
     assert unruled(app) == []
     assert paths(app) >= {
         *("/voice", "/voice/after", "/voice/fallback", "/status-callback", "/stream", "/stream/{token:str}"),
@@ -55,7 +55,7 @@ async def test_while_the_service_token_is_rotated_the_old_one_opens_the_door_too
 
 
 def test_a_part_serves_its_own_doors_and_no_others(tmp_path: Path) -> None:
-    app = create_app(load(data_dir=tmp_path, modules="llm,tts"))
+    app = application(container_of(load(data_dir=tmp_path, modules="llm,tts")))
     doors = {path for path in paths(app) if path.startswith(("/v1", "/api", "/voice", "/stream", "/status"))}
     assert doors == {
         *("/v1/turn", "/v1/stream-turn", "/v1/models", "/v1/chat/completions"),

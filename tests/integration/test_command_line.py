@@ -46,8 +46,8 @@ def test_the_first_line_of_serve_comes_before_anything_heavy_is_loaded() -> None
 
 def test_the_application_is_made_without_any_vendors_library(tmp_path: Path) -> None:
     code = (
-        "from scriza.settings import load; from scriza.app import create_app; "
-        f"create_app(load(data_dir={str(tmp_path)!r}, openai_api_key='k', elevenlabs_api_key='k'))"
+        "from scriza.settings import load; from scriza.app import application, container_of; "
+        f"application(container_of(load(data_dir={str(tmp_path)!r}, openai_api_key='k', elevenlabs_api_key='k')))"
     )
     assert not loaded_after(code) & {"openai", "elevenlabs", "aiobotocore", "faster_whisper", "ctranslate2"}
 
