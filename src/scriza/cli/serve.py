@@ -111,9 +111,12 @@ class _Server(uvicorn.Server):
 
 
 def _config(app: "Litestar", settings: Settings) -> uvicorn.Config:
+    from scriza.cli.bounded_http import BoundedHttp
+
     return uvicorn.Config(
         app,
         loop="uvloop",
+        http=BoundedHttp,
         lifespan="off",
         ws="websockets-sansio",
         ws_max_size=_SOCKET_MESSAGE_BYTES,
