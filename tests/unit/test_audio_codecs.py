@@ -130,6 +130,12 @@ def test_what_is_no_wav_file_is_refused(data: bytes) -> None:
         decode_wav(data)
 
 
+@pytest.mark.parametrize("cut_off", [1, 2, 3])
+def test_a_stereo_wav_file_whose_last_sample_is_not_whole_is_refused(cut_off: int) -> None:
+    with pytest.raises(BadInput):
+        decode_wav(encode_wav(np.zeros((100, 2), np.int16), 8000)[:-cut_off])
+
+
 @given(st.integers(0, 60), st.binary(max_size=60))
 def test_a_damaged_wav_file_is_refused_or_read_but_never_breaks(place: int, damage: bytes) -> None:
     good = encode_wav(sine(0.01, 8000), 8000)

@@ -46,8 +46,7 @@ def decode_wav(data: bytes) -> tuple[Samples, int]:
                 raise BadInput("a WAV file must be 16-bit PCM")
             samples = np.frombuffer(file.readframes(file.getnframes()), dtype="<i2")
             channels, rate = file.getnchannels(), file.getframerate()
+        frames = samples.reshape(-1, channels)  # raises where the last one is cut off
     except (wave.Error, EOFError, ValueError, RuntimeError) as error:  # the last for chunks that are cut off
         raise BadInput(f"not a readable WAV file: {error}") from error
-    if channels > 1:
-        samples = samples.reshape(-1, channels).mean(axis=1)
-    return samples.astype(np.int16), rate
+    return (frames.mean(axis=1) if channels > 1 else samples).astype(np.int16), rate
