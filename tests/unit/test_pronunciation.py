@@ -1,7 +1,7 @@
 """Words written one way and said another: what is said, and what of the original has been said by then."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from scriza.kernel.errors import TooLarge
@@ -62,6 +62,8 @@ def test_a_table_that_makes_no_sense_is_refused(table: dict[str, str]) -> None:
         Pronunciation(table)
 
 
+@example("scriza")
+@example("Our GTM")
 @given(st.text(st.sampled_from("GTM scriza pro.,é\u200b"), min_size=1, max_size=60))
 def test_what_was_said_never_goes_back_and_ends_with_all_of_it(text: str) -> None:
     if not any(map(str.isalnum, text)):

@@ -83,6 +83,8 @@ class Pronunciation:
                 continue
             for length in self._lengths.get(token.group().lower(), ()):
                 stop = start + length
+                if stop > len(text):
+                    continue
                 if text[start:stop].lower() in self._table and not _WORD.match(text, stop):
                     yield start, stop
                     end = stop
