@@ -7,8 +7,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from scriza.kernel.errors import BadInput, Forbidden
+from scriza.modules.telephony.forms import Form, parse_form
 from scriza.modules.telephony.signatures import (
-    Form,
     Match,
     Signature,
     SignatureGate,
@@ -16,7 +16,6 @@ from scriza.modules.telephony.signatures import (
     check_body,
     check_form,
     check_socket,
-    parse_form,
     signed_text,
     socket_url,
 )

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from twilio.request_validator import RequestValidator
 
 from scriza.kernel.errors import Forbidden
-from scriza.modules.telephony.signatures import Signature, SigningKeys, check_form, parse_form
+from scriza.modules.telephony.forms import parse_form
+from scriza.modules.telephony.signatures import Signature, SigningKeys, check_form
 
 FORMS = int(os.environ.get("SCRIZA_TEST_SIGNED_FORMS", "200"))
 

@@ -10,7 +10,8 @@ import msgspec
 
 from scriza.kernel.events import Event, Topic
 from scriza.modules.telephony.call_log import Ending, HandOver, JournaledCall
-from scriza.modules.telephony.signatures import Signature, SignatureGate, SigningKeys, parse_form, signed_text
+from scriza.modules.telephony.forms import parse_form
+from scriza.modules.telephony.signatures import Signature, SignatureGate, SigningKeys, signed_text
 from scriza.modules.telephony.tokens import StreamTokens
 from scriza.modules.telephony.twiml import Twiml
 from scriza.modules.telephony.webhooks import Webhook, Webhooks

@@ -12,13 +12,14 @@ from typing import Literal
 import structlog
 
 from scriza.kernel.clock import WallClock, utc_now
-from scriza.kernel.errors import BadInput, Unavailable
+from scriza.kernel.errors import Unavailable
 from scriza.kernel.events import Topic, event
 from scriza.kernel.principal import Principal, acting, current
 from scriza.modules.telephony.call_log import CallLog, CallReader, ReceivedMessage
+from scriza.modules.telephony.forms import Form, one, phone_number, sid
 from scriza.modules.telephony.numbers import Reception
 from scriza.modules.telephony.placing.books import BarredBook
-from scriza.modules.telephony.signatures import Form, SignatureGate
+from scriza.modules.telephony.signatures import SignatureGate
 from scriza.modules.telephony.twiml import nothing
 from scriza.modules.telephony.webhooks import Webhook
 from scriza.ports.call_desk import BarredNumber
@@ -31,8 +32,6 @@ _START = frozenset({"START", "UNSTOP", "YES"})
 _HELP = frozenset({"HELP", "INFO"})
 _BETWEEN = re.compile(r"[\W_]+")
 _SECONDS = 10.0
-_MESSAGE_SID = re.compile(r"[A-Za-z0-9]{1,64}")
-_E164 = re.compile(r"\+[1-9]\d{1,14}")
 
 _log = structlog.get_logger()
 
@@ -71,12 +70,10 @@ class Messages:
         Raises Forbidden, BadInput, and Unavailable, to be told again.
         """
         form = self._gate.webhook(webhook.target, webhook.content_type, webhook.body, webhook.signature)
-        message_id, sender = _one(form, "MessageSid"), _one(form, "From")
-        if not _MESSAGE_SID.fullmatch(message_id):
-            raise BadInput("the form has no MessageSid, or not a usable one")
+        message_id, sender = sid(form, "MessageSid"), phone_number(form, "From")
         try:
             async with asyncio.timeout(_SECONDS):
-                workspace = await self._reception.workspace_of(_one(form, "To"))
+                workspace = await self._reception.workspace_of(one(form, "To"))
                 with acting(Principal(workspace, subject="telephony"), request_id=current().request_id):
                     await self._take(form, workspace, message_id, sender)
         except TimeoutError as error:
@@ -84,9 +81,9 @@ class Messages:
         return nothing()
 
     async def _take(self, form: Form, workspace: str, message_id: str, sender: str) -> None:
-        text = _one(form, "Body")
-        wish = wish_of(text, _one(form, "OptOutType"))
-        if not _E164.fullmatch(sender):
+        text = one(form, "Body")
+        wish = wish_of(text, one(form, "OptOutType"))
+        if not sender:
             _log.info("message.from_no_number", message=message_id)
             return
         match wish:
@@ -122,8 +119,3 @@ class Messages:
             workspace=workspace,
         )
         await self._calls.keep_message(ReceivedMessage(message_id, workspace, call_id, text, now), told)
-
-
-def _one(form: Form, name: str) -> str:
-    values = form.get(name)
-    return values[0] if values else ""

@@ -11,22 +11,19 @@ The URL is the configured public one with the request's own path and query, neve
 
 import hmac
 from base64 import b64encode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from typing import Literal
-from urllib.parse import parse_qs, parse_qsl, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 import structlog
 
-from scriza.kernel.errors import BadInput, Forbidden
+from scriza.kernel.errors import Forbidden
+from scriza.modules.telephony.forms import Form, parse_form, parse_json
 
 SignatureMode = Literal["enforce", "warn", "off"]
 
-Form = Mapping[str, Sequence[str]]
-"""A posted form: every name with its values, in their order; there is at least one, perhaps blank."""
-
-_MOST_FIELDS = 200
 _HASHES = {"HMAC_SHA1": "sha1", "HMAC_SHA256": "sha256"}
 _PORTS = {"https": 443, "wss": 443, "http": 80, "ws": 80}
 
@@ -59,24 +56,6 @@ class Match(msgspec.Struct, frozen=True):
 
     variant: str
     key: str
-
-
-def parse_form(body: bytes) -> Form:
-    """The fields of an ``application/x-www-form-urlencoded`` body, blanks and repeats kept. Raises BadInput."""
-    try:
-        fields = parse_qsl(
-            body.decode("utf-8"),
-            keep_blank_values=True,
-            encoding="utf-8",
-            errors="strict",
-            max_num_fields=_MOST_FIELDS,
-        )
-    except ValueError as error:
-        raise BadInput("not a form in UTF-8 with a reasonable number of fields") from error
-    form: dict[str, list[str]] = {}
-    for name, value in fields:
-        form.setdefault(name, []).append(value)
-    return form
 
 
 def signed_text(url: str, form: Form) -> str:
@@ -182,7 +161,7 @@ class SignatureGate:
                 self._report(match)
             except Forbidden as refusal:
                 self._refuse(refusal, "webhook")
-        return _json_fields(body) if is_json else form
+        return parse_json(body) if is_json else form
 
     def upgrade(self, target: str, signature: Signature) -> None:
         """A media socket that asks to be opened. Raises Forbidden."""
@@ -209,11 +188,3 @@ def socket_url(public_url: str) -> str:
     """``https://host/base`` as ``wss://host/base``; plain http, for local runs, as ``ws``."""
     parts = urlsplit(public_url)
     return parts._replace(scheme={"https": "wss", "http": "ws"}[parts.scheme]).geturl()
-
-
-def _json_fields(body: bytes) -> Form:
-    try:
-        fields = msgspec.json.decode(body, type=dict[str, str | int | float | bool | None])
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise BadInput("not a JSON object of plain values") from error
-    return {name: ["" if value is None else str(value)] for name, value in fields.items()}

@@ -6,15 +6,14 @@ process that shares the key and the `Once` can redeem it. All of its characters 
 
 import asyncio
 import hmac
-import re
 import secrets
 from datetime import UTC, datetime, timedelta
 
 from scriza.kernel.clock import WallClock, utc_now
 from scriza.kernel.errors import BadInput, Forbidden, Unavailable
 from scriza.modules.telephony.call_log import Once
+from scriza.modules.telephony.forms import SID
 
-_CALL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _MARGIN = timedelta(minutes=1)
 """How long a used token is remembered past its end, for clocks that differ between processes."""
 _CLAIM_SECONDS = 2.0
@@ -35,7 +34,7 @@ class StreamTokens:
 
     def issue(self, call_id: str) -> str:
         """A token for one stream of this call. Raises BadInput for what cannot be a CallSid."""
-        if not _CALL_ID.fullmatch(call_id):
+        if not SID.fullmatch(call_id):
             raise BadInput("not a CallSid")
         expires_at = int((self._now() + self._lifetime).timestamp())
         body = f"{call_id}.{expires_at}.{secrets.token_hex(12)}"

@@ -6,7 +6,6 @@ the log applies each at most once and orders them by their sequence number.
 """
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import cast, get_args
@@ -30,10 +29,11 @@ from scriza.modules.telephony.call_log import (
     Once,
     StatusReport,
 )
+from scriza.modules.telephony.forms import SID, Form, number, one, phone_number, sid
 from scriza.modules.telephony.handover import GAVE_UP, TAKES_IT, TRANSFERRED, reason_of_end, was_reached
 from scriza.modules.telephony.numbers import Lead, Reception
 from scriza.modules.telephony.placing.dispatch import ORDER
-from scriza.modules.telephony.signatures import Form, Signature, SignatureGate
+from scriza.modules.telephony.signatures import Signature, SignatureGate
 from scriza.modules.telephony.stopping import STOPPED
 from scriza.modules.telephony.tokens import StreamTokens
 from scriza.modules.telephony.twiml import (
@@ -59,10 +59,6 @@ _ANSWER_SECONDS = 5.0
 """Twilio waits 15 s for an answer, the caller in silence."""
 _REPORT_SECONDS = 12.0
 """Nobody waits for the answer to a status report, and Twilio repeats one only where the URL asks for that."""
-_E164 = re.compile(r"\+[1-9]\d{1,14}")
-_WITHHELD = frozenset({"+266696687", "+7378742833", "+2562533", "+8656696", "+86282452253"})
-"""Numbers that spell ANONYMOUS, RESTRICTED, BLOCKED, UNKNOWN and UNAVAILABLE on a phone's keys."""
-_CALL_SID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _TOLD_APART_BY = ("CallSid", "CallStatus", "DialCallSid", "DialCallStatus", "Digits", "SequenceNumber")
 
 _log = structlog.get_logger()
@@ -139,7 +135,7 @@ class Webhooks:
         The session may live in another process, which reads it in the log.
         """
         form = self._read(webhook)
-        call_id, who = _call_id(form), _one(form, "AnsweredBy")
+        call_id, who = sid(form, "CallSid"), one(form, "AnsweredBy")
         with _on_call(call_id):
             if who not in ANSWERERS:
                 _log.warning("answered_by.ignored", answered_by=who[:40])
@@ -151,14 +147,12 @@ class Webhooks:
                     first = await self._calls.answered(call_id, answerer, self._now())
             except TimeoutError as error:
                 raise Unavailable("who answered could not be recorded in time") from error
-            _log.info(
-                "answered_by.told", answered_by=who, after_ms=_number(form, "MachineDetectionDuration"), new=first
-            )
+            _log.info("answered_by.told", answered_by=who, after_ms=number(form, "MachineDetectionDuration"), new=first)
 
     def fallback(self, webhook: Webhook) -> str:
         """Twilio could not use another answer of ours. Raises Forbidden, BadInput."""
         form = self._read(webhook)
-        _log.error("voice.fallback", call_id=_one(form, "CallSid"), error_code=_one(form, "ErrorCode"))
+        _log.error("voice.fallback", call_id=one(form, "CallSid"), error_code=one(form, "ErrorCode"))
         return say_goodbye()
 
     async def status(self, webhook: Webhook) -> None:
@@ -167,17 +161,17 @@ class Webhooks:
         A call that is not known yet is recorded: one that we placed may fail before anybody asks what to do with it.
         """
         form = self._read(webhook)
-        call_id, word, direction = _call_id(form), _one(form, "CallStatus"), _one(form, "Direction")
+        call_id, word, direction = sid(form, "CallSid"), one(form, "CallStatus"), one(form, "Direction")
         with _on_call(call_id):
-            if word not in STATUSES or _one(form, "ParentCallSid") or direction == "outbound-dial":
+            if word not in STATUSES or one(form, "ParentCallSid") or direction == "outbound-dial":
                 _log.info("status.ignored", status=word[:40], direction=direction[:40])
                 return
             report = StatusReport(
                 call_id=call_id,
                 status=cast("CallStatus", word),
-                sequence=_number(form, "SequenceNumber") or 0,
+                sequence=number(form, "SequenceNumber") or 0,
                 at=self._now(),
-                duration_seconds=_number(form, "CallDuration"),
+                duration_seconds=number(form, "CallDuration"),
             )
             try:
                 async with asyncio.timeout(_REPORT_SECONDS):
@@ -207,7 +201,7 @@ class Webhooks:
 
     async def _answer(self, webhook: Webhook, decide: Callable[[Webhook, Form], Awaitable[str]]) -> str:
         form = self._read(webhook)
-        with _on_call(_call_id(form)):
+        with _on_call(sid(form, "CallSid")):
             key = _key(webhook, form)
             try:
                 async with asyncio.timeout(_ANSWER_SECONDS):
@@ -223,7 +217,7 @@ class Webhooks:
                 return say_goodbye()
 
     async def _take(self, webhook: Webhook, form: Form) -> str:
-        call_id, word = _call_id(form), _one(form, "CallStatus")
+        call_id, word = sid(form, "CallSid"), one(form, "CallStatus")
         status = cast("CallStatus", word) if word in STATUSES else "ringing"
         new, lead, first = await self._open(webhook, form, call_id, status)
         if word in TERMINAL or (not first and await self._has_ended(call_id)):
@@ -249,7 +243,7 @@ class Webhooks:
 
     async def _open(self, webhook: Webhook, form: Form, call_id: str, status: CallStatus) -> tuple[NewCall, Lead, bool]:
         """The call, what is decided about it, and whether it was not recorded before."""
-        outbound, callee = _one(form, "Direction").startswith("outbound"), _phone_number(_one(form, "To"))
+        outbound, callee = one(form, "Direction").startswith("outbound"), phone_number(form, "To")
         if outbound:
             lead = await self._reception.placed(_in_query(webhook.target, ORDER), call_id)
         else:
@@ -258,7 +252,7 @@ class Webhooks:
             call_id=call_id,
             workspace=lead.workspace,
             direction="outbound" if outbound else "inbound",
-            caller=_phone_number(_one(form, "From")),
+            caller=phone_number(form, "From"),
             callee=callee,
             status=status,
             started_at=self._now(),
@@ -271,12 +265,12 @@ class Webhooks:
         return new, lead, first
 
     async def _go_on(self, webhook: Webhook, form: Form) -> str:
-        call_id = _call_id(form)
+        call_id = sid(form, "CallSid")
         call = await self._calls.find(call_id)
         if call is None:
             _log.warning("after.unknown_call")
             return say_goodbye()
-        if call.ended_reason or _one(form, "CallStatus") in TERMINAL:
+        if call.ended_reason or one(form, "CallStatus") in TERMINAL:
             return hang_up()
         if call.in_transfer:
             return self._transfer(call)
@@ -303,19 +297,19 @@ class Webhooks:
         return self._twiml.whisper(call.call_id, call.whisper)
 
     async def _connect_person(self, webhook: Webhook, form: Form) -> str:
-        taken = _one(form, "Digits") == TAKES_IT
+        taken = one(form, "Digits") == TAKES_IT
         _log.info("transfer.whispered", taken=taken)
         if taken and await self._calls.transferred(_call_in(webhook.target), "reached", self._now()):
             return connect_them()
         return hang_up()
 
     async def _come_back(self, _: Webhook, form: Form) -> str:
-        call_id, dialled = _call_id(form), _one(form, "DialCallStatus")
+        call_id, dialled = sid(form, "CallSid"), one(form, "DialCallStatus")
         call = await self._calls.find(call_id)
         if call is None:
             _log.warning("dialled.unknown_call")
             return say_goodbye()
-        reached, over = was_reached(call, dialled, _one(form, "DialBridged")), _one(form, "CallStatus") in TERMINAL
+        reached, over = was_reached(call, dialled, one(form, "DialBridged")), one(form, "CallStatus") in TERMINAL
         _log.info("transfer.over", status=dialled[:40], reached=reached, caller_is_gone=over)
         if not call.in_transfer:
             return hang_up() if reached or over or call.ended_reason else say_goodbye(UNREACHED)
@@ -382,41 +376,20 @@ def _on_call(call_id: str) -> Iterator[None]:
 
 def _key(webhook: Webhook, form: Form) -> str:
     """The same for each repetition of a request: by Twilio's own token, else by what tells requests of a call apart."""
-    parts = [webhook.idempotency_token] if webhook.idempotency_token else [_one(form, name) for name in _TOLD_APART_BY]
+    parts = [webhook.idempotency_token] if webhook.idempotency_token else [one(form, name) for name in _TOLD_APART_BY]
     return derived_id("webhook", webhook.target, *parts)
-
-
-def _one(form: Form, name: str) -> str:
-    values = form.get(name)
-    return values[0] if values else ""
-
-
-def _call_id(form: Form) -> str:
-    call_id = _one(form, "CallSid")
-    if not _CALL_SID.fullmatch(call_id):
-        raise BadInput("the form has no CallSid, or not a usable one")
-    return call_id
 
 
 def _call_in(target: str) -> str:
     """The call that the query names."""
     call_id = _in_query(target, CALL)
-    if not _CALL_SID.fullmatch(call_id):
+    if not SID.fullmatch(call_id):
         raise BadInput("the query names no call")
     return call_id
 
 
 def _in_query(target: str, name: str) -> str:
     return parse_qs(urlsplit(target).query).get(name, [""])[0]
-
-
-def _number(form: Form, name: str) -> int | None:
-    value = _one(form, name)
-    if not value:
-        return None
-    if not value.isascii() or not value.isdigit() or len(value) > 9:
-        raise BadInput(f"{name} is not a number")
-    return int(value)
 
 
 def _shown(call: NewCall | JournaledCall) -> str:
@@ -427,10 +400,6 @@ def _shown(call: NewCall | JournaledCall) -> str:
     if call.direction == "outbound":
         return call.caller
     return "" if call.caller else call.callee
-
-
-def _phone_number(value: str) -> str:
-    return value if _E164.fullmatch(value) and value not in _WITHHELD else ""
 
 
 def _attempt(target: str) -> int:

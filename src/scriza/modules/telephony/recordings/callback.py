@@ -4,11 +4,11 @@ https://www.twilio.com/docs/voice/api/recording#recordingstatuscallback
 """
 
 import asyncio
-import re
 
 import structlog
 
-from scriza.kernel.errors import BadInput, Unavailable
+from scriza.kernel.errors import Unavailable
+from scriza.modules.telephony.forms import one, sid
 from scriza.modules.telephony.recordings.service import Recordings
 from scriza.modules.telephony.signatures import SignatureGate
 from scriza.modules.telephony.webhooks import Webhook
@@ -16,7 +16,6 @@ from scriza.modules.telephony.webhooks import Webhook
 PATH = "/recording-callback"
 
 _ANSWER_S = 10.0
-_SID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _log = structlog.get_logger()
 
 
@@ -29,11 +28,7 @@ class RecordingCallback:
     async def tell(self, webhook: Webhook) -> None:
         """A recording's status has changed. Raises Forbidden, BadInput, and Unavailable, to be told again."""
         form = self._gate.webhook(webhook.target, webhook.content_type, webhook.body, webhook.signature)
-        call_id, recording_id, status = (
-            form.get(name, [""])[0] for name in ("CallSid", "RecordingSid", "RecordingStatus")
-        )
-        if not _SID.fullmatch(call_id) or not _SID.fullmatch(recording_id):
-            raise BadInput("the form has no CallSid or RecordingSid, or not a usable one")
+        call_id, recording_id, status = sid(form, "CallSid"), sid(form, "RecordingSid"), one(form, "RecordingStatus")
         try:
             async with asyncio.timeout(_ANSWER_S):
                 match status:
