@@ -9,13 +9,13 @@ import structlog
 
 from scriza.kernel.clock import WallClock, utc_now
 from scriza.kernel.errors import ScrizaError
-from scriza.kernel.ids import DEFAULT_WORKSPACE, derived_id
+from scriza.kernel.ids import DEFAULT_WORKSPACE
 from scriza.kernel.principal import current
 from scriza.modules.telephony.call_log import Assignment
 from scriza.modules.telephony.placing.books import NumberBook
 from scriza.modules.telephony.placing.dispatch import Dispatcher
 from scriza.modules.telephony.placing.hours import weekly_hours
-from scriza.modules.telephony.placing.intents import CallWish
+from scriza.modules.telephony.placing.intents import CallWish, intent_of
 from scriza.modules.telephony.placing.policy import Rules, cost
 from scriza.ports.agent import Agent, CallFacts
 from scriza.ports.call_desk import PhoneNumber
@@ -54,11 +54,6 @@ def lead_of(workspace: str, number: PhoneNumber, now: datetime) -> Lead:
     if number.closed == "transfer" and number.person:
         return Lead(workspace, led, connect_to=number.person)
     return Lead(workspace, led, say=number.closed_line or CLOSED)
-
-
-def intent_of(workspace: str, order_id: str) -> str:
-    """The id of the intent of an order, by the name that the client gave it."""
-    return derived_id("ord", workspace, order_id)
 
 
 class Reception:

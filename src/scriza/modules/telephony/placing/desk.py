@@ -13,12 +13,11 @@ from scriza.kernel.errors import BadInput, NotFound, ScrizaError
 from scriza.kernel.ids import new_id
 from scriza.kernel.principal import current
 from scriza.modules.telephony.call_log import Assignment
-from scriza.modules.telephony.numbers import intent_of
 from scriza.modules.telephony.placing.books import BarredBook, IntentBook, NumberBook, Standing
 from scriza.modules.telephony.placing.dialling_plan import Destination, looked_up
 from scriza.modules.telephony.placing.dispatch import Dispatcher, Permission
 from scriza.modules.telephony.placing.hours import weekly_hours
-from scriza.modules.telephony.placing.intents import CallWish, Intent
+from scriza.modules.telephony.placing.intents import CallWish, Intent, intent_of
 from scriza.modules.telephony.placing.policy import (
     Rules,
     caps_refused,

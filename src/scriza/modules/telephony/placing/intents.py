@@ -19,6 +19,7 @@ from typing import Literal, assert_never
 
 import msgspec
 
+from scriza.kernel.ids import derived_id
 from scriza.modules.telephony.call_log import Assignment
 
 State = Literal["waiting", "asking", "unsure", "done", "refused"]
@@ -88,6 +89,11 @@ class Intent(msgspec.Struct, frozen=True):
         if isinstance(self.wish, CallWish):
             longest = timedelta(seconds=self.wish.ring_seconds + self.wish.longest_seconds) + _MARGIN
         return (self.asked_at or self.expires_at) + longest
+
+
+def intent_of(workspace: str, order_id: str) -> str:
+    """The id of the intent of an order, by the name that the client gave it."""
+    return derived_id("ord", workspace, order_id)
 
 
 class Asked(msgspec.Struct, frozen=True):
