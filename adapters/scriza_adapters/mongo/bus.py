@@ -22,7 +22,7 @@ from scriza_adapters.mongo.errors import translated
 from scriza_adapters.mongo.outbox import OUTBOX, Row
 from scriza_adapters.mongo.relay import CONSUMERS, INBOX, BusTimes, Consumer, no_longer_waiting
 
-log = structlog.get_logger()
+_log = structlog.get_logger()
 
 BUS_COLLECTIONS = {
     INBOX: [IndexModel([("at", ASCENDING)], expireAfterSeconds=30 * 24 * 3600)],
@@ -105,9 +105,9 @@ class MongoEventBus:
             try:
                 await self._call_roll()
             except ScrizaError as error:
-                log.warning("events.roll_failed", reason=error.detail)
+                _log.warning("events.roll_failed", reason=error.detail)
             except Exception:
-                log.exception("events.roll_broke")
+                _log.exception("events.roll_broke")
 
     async def _call_roll(self) -> None:
         """Learn the consumers of all processes, and stop keeping events for those that nobody has had for a week."""
@@ -119,7 +119,7 @@ class MongoEventBus:
                 if entry.seen_at < since:
                     await self._database[OUTBOX].update_many({"waiting": entry.name}, no_longer_waiting(entry.name))
                     await self._database[CONSUMERS].delete_one({"_id": entry.name, "seen_at": {"$lt": since}})
-                    log.warning("events.consumer_retired", consumer=entry.name)
+                    _log.warning("events.consumer_retired", consumer=entry.name)
         self._elsewhere = {entry.name: frozenset(entry.topics) for entry in present if entry.seen_at >= since}
 
 

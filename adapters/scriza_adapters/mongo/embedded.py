@@ -33,7 +33,7 @@ from pymongo.errors import PyMongoError
 from scriza.kernel.errors import Unavailable
 from scriza_adapters.mongo.engines import Engine, choose, installed_engines
 
-log = structlog.get_logger()
+_log = structlog.get_logger()
 
 _PORTS = range(20_000, 30_000)
 """Below those that systems give to outgoing connections, so that the port is still free after a restart."""
@@ -115,9 +115,9 @@ class EmbeddedServer:
                 if _locked(self._users, fcntl.LOCK_EX) and self.alive():
                     self._stop()
         except Unavailable as error:
-            log.warning("store.left_running", reason=error.detail)
+            _log.warning("store.left_running", reason=error.detail)
         except OSError as error:  # the directory is gone, so nobody else can find the server
-            log.warning("store.directory_lost", reason=error.strerror)
+            _log.warning("store.directory_lost", reason=error.strerror)
             if self._child is not None:
                 self._child.kill()
                 self._child.wait()
@@ -144,7 +144,7 @@ class EmbeddedServer:
             if self.alive():
                 return
             server = self._launch(may_move=False)
-            log.warning("store.recovered", engine=server.engine, pid=server.pid, restarted=True)
+            _log.warning("store.recovered", engine=server.engine, pid=server.pid, restarted=True)
 
     def abandon(self) -> None:
         """Make a start that another thread waits for give up."""
@@ -202,7 +202,7 @@ class EmbeddedServer:
                 raise
             self._kill()
             return None
-        log.info("store.recovered" if alone else "store.attached", engine=server.engine, pid=server.pid)
+        _log.info("store.recovered" if alone else "store.attached", engine=server.engine, pid=server.pid)
         return server
 
     def _launch(self, *, may_move: bool) -> ServerFile:
@@ -225,7 +225,7 @@ class EmbeddedServer:
                     self._kill()
                     raise
             else:
-                log.info("store.started", engine=server.engine, pid=server.pid, port=server.port)
+                _log.info("store.started", engine=server.engine, pid=server.pid, port=server.port)
                 return server
         raise Unavailable("no free port for the store was found on 127.0.0.1; end a program that occupies many")
 
@@ -300,7 +300,7 @@ class EmbeddedServer:
         """
         server = self._known()
         if server is None or not self._signal(server.pid, signal.SIGTERM):
-            log.warning("store.left_running", reason="server.json does not tell its process")
+            _log.warning("store.left_running", reason="server.json does not tell its process")
             return
         deadline = time.monotonic() + self._stop_timeout
         again = time.monotonic() + _SIGNAL_AGAIN
@@ -311,13 +311,13 @@ class EmbeddedServer:
             elif _answers(server.port) and time.monotonic() > again:
                 self._signal(server.pid, signal.SIGTERM)
                 again += _SIGNAL_AGAIN
-        log.info("store.stopped", engine=server.engine, pid=server.pid)
+        _log.info("store.stopped", engine=server.engine, pid=server.pid)
 
     def _kill(self) -> None:
         server = self._known()
         pid = self._child.pid if self._child else server.pid if server else 0
         while self.alive():
-            log.warning("store.killed", pid=pid)
+            _log.warning("store.killed", pid=pid)
             if not self._signal(pid, signal.SIGKILL):
                 raise Unavailable(
                     f"the store's server hangs and cannot be found: end the process that uses {self._home}"

@@ -27,7 +27,7 @@ from scriza.kernel.errors import Unavailable
 from scriza.kernel.events import Event, Topic
 from scriza_adapters.mongo.errors import only_duplicates, translated
 
-log = structlog.get_logger()
+_log = structlog.get_logger()
 
 T = TypeVar("T")
 Row = dict[str, object]
@@ -97,7 +97,7 @@ def _readable(text: str) -> Event | None:
     try:
         return _decode(text)
     except msgspec.DecodeError as error:
-        log.warning("events.unreadable", error=type(error).__name__)
+        _log.warning("events.unreadable", error=type(error).__name__)
         return None
 
 

@@ -28,7 +28,7 @@ from scriza.ports.events import Handler
 from scriza_adapters.mongo.errors import translated
 from scriza_adapters.mongo.outbox import OUTBOX, GroupCommit, Row, Telling, insert_once, telling
 
-log = structlog.get_logger()
+_log = structlog.get_logger()
 
 CONSUMERS = "consumers"
 INBOX = "inbox"
@@ -119,7 +119,7 @@ class Consumer:
             try:
                 await self._relay()
             except Exception:
-                log.exception("events.relay_broke", consumer=self.name)
+                _log.exception("events.relay_broke", consumer=self.name)
                 self._busy.clear()
                 await asyncio.sleep(self._times.poll)
 
@@ -132,7 +132,7 @@ class Consumer:
                     try:
                         await self._begin_deliveries(tasks)
                     except ScrizaError as error:
-                        log.warning("events.relay_failed", consumer=self.name, reason=error.detail)
+                        _log.warning("events.relay_failed", consumer=self.name, reason=error.detail)
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(self._times.poll):
                         await self._woken.wait()
@@ -163,10 +163,10 @@ class Consumer:
                 if await self._take(asked):
                     self._held_until = asked + self._times.lease * 0.9
                     if not held:
-                        log.info("events.relaying", consumer=self.name)
+                        _log.info("events.relaying", consumer=self.name)
                         self.wake()
             except ScrizaError as error:
-                log.warning("events.lease_failed", consumer=self.name, reason=error.detail)
+                _log.warning("events.lease_failed", consumer=self.name, reason=error.detail)
             await asyncio.sleep(self._times.lease * 0.3)
 
     async def _register(self) -> None:
@@ -229,7 +229,7 @@ class Consumer:
                         return
             self._setbacks.pop(lane, None)
         except ScrizaError as error:
-            log.warning("events.relay_failed", consumer=self.name, reason=error.detail)
+            _log.warning("events.relay_failed", consumer=self.name, reason=error.detail)
             self._setbacks.setdefault(lane, _Setback()).until = self._now() + self._times.poll
         finally:
             self._busy.discard(lane)
@@ -268,7 +268,7 @@ class Consumer:
         setback.failures += 1
         setback.until = self._now() + pause
         asyncio.get_running_loop().call_later(pause, self.wake)
-        log.warning(
+        _log.warning(
             "events.handler_failed",
             consumer=self.name,
             event_id=event.id,

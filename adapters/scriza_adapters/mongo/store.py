@@ -27,7 +27,7 @@ from scriza_adapters.mongo.outbox import OUTBOX, OUTBOX_INDEXES, Client, Outbox,
 from scriza_adapters.mongo.relay import INBOX, BusTimes, inbox_row
 from scriza_adapters.mongo.supervision import running
 
-log = structlog.get_logger()
+_log = structlog.get_logger()
 
 T = TypeVar("T")
 
@@ -137,7 +137,7 @@ class MongoStore:
 
         The server would wait a minute for it. Those of the living are begun again by their `run`.
         """
-        log.warning("store.transactions_ended")
+        _log.warning("store.transactions_ended")
         with translated():
             await self._client.admin.command("killAllSessions", [])
 

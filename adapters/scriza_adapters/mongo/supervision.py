@@ -9,7 +9,7 @@ import structlog
 from scriza.kernel.errors import ScrizaError
 from scriza_adapters.mongo.embedded import Attachment, EmbeddedServer
 
-log = structlog.get_logger()
+_log = structlog.get_logger()
 
 _WATCH_EVERY = 0.5
 _FIRST_PAUSE = 0.1
@@ -61,12 +61,12 @@ async def _keep_alive(server: EmbeddedServer) -> None:
                 if clock() - started > _STEADY_AFTER:
                     pause = _FIRST_PAUSE
                 continue
-            log.error("store.died", restart_in_s=pause)
+            _log.error("store.died", restart_in_s=pause)
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
             started = clock()
             await asyncio.to_thread(server.revive)
         except ScrizaError as error:
-            log.error("store.failed", reason=error.detail)
+            _log.error("store.failed", reason=error.detail)
         except Exception as error:  # no descriptor, process or thread left: looked at again, since that may pass
-            log.error("store.not_watched", error=repr(error))
+            _log.error("store.not_watched", error=repr(error))

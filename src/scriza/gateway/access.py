@@ -19,7 +19,7 @@ from scriza.kernel.errors import ScrizaError, Unauthenticated
 from scriza.kernel.principal import Principal
 from scriza.wire.context import carried_principal
 
-log = structlog.get_logger()
+_log = structlog.get_logger()
 
 SERVICE = Principal(subject="service", scopes=frozenset({"*"}))
 """Who holds a service token and speaks for nobody else."""
@@ -67,10 +67,10 @@ class Bearer(AccessRule):
         principal, failure = connection.scope.get("user"), connection.scope.get("auth")
         route = connection.scope.get("path_template", "")
         if isinstance(failure, ScrizaError):
-            log.warning("access.unauthenticated", route=route, error=failure.slug)
+            _log.warning("access.unauthenticated", route=route, error=failure.slug)
             raise failure
         if not isinstance(principal, Principal):
-            log.warning("access.unauthenticated", route=route)
+            _log.warning("access.unauthenticated", route=route)
             raise Unauthenticated("a bearer token is needed")
 
 

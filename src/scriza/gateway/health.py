@@ -12,7 +12,7 @@ from litestar.types.internal_types import PathParameterDefinition
 
 from scriza.gateway.access import Open, behind
 
-log = structlog.get_logger()
+_log = structlog.get_logger()
 
 Check = Callable[[], Awaitable[None]]
 """Raises when what it looks at cannot be used now."""
@@ -59,6 +59,6 @@ async def _passes(name: str, check: Check, seconds: float) -> bool:
             await check()
     except Exception as error:
         # Whatever a check raises means the same; the probe's answer names the check, the log says why.
-        log.warning("health.failing", check=name, error=repr(error))
+        _log.warning("health.failing", check=name, error=repr(error))
         return False
     return True

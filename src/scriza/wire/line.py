@@ -21,7 +21,7 @@ from scriza.wire.context import carrying
 KEEPALIVE_SECONDS = 120.0
 CONNECTIONS = 512
 
-log = structlog.get_logger()
+_log = structlog.get_logger()
 
 _NO_NAMES = {"", ".", ".."}
 """As a path segment, these would lead to another operation."""
@@ -120,7 +120,7 @@ class Line:
 
     def unavailable(self, operation: Operation, how: str, error: Exception) -> Unavailable:
         """The address goes to the log alone: it is nothing for whoever asks from outside."""
-        log.warning("wire.unavailable", port=self.port, operation=operation.name, url=self.url, error=repr(error))
+        _log.warning("wire.unavailable", port=self.port, operation=operation.name, url=self.url, error=repr(error))
         return Unavailable(f"{self.port} {how}")
 
     def _request(self, operation: Operation, values: dict[str, Any]) -> httpx.Request:

@@ -19,7 +19,7 @@ from scriza.wire.context import REQUEST_ID, sane_id
 
 MEDIA_TYPE = "application/problem+json"
 
-log = structlog.get_logger()
+_log = structlog.get_logger()
 _problems = msgspec.json.Decoder(Problem)
 
 
@@ -28,7 +28,7 @@ def problem_of(error: Exception, request_id: str = "") -> Problem:
     request_id = request_id or current().request_id
     if isinstance(error, ScrizaError):
         return error.problem(request_id)
-    log.error("request.failed", exc_info=error, request_id=request_id)
+    _log.error("request.failed", exc_info=error, request_id=request_id)
     return ScrizaError().problem(request_id)
 
 

@@ -9,7 +9,7 @@ from scriza.modules.agent.decision import Guide
 from scriza.ports.agent import Act, HangUp, PressKeys, SetOutcome, TransferTo
 from scriza.ports.llm import Tool, ToolPiece
 
-logger = structlog.get_logger()
+_log = structlog.get_logger()
 
 _NOTHING: dict[str, object] = {"type": "object", "properties": {}, "additionalProperties": False}
 
@@ -63,7 +63,7 @@ def act_of(call: ToolPiece, guide: Guide) -> Act | None:
                 outcome = ""
             if outcome in guide.playbook.outcomes():
                 return SetOutcome(outcome)
-    logger.warning("agent.tool_call_ignored", tool=call.name[:40])
+    _log.warning("agent.tool_call_ignored", tool=call.name[:40])
     return None
 
 

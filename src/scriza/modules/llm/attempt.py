@@ -9,7 +9,7 @@ from scriza.kernel.errors import DeadlineExceeded, ScrizaError, TooLarge, Upstre
 from scriza.modules.llm.engine import Piece, Upstream
 from scriza.ports.llm import ModelRefused, TextPiece, ToolPiece, Turn, UsagePiece
 
-logger = structlog.get_logger()
+_log = structlog.get_logger()
 
 _LONGEST = 100_000
 """Characters of a completion. The largest that can be asked for has 4096 tokens; not every server keeps to it."""
@@ -104,7 +104,7 @@ class Attempt:
         except ScrizaError:
             raise
         except Exception as error:  # an SDK's surprise must not end a call; its text may quote what was said
-            logger.error("llm.engine_broke", engine=self.upstream.engine.name, error=type(error).__name__)
+            _log.error("llm.engine_broke", engine=self.upstream.engine.name, error=type(error).__name__)
             raise UpstreamFailed("the model's engine broke") from None
         match piece:
             case TextPiece():

@@ -13,7 +13,7 @@ from scriza.kernel.errors import ScrizaError
 from scriza.ports.llm import ScriptLine, Turn, UsagePiece
 from scriza.ports.shared_state import SharedState
 
-logger = structlog.get_logger()
+_log = structlog.get_logger()
 
 _SHARED_DEADLINE_S = 0.05
 """A caller waits for the answer: asking the model costs more than this, but not much more."""
@@ -126,13 +126,13 @@ class AnswerCache:
 
     def _gone(self, error: ScrizaError | TimeoutError) -> None:
         if not self._away:
-            logger.warning("llm.shared_cache_away", error=type(error).__name__)
+            _log.warning("llm.shared_cache_away", error=type(error).__name__)
         self._away = True
         self._ask_again_at = asyncio.get_running_loop().time() + _AWAY_S
 
     def _back(self) -> None:
         if self._away:
-            logger.info("llm.shared_cache_back")
+            _log.info("llm.shared_cache_back")
         self._away = False
 
 

@@ -15,7 +15,7 @@ from scriza.modules.llm.engine import Piece, Route, Upstream
 from scriza.modules.llm.playbook_engine import PLAYBOOK, PlaybookEngine
 from scriza.ports.llm import TextPiece, Turn, UsagePiece
 
-logger = structlog.get_logger()
+_log = structlog.get_logger()
 
 _AT_WORK = TextPiece("")
 _TIMERS_S = 0.001
@@ -73,7 +73,7 @@ class Completer:
                     race.stop()
                     if begun or not turn.script:
                         raise
-                    logger.warning("llm.playbook_answers", reason=error.slug, attempts=race.attempts)
+                    _log.warning("llm.playbook_answers", reason=error.slug, attempts=race.attempts)
                 else:
                     return
             waited_s = asyncio.get_running_loop().time() - asked_at

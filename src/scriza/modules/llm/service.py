@@ -39,7 +39,7 @@ from scriza.ports.llm import (
 )
 from scriza.ports.shared_state import SharedState
 
-logger = structlog.get_logger()
+_log = structlog.get_logger()
 
 Part = TextPiece | ToolPiece | UsagePiece | TurnDone
 
@@ -266,7 +266,7 @@ async def _warm_up(engine: Engine) -> None:
         await engine.warm_up()
     except ScrizaError as error:
         lasting = isinstance(error, ModelRefused) and error.lasting
-        tell = logger.error if lasting else logger.warning
+        tell = _log.error if lasting else _log.warning
         tell("llm.warm_up_failed", engine=engine.name, reason=error.slug, detail=error.detail)
 
 

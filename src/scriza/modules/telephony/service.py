@@ -15,7 +15,7 @@ from scriza.modules.telephony.call_log import CallLog, CallReader, Ending, IdleC
 from scriza.modules.telephony.recordings.service import Recordings
 from scriza.ports.telephony import CallCompleted, CallPage, CallQuery, CallRecord, RecordingLink
 
-log = structlog.get_logger()
+_log = structlog.get_logger()
 
 LOST = "lost"
 """The reason of a call whose session is gone without having ended it."""
@@ -70,7 +70,7 @@ async def recover(
         if not any(ended):
             break
     if closed:
-        log.info("calls.recovered", closed=closed)
+        _log.info("calls.recovered", closed=closed)
     return closed
 
 
