@@ -45,7 +45,7 @@ class Experience:
     outcome: CallOutcome
     record: CallRecord
     told: list[dict[str, Any]]
-    """Lines of the log about a provider's failure."""
+    """Lines of the log about the provider's failure since the call began, or of the start if it was met there alone."""
     everything_logged: str
     uncounted: float
     """How many more of these lines there are for the time of the call than `/metrics` counts for it."""
@@ -120,12 +120,14 @@ async def experience(
             outcome = await scriza.twilio.call(scenario)
             record = await complete_record(scriza.api, outcome.call_sid, seconds=30)
             with suppress(TimeoutError):  # what goes on behind a call's end may fail later
-                await eventually(lambda: _told(logged, provider), seconds=_TOLD_WITHIN_S)
+                await eventually(lambda: _told(logged, provider)[told_at_start:], seconds=_TOLD_WITHIN_S)
             counted += _count((await scriza.api.get("/metrics")).text, provider)
             told, met = _told(logged, provider), line.met
+    told_since = told[told_at_start:]
     everything = msgspec.json.encode(logged, enc_hook=repr).decode()
-    uncounted = len(told) - told_at_start - counted
-    return Experience(provider, name(fault), outcome, record, told, everything, uncounted, met)
+    return Experience(
+        provider, name(fault), outcome, record, told_since or told, everything, len(told_since) - counted, met
+    )
 
 
 def name(fault: Fault) -> str:
