@@ -294,3 +294,22 @@ async def test_a_start_that_is_cancelled_leaves_no_server_behind(make: Make) -> 
     with pytest.raises(asyncio.CancelledError):
         await task
     assert not server.alive()
+
+
+async def test_who_is_cancelled_while_the_watch_ends_is_told(make: Make) -> None:
+    server, inside, leave = make(), asyncio.Event(), asyncio.Event()
+
+    async def use() -> None:
+        async with running(server):
+            inside.set()
+            await leave.wait()
+
+    task = asyncio.create_task(use())
+    await inside.wait()
+    await asyncio.sleep(0)  # the watch has begun
+    leave.set()
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not server.alive()

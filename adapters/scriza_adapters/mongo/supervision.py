@@ -28,8 +28,7 @@ async def running(server: EmbeddedServer) -> AsyncIterator[Attachment]:
         watch.cancel()
         server.abandon()
         try:
-            with contextlib.suppress(asyncio.CancelledError):
-                await watch
+            await asyncio.wait([watch])
         finally:
             await asyncio.shield(asyncio.to_thread(server.detach))
 
