@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 from twilio.request_validator import RequestValidator
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -222,6 +223,31 @@ async def test_a_body_that_is_no_form_is_bad_input_and_one_that_is_giant_too_lar
     assert json_body.status_code == 403
     giant = await site.client.post("/voice", content=b"a=" + b"x" * 100_000)
     assert giant.status_code == 413
+
+
+async def half_a_body(site: Site) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(site.url.rpartition(":")[2]))
+    writer.write(b"POST /voice HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\nCallSid=CA")
+    return reader, writer
+
+
+async def test_a_body_that_never_ends_is_not_waited_for(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scriza.modules.telephony.routes.BODY_SECONDS", 0.1)
+    reader, writer = await half_a_body(site)
+    async with asyncio.timeout(30):
+        answer = await reader.readuntil(b"}")
+    assert answer.startswith(b"HTTP/1.1 504 ")
+    assert b"the body took longer than 0.1 s" in answer
+    writer.close()
+
+
+async def test_who_leaves_in_the_middle_of_a_body_is_no_fault_of_ours(site: Site) -> None:
+    with capture_logs() as lines:
+        _, writer = await half_a_body(site)
+        await asyncio.sleep(0.2)  # so that it is being waited for
+        writer.close()
+        await asyncio.sleep(0.5)
+    assert lines == []
 
 
 # ---- the media socket ---------------------------------------------------------------------------------------------

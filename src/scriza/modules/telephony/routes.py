@@ -3,17 +3,18 @@
 They check their callers themselves, by signature and token. Media frames pass the framework as raw ASGI messages.
 """
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
 import structlog
 from litestar import Request, Response, WebSocket, post, websocket
-from litestar.exceptions import WebSocketDisconnect
+from litestar.exceptions import InternalServerException, WebSocketDisconnect
 from litestar.handlers import HTTPRouteHandler, WebsocketRouteHandler
 from litestar.params import FromPath
 from litestar.types import Scope
 
-from scriza.kernel.errors import BadInput, ScrizaError
+from scriza.kernel.errors import BadInput, DeadlineExceeded, ScrizaError
 from scriza.modules.telephony.media import SocketClosed
 from scriza.modules.telephony.messages import Messages
 from scriza.modules.telephony.recordings.callback import PATH as RECORDING_PATH
@@ -21,6 +22,9 @@ from scriza.modules.telephony.recordings.callback import RecordingCallback
 from scriza.modules.telephony.signatures import Signature
 from scriza.modules.telephony.streams import StreamDoor
 from scriza.modules.telephony.webhooks import Webhook, Webhooks
+
+BODY_SECONDS = 10.0
+"""In which a webhook's body has to come. Twilio waits 15 s for the answer."""
 
 _MOST_BYTES = 64 * 1024
 _TWIML = "text/xml; charset=utf-8"
@@ -161,10 +165,21 @@ async def _webhook(request: _Request) -> Webhook:
     return Webhook(
         target=_target(request.scope),
         content_type=request.headers.get("content-type", ""),
-        body=await request.body(),
+        body=await _body(request),
         signature=_signature(request),
         idempotency_token=request.headers.get("i-twilio-idempotency-token", ""),
     )
+
+
+async def _body(request: _Request) -> bytes:
+    """All of it, of somebody who may be anybody. Raises BadInput when it breaks off, DeadlineExceeded."""
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await request.body()
+    except TimeoutError as error:
+        raise DeadlineExceeded(f"the body took longer than {BODY_SECONDS:g} s") from error
+    except InternalServerException as error:
+        raise BadInput("the body broke off") from error
 
 
 def _signature(connection: _Request | _WebSocket) -> Signature:
