@@ -1,8 +1,7 @@
 """Scriza's side of pocketsphinx: the engine behind the `asr` module when no other is on this machine."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Literal
 
 import structlog
@@ -12,6 +11,7 @@ from scriza.audio.resample import resample
 from scriza.kernel.errors import BadInput
 from scriza.ports.asr import Transcript
 from scriza.worker import Worker
+from scriza_adapters.recogniser_workers import RecogniserWorkers
 from scriza_adapters.sphinx.messages import Prepare, Ready, Recognise
 
 _log = structlog.get_logger()
@@ -36,13 +36,11 @@ class PocketsphinxEngine:
 
     def __init__(self, places: int = 1) -> None:
         self.places = places
-        self._calls = {_worker(f"pocketsphinx {number}"): 0 for number in range(1, places + 1)}
-        """The processes, and how much each has to do."""
-        self._recordings = _worker("pocketsphinx for recordings")
+        self._workers = RecogniserWorkers(_worker, "pocketsphinx", places)
 
     async def warm_up(self) -> None:
         """Start the processes for calls. Raises Unavailable when they do not start."""
-        await asyncio.gather(*(worker.start() for worker in self._calls))
+        await self._workers.start()
 
     async def language_of(self, samples: Samples, sample_rate: int) -> str:
         """Empty: it hears English only."""
@@ -53,8 +51,7 @@ class PocketsphinxEngine:
         _check(language)
         if not phrases:
             return
-        request = Prepare(list(phrases))
-        ready = await asyncio.gather(*(worker.call(request, Ready, deadline=_PREPARE_S) for worker in self._calls))
+        ready = await self._workers.call_all(Prepare(list(phrases)), Ready, deadline=_PREPARE_S)
         if left_out := ready[0].left_out:
             _log.warning("sphinx.phrases_left_out", phrases=left_out, reason="not to be said in English")
 
@@ -74,24 +71,13 @@ class PocketsphinxEngine:
             samples = await asyncio.to_thread(resample, samples, sample_rate, _MODEL_RATE)
             sample_rate = _MODEL_RATE
         request = Recognise(samples.astype("<i2").tobytes(), sample_rate, list(phrases))
-        deadline = _DEADLINES_S[purpose]
-        if purpose == "recording":
-            return await self._recordings.call(request, Transcript, deadline=deadline)
-        with self._least_busy() as worker:
-            return await worker.call(request, Transcript, deadline=deadline)
+        return await self._workers.call(
+            request, Transcript, deadline=_DEADLINES_S[purpose], recording=purpose == "recording"
+        )
 
     async def close(self) -> None:
         """End the processes."""
-        await asyncio.gather(*(worker.close() for worker in (*self._calls, self._recordings)))
-
-    @contextmanager
-    def _least_busy(self) -> Iterator[Worker]:
-        worker = min(self._calls, key=self._calls.__getitem__)
-        self._calls[worker] += 1
-        try:
-            yield worker
-        finally:
-            self._calls[worker] -= 1
+        await self._workers.close()
 
 
 def _worker(name: str) -> Worker:

@@ -2,8 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -15,6 +15,7 @@ from scriza.audio.resample import resample
 from scriza.kernel.errors import Unavailable
 from scriza.ports.asr import Transcript
 from scriza.worker import Worker
+from scriza_adapters.recogniser_workers import RecogniserWorkers
 from scriza_adapters.whisper.hints import hints
 from scriza_adapters.whisper.languages import whisper_language
 from scriza_adapters.whisper_cpp.messages import Describe, Detect, Detected, Known, Recognise, Settings
@@ -43,15 +44,13 @@ class WhisperCppEngine:
         self.places = places
         settings = Settings(str(model), threads or max(1, (os.cpu_count() or 1) // places), window_s)
         self._model = model
-        self._calls = {_worker(settings, f"whisper.cpp {number}"): 0 for number in range(1, places + 1)}
-        """The processes, and how much each has to do."""
-        self._recordings = _worker(settings, "whisper.cpp for recordings")
+        self._workers = RecogniserWorkers(partial(_worker, settings), "whisper.cpp", places)
         self._languages: list[str] | None = None
 
     async def warm_up(self) -> None:
         """Load the model in every process and use it once. Raises Unavailable when it cannot be loaded."""
         try:
-            await asyncio.gather(*(worker.start() for worker in self._calls))
+            await self._workers.start()
         except Unavailable as error:
             raise Unavailable(f"the model {self._model} cannot be loaded: {error.detail}") from error
         await self.recognise(np.zeros(_RATE, np.int16), _RATE, language="", phrases=(), purpose="partial")
@@ -64,8 +63,7 @@ class WhisperCppEngine:
     async def language_of(self, samples: Samples, sample_rate: int) -> str:
         """The language that is spoken, as a code; empty when the model is not sure, or knows one only."""
         request = Detect(await _pcm(samples, sample_rate))
-        with self._least_busy() as worker:
-            return (await worker.call(request, Detected, deadline=_DEADLINES_S["final"])).language
+        return (await self._workers.call(request, Detected, deadline=_DEADLINES_S["final"])).language
 
     async def recognise(
         self,
@@ -81,30 +79,18 @@ class WhisperCppEngine:
         code = await self._language(language)
         hinted = hints(phrases, prompt)
         request = Recognise(await _pcm(samples, sample_rate), code, hinted.words, hinted.prompt, _BEAM_SIZES[purpose])
-        deadline = _DEADLINES_S[purpose]
-        if purpose == "recording":
-            return await self._recordings.call(request, Transcript, deadline=deadline)
-        with self._least_busy() as worker:
-            return await worker.call(request, Transcript, deadline=deadline)
+        return await self._workers.call(
+            request, Transcript, deadline=_DEADLINES_S[purpose], recording=purpose == "recording"
+        )
 
     async def close(self) -> None:
         """End the processes."""
-        await asyncio.gather(*(worker.close() for worker in (*self._calls, self._recordings)))
+        await self._workers.close()
 
     async def _language(self, language: str) -> str:
         if self._languages is None:
-            worker = next(iter(self._calls))
-            self._languages = (await worker.call(Describe(), Known, deadline=_LOAD_S)).languages
+            self._languages = (await self._workers.call(Describe(), Known, deadline=_LOAD_S)).languages
         return whisper_language(language, self._languages)
-
-    @contextmanager
-    def _least_busy(self) -> Iterator[Worker]:
-        worker = min(self._calls, key=self._calls.__getitem__)
-        self._calls[worker] += 1
-        try:
-            yield worker
-        finally:
-            self._calls[worker] -= 1
 
 
 def _worker(settings: Settings, name: str) -> Worker:
