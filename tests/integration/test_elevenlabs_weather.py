@@ -55,8 +55,8 @@ def refused(url: str) -> str:
 
 
 FAULTS = [
-    Fault("refused connection", "ConnectError", url=refused),
-    Fault("encryption fails", "ConnectError", url=lambda url: url.replace("http:", "https:")),
+    Fault("refused connection", "no connection to ElevenLabs", url=refused),
+    Fault("encryption fails", "no secure connection to ElevenLabs", url=lambda url: url.replace("http:", "https:")),
     Fault("slow headers", "took too long", Behaviour(first_s=60), patience=SHORT),
     Fault("stall before the first audio", "took too long", Behaviour(stall_after=0), patience=SHORT),
     Fault("stall in the middle", "took too long", Behaviour(stall_after=3), patience=STEADY),
@@ -79,8 +79,8 @@ FAULTS = [
     Fault("503 of a proxy", "answered 503", Behaviour(status=503, body=b"<html>sk_secret</html>")),
 ]
 SOCKET_FAULTS = [
-    Fault("refused connection", "ConnectError", url=refused),
-    Fault("encryption fails", "ConnectError", url=lambda url: url.replace("http:", "https:")),
+    Fault("refused connection", "no connection to ElevenLabs", url=refused),
+    Fault("encryption fails", "no secure connection to ElevenLabs", url=lambda url: url.replace("http:", "https:")),
     Fault("stall in the middle", "took too long", Behaviour(stall_after=3), patience=STEADY),
     Fault("cut off in the middle", "closed the socket", Behaviour(cut_after=3)),
     Fault("ended too early", "broke off its answer", Behaviour(end_after=3)),

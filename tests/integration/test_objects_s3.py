@@ -123,7 +123,7 @@ async def test_a_server_without_tls_is_not_spoken_to(line: BadLine) -> None:
     await line.turn(TLS)
     objects = S3Objects(f"s3://weather?endpoint={line.secure_url}&region=us-east-1")
     try:
-        with pytest.raises(Unavailable, match=r"certificate|reached"):
+        with pytest.raises(Unavailable, match="no secure connection"):
             await objects.get("a")
     finally:
         await objects.close()
@@ -138,7 +138,7 @@ async def test_a_certificate_that_nobody_trusts_is_told(tmp_path: Path) -> None:
     objects = S3Objects(f"s3://weather?endpoint=https://127.0.0.1:{port}&region=us-east-1", Patience(1.0, 1.0, 5.0))
     async with server:
         try:
-            with pytest.raises(Unavailable, match="certificate is not accepted"):
+            with pytest.raises(Unavailable, match="no secure connection"):
                 await objects.put("a", b"x", "text/plain")
         finally:
             await objects.close()

@@ -1,6 +1,7 @@
 """The vendor's and the network's errors as ours. Only codes are told on: a message may quote the text or the key."""
 
 import re
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -17,6 +18,7 @@ from scriza.kernel.errors import (
     Unavailable,
     UpstreamFailed,
 )
+from scriza_adapters.provider_failures import no_secure_connection
 
 _CODE = re.compile(r"[a-z][a-z0-9_]{2,60}")
 _KEY_CODES = {"invalid_api_key", "missing_api_key", "needs_authorization", "missing_permissions"}
@@ -65,6 +67,14 @@ def refusal(status: int, code: str, retry_after: str = "") -> ScrizaError:
     return (RateLimited if status == 429 else UpstreamFailed)(told, retry_after=patience)
 
 
+def _broken(error: Exception) -> str:
+    if no_secure_connection(error):
+        return "no secure connection to ElevenLabs came about"
+    if isinstance(error, httpx.ConnectError | ConnectionRefusedError | socket.gaierror):
+        return "no connection to ElevenLabs came about"
+    return f"ElevenLabs broke off: {type(error).__name__}"
+
+
 @contextmanager
 def told_as_ours() -> Iterator[None]:
     """Raises whatever goes wrong between us and the vendor as one of our errors."""
@@ -86,6 +96,6 @@ def told_as_ours() -> Iterator[None]:
     except (TimeoutError, httpx.TimeoutException):
         raise DeadlineExceeded("ElevenLabs took too long") from None
     except (httpx.HTTPError, InvalidHandshake, ConnectionClosed, OSError) as error:
-        raise UpstreamFailed(f"ElevenLabs: {type(error).__name__}") from None
+        raise UpstreamFailed(_broken(error)) from None
     except (msgspec.MsgspecError, ValueError, TypeError):
         raise UpstreamFailed("ElevenLabs answered with something else") from None

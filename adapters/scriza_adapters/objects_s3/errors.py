@@ -60,7 +60,7 @@ def told(error: BaseException) -> ScrizaError:
         case NoCredentialsError() | PartialCredentialsError() | CredentialRetrievalError():
             return Unavailable("the object store: no credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
         case SSLError():
-            return Unavailable("the object store's certificate is not accepted")
+            return Unavailable("no secure connection to the object store came about")
         case NotAnAnswer():
             return UpstreamFailed("the object store's answer is none of S3's")
         case EndpointConnectionError() | ProxyConnectionError():

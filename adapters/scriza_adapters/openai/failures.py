@@ -5,7 +5,6 @@ like one.
 """
 
 import re
-import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -17,7 +16,7 @@ import msgspec
 
 from scriza.kernel.errors import DeadlineExceeded, ScrizaError, TooLarge
 from scriza.ports.llm import ModelRefused
-from scriza_adapters.provider_failures import provider_failed
+from scriza_adapters.provider_failures import no_secure_connection, provider_failed
 
 if TYPE_CHECKING:
     from openai import APIStatusError
@@ -64,12 +63,9 @@ def broken_off(code: object) -> ModelRefused:
 def _unreachable(error: Exception) -> ModelRefused:
     import httpx2
 
-    causes = [error]
-    while isinstance(cause := causes[-1].__cause__ or causes[-1].__context__, Exception):
-        causes.append(cause)
-    if any(isinstance(cause, ssl.SSLError) for cause in causes):
+    if no_secure_connection(error):
         return refused("the connection to the model's server is not secure", "tls_failed")
-    if any(isinstance(cause, httpx2.ConnectError) for cause in causes):
+    if any(isinstance(at, httpx2.ConnectError) for at in (error, error.__cause__)):
         return refused("no connection to the model's server", "connection_failed")
     return refused("the model's server broke off", "cut_off")
 

@@ -6,7 +6,6 @@ is waited out is 429: it says that nothing was done.
 
 import asyncio
 import random
-import ssl
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, TypeVar
 from urllib.parse import quote
@@ -24,7 +23,7 @@ from scriza.kernel.errors import (
     Unavailable,
     UpstreamFailed,
 )
-from scriza_adapters.provider_failures import provider_failed
+from scriza_adapters.provider_failures import no_secure_connection, provider_failed
 from scriza_adapters.twilio.answers import Refusal
 
 _log = structlog.get_logger()
@@ -163,12 +162,7 @@ class TwilioApi:
 
 
 def _why(error: httpx.TransportError) -> str:
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ssl.SSLError):
-            return "no secure connection came about"
-        cause = cause.__cause__ or cause.__context__
-    return "no connection came about"
+    return "no secure connection came about" if no_secure_connection(error) else "no connection came about"
 
 
 def _pause_of(reply: _Reply, own: float | None) -> float | None:
