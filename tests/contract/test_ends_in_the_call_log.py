@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from scriza.modules.telephony.call_log import TERMINAL, StatusReport
+from scriza.modules.telephony.call_log import StatusReport
 from scriza.modules.telephony.service import recover
-from scriza.ports.telephony import CallStatus, TurnRecord
+from scriza.ports.telephony import TERMINAL, CallStatus, TurnRecord
 from tests.contract.call_log_rig import (
     CALL,
     METRICS,

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scriza.modules.telephony.call_log import TERMINAL, NewCall, StatusReport
-from scriza.ports.telephony import CallRecord, CallStatus
+from scriza.modules.telephony.call_log import NewCall, StatusReport
+from scriza.ports.telephony import TERMINAL, CallRecord, CallStatus
 from tests.memory_log import MemoryCallLog
 
 START = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)

@@ -2,9 +2,10 @@
 
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import ClassVar
 
 import msgspec
+
+from scriza.ports.telephony import TERMINAL
 
 
 def when(date: str) -> datetime:
@@ -32,12 +33,10 @@ class CallAnswer(msgspec.Struct):
     status: str
     date_created: str | None = None
 
-    TERMINAL: ClassVar[frozenset[str]] = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
-
     @property
     def over(self) -> bool:
         """Whether it has ended."""
-        return self.status in self.TERMINAL
+        return self.status in TERMINAL
 
 
 class CallPage(msgspec.Struct):

@@ -10,7 +10,9 @@ from scriza.kernel.operation import operation
 CallStatus = Literal[
     "queued", "initiated", "ringing", "in-progress", "completed", "busy", "failed", "no-answer", "canceled"
 ]
-"""Twilio's own words. The last five are terminal."""
+"""Twilio's own words."""
+TERMINAL: frozenset[CallStatus] = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
+"""Those after which a call does not go on."""
 
 
 class TurnRecord(msgspec.Struct):

@@ -16,11 +16,8 @@ from scriza.ports.agent import Conversation
 from scriza.ports.carrier import Answerer
 from scriza.ports.telephony import CallMetrics, CallRecord, CallStatus, TurnRecord
 
-TERMINAL: frozenset[CallStatus] = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
-
 TransferState = Literal["", "wanted", "reached", "unreached"]
 """Where a call's latest transfer is: the person is being called, has taken the call, or could not be reached."""
-
 
 LONGEST_TRANSFER = timedelta(hours=4)
 """No call that a carrier connects lasts longer."""

@@ -6,9 +6,9 @@ from typing import Literal
 
 import msgspec
 
-from scriza.modules.telephony.call_log import TERMINAL, Entry, StatusReport
+from scriza.modules.telephony.call_log import Entry, StatusReport
 from scriza.ports.agent import Conversation
-from scriza.ports.telephony import TurnRecord
+from scriza.ports.telephony import TERMINAL, TurnRecord
 
 Kind = Literal["user", "reply", "heard"]
 

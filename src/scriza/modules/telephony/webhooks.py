@@ -20,7 +20,6 @@ from scriza.kernel.events import Event, Topic, event
 from scriza.kernel.ids import DEFAULT_WORKSPACE, derived_id
 from scriza.kernel.principal import Principal, acting, current
 from scriza.modules.telephony.call_log import (
-    TERMINAL,
     CallLog,
     Ending,
     HandOver,
@@ -48,7 +47,7 @@ from scriza.modules.telephony.twiml import (
     say_goodbye,
 )
 from scriza.ports.carrier import Answerer
-from scriza.ports.telephony import CallCompleted, CallMetrics, CallStarted, CallStatus, CallUpdated
+from scriza.ports.telephony import TERMINAL, CallCompleted, CallMetrics, CallStarted, CallStatus, CallUpdated
 
 STATUSES: frozenset[str] = frozenset(get_args(CallStatus))
 ANSWERERS: frozenset[str] = frozenset(get_args(Answerer))

@@ -15,9 +15,8 @@ from scriza.modules.telephony.call.commands import Command, Timer
 from scriza.modules.telephony.call.listening import Listening
 from scriza.modules.telephony.call.memory import CallerTurn
 from scriza.modules.telephony.call.tables import Caller, Line, Mind, Signal, Voice
-from scriza.modules.telephony.call_log import TERMINAL
 from scriza.ports.agent import CallPlan, FixedLines
-from scriza.ports.telephony import CallMetrics, CallUpdated
+from scriza.ports.telephony import TERMINAL, CallMetrics, CallUpdated
 
 WITHOUT_A_PLAN = "Sorry, we cannot take your call right now. Please try again later. Goodbye."
 _SHORTEST_REST_MS = 10_000

@@ -21,7 +21,7 @@ from scriza.modules.telephony.call import commands as do
 from scriza.modules.telephony.call import events as on
 from scriza.modules.telephony.call.machine import Call
 from scriza.modules.telephony.call.replay import Recording
-from scriza.modules.telephony.call_log import TERMINAL, CallLog, Ending, Entry, HandOver, JournaledCall
+from scriza.modules.telephony.call_log import CallLog, Ending, Entry, HandOver, JournaledCall
 from scriza.modules.telephony.live.answerer import learn_who_answered
 from scriza.modules.telephony.live.ear import Ear
 from scriza.modules.telephony.live.journal import JournalWriter, persistently
@@ -44,6 +44,7 @@ from scriza.ports.asr import Asr
 from scriza.ports.asr import Start as AsrStart
 from scriza.ports.call_desk import BarredNumber
 from scriza.ports.telephony import (
+    TERMINAL,
     AudioSynthesized,
     CallCompleted,
     CallMetrics,

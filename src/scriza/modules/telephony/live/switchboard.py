@@ -5,11 +5,11 @@ from contextlib import suppress
 
 from scriza.kernel.errors import Conflict, ScrizaError, Unavailable
 from scriza.modules.telephony.call.events import AnsweredBy, CarrierStatus, StopAsked, StreamLost
-from scriza.modules.telephony.call_log import TERMINAL, JournaledCall
+from scriza.modules.telephony.call_log import JournaledCall
 from scriza.modules.telephony.live.session import Doors, Session, SessionOptions
 from scriza.modules.telephony.media import MediaSocket, Start
 from scriza.ports.carrier import Answerer
-from scriza.ports.telephony import CallStatus
+from scriza.ports.telephony import TERMINAL, CallStatus
 
 _ENDING_SECONDS = 3.0
 _STREAM_SECONDS = 60.0
