@@ -4,6 +4,7 @@ Every line carries `request_id` and `call_id` of the request that is being serve
 """
 
 import logging
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,6 +24,10 @@ _QUIET_LIBRARIES = "asyncio botocore faster_whisper httpcore httpx httpx2 pymong
 
 _REFUSED_UPGRADE = "ASGI callable returned without completing handshake."
 """What uvicorn says, as an error, of each upgrade that was answered with a status instead, as the protocol has it."""
+
+
+_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+"""What steers a terminal or hides text in it; line ends and tabs are all that tracebacks need."""
 
 
 def configure(form: Format = "auto", level: str = "info", stream: TextIO | None = None) -> None:
@@ -106,5 +111,9 @@ def _clean(value: object) -> object:
 
 
 def _text(value: object) -> str:
-    """Without phone numbers, and such as any encoder takes: a line that cannot be encoded would be lost."""
-    return redact(str(value)).encode(errors="backslashreplace").decode()
+    """Without phone numbers and whatever steers a terminal.
+
+    It is such as any encoder takes, since a line that cannot be encoded would be lost.
+    """
+    text = redact(str(value)).encode(errors="backslashreplace").decode()
+    return _UNSEEN.sub(lambda match: ascii(match[0])[1:-1], text)

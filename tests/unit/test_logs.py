@@ -107,6 +107,16 @@ def test_a_traceback_shows_neither_phone_numbers_nor_local_variables(
     assert "what was said" not in lines.getvalue()
 
 
+@pytest.mark.parametrize("form", ["json", "pretty"])
+@pytest.mark.parametrize("hidden", ["\x1b[2J", "\x9b2J", "\r", "\x00", "\x07", "\u202e", "\u2028"])
+def test_what_strangers_send_steers_no_terminal(lines: io.StringIO, form: logs.Format, hidden: str) -> None:
+    logs.configure(form, "info", lines)
+    structlog.get_logger("i").info("status.ignored", status=f"no{hidden}status")
+    logging.getLogger("library").warning("cannot parse %s", f"no{hidden}status")
+    assert lines.getvalue().count("status") >= 2
+    assert hidden not in lines.getvalue()
+
+
 @pytest.mark.parametrize("value", ["half a character: \ud83d", 2**70, float("nan"), {("a", 1): [None]}])
 def test_no_value_keeps_a_line_from_being_written(lines: io.StringIO, value: object) -> None:
     structlog.get_logger("h").info("call.opened", value=value)
