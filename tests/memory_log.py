@@ -12,7 +12,6 @@ from scriza.kernel.errors import NotFound
 from scriza.kernel.events import Event, Topic
 from scriza.modules.telephony.call_log import (
     LONGEST_TRANSFER,
-    TERMINAL,
     Ending,
     Entry,
     HandOver,
@@ -26,7 +25,7 @@ from scriza.modules.telephony.call_log import (
 )
 from scriza.modules.telephony.folding import fold, is_terminal, progress, rank
 from scriza.ports.carrier import Answerer
-from scriza.ports.telephony import CallMetrics, CallRecord, MessageRecord, TurnRecord
+from scriza.ports.telephony import TERMINAL, CallMetrics, CallRecord, MessageRecord, TurnRecord
 
 BY_SESSION = "session"
 """Who closed a call, when it was its own session."""
