@@ -64,6 +64,20 @@ def test_the_token_in_the_data_directory_opens_the_api_and_nothing_else_does(tmp
         assert httpx.get(f"{scriza.url}/api/v1/calls", headers=bearer(scriza.token)).status_code == 404
 
 
+@pytest.mark.parametrize("arguments", [[], ["--workers", "2"]])
+def test_only_who_serves_holds_the_port(tmp_path: Path, arguments: list[str]) -> None:
+    with running_scriza(tmp_path / "one", arguments) as scriza:
+        port = f":{int(scriza.url.rpartition(':')[2]):04X} 00000000:0000 0A "
+        (listener,) = (line.split()[9] for line in Path("/proc/net/tcp").read_text().splitlines() if port in line)
+        holders = [
+            command
+            for process, command in scriza.children().items()
+            if f"socket:[{listener}]" in {os.readlink(file) for file in Path(f"/proc/{process}/fd").iterdir()}
+        ]
+        assert [command for command in holders if "--fd" not in command] == []
+        assert len(scriza.leftovers()) > len(holders)
+
+
 def test_several_processes_serve_one_port_and_stop_together(tmp_path: Path) -> None:
     with running_scriza(tmp_path / "one", ["--modules", "llm", "--workers", "2"]) as scriza:
         url = scriza.url

@@ -43,6 +43,7 @@ def run(told: argparse.Namespace) -> int:
     settings = load(**asked)
     inherits = told.fd is not None
     listener = socket.socket(fileno=told.fd) if inherits else _listen(settings.host, settings.port)
+    listener.set_inheritable(False)  # an engine's process that outlives us for a moment is not to hold the port
     settings = load(**asked | {"port": listener.getsockname()[1]})
     if not inherits:
         modules = settings.modules.replace(",", ", ") or "all modules"
@@ -85,7 +86,6 @@ def _listen(host: str, port: int) -> socket.socket:
             errno.EADDRNOTAVAIL: f"this machine has no address {host}: choose another with --host or SCRIZA_HOST",
         }
         raise BadSettings(reasons.get(error.errno or 0, f"{host}:{port} cannot be listened on: {error}")) from error
-    listener.set_inheritable(True)
     return listener
 
 
