@@ -4,13 +4,13 @@ from collections.abc import AsyncIterator
 
 from scriza.kernel.clock import WallClock, utc_now
 from scriza.kernel.errors import Unavailable
-from scriza.modules.telephony.numbers import Reception
 from scriza.modules.telephony.placing.desk import CallDeskService
 from scriza.modules.telephony.placing.dispatch import Dispatcher, Links
 from scriza.modules.telephony.placing.hours import weekly_hours
 from scriza.modules.telephony.placing.permission import ListsAndSwitch
 from scriza.modules.telephony.placing.policy import Rules
 from scriza.modules.telephony.placing.texts import Texts
+from scriza.modules.telephony.reception import Reception
 from scriza.modules.telephony.stopping import StopSwitch
 from scriza.ports.agent import Agent, CallFacts, CallPlan, Reply, ReplyPart
 from scriza.ports.carrier import Carrier

@@ -25,7 +25,6 @@ from scriza.modules.telephony.live.session import Doors
 from scriza.modules.telephony.live.spare_lines import SpareLines
 from scriza.modules.telephony.live.switchboard import Switchboard
 from scriza.modules.telephony.messages import Messages
-from scriza.modules.telephony.numbers import Reception
 from scriza.modules.telephony.placing.desk import CallDeskService
 from scriza.modules.telephony.placing.dialling_plan import read_plans
 from scriza.modules.telephony.placing.dispatch import Dispatcher
@@ -38,6 +37,7 @@ from scriza.modules.telephony.placing.stored import (
     MongoSwitchBook,
 )
 from scriza.modules.telephony.placing.texts import Texts
+from scriza.modules.telephony.reception import Reception
 from scriza.modules.telephony.recordings.callback import RecordingCallback
 from scriza.modules.telephony.recordings.documents import RECORDING_DOCUMENTS
 from scriza.modules.telephony.recordings.log import RECORDINGS

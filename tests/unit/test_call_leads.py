@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from scriza.modules.telephony.call_log import Assignment
-from scriza.modules.telephony.numbers import CLOSED
 from scriza.modules.telephony.placing.intents import CallWish, Intent, intent_of
+from scriza.modules.telephony.reception import CLOSED
 from scriza.modules.telephony.stopping import STOPPED
 from scriza.modules.telephony.twiml import CALLED_IN_VAIN
 from scriza.ports.agent import CallFacts, CallPlan, Conversation, FixedLines, Voice

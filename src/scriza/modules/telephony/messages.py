@@ -17,8 +17,8 @@ from scriza.kernel.events import Topic, event
 from scriza.kernel.principal import Principal, acting, current
 from scriza.modules.telephony.call_log import CallLog, CallReader, ReceivedMessage
 from scriza.modules.telephony.forms import Form, one, phone_number, sid
-from scriza.modules.telephony.numbers import Reception
 from scriza.modules.telephony.placing.books import BarredBook
+from scriza.modules.telephony.reception import Reception
 from scriza.modules.telephony.signatures import SignatureGate
 from scriza.modules.telephony.twiml import nothing
 from scriza.modules.telephony.webhooks import Webhook

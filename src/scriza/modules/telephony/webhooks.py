@@ -30,8 +30,8 @@ from scriza.modules.telephony.call_log import (
 )
 from scriza.modules.telephony.forms import SID, Form, number, one, phone_number, sid
 from scriza.modules.telephony.handover import GAVE_UP, TAKES_IT, TRANSFERRED, reason_of_end, was_reached
-from scriza.modules.telephony.numbers import Lead, Reception
 from scriza.modules.telephony.placing.dispatch import ORDER
+from scriza.modules.telephony.reception import Lead, Reception
 from scriza.modules.telephony.signatures import Signature, SignatureGate
 from scriza.modules.telephony.stopping import STOPPED
 from scriza.modules.telephony.tokens import StreamTokens
