@@ -1,7 +1,7 @@
 """What the door to the agent promises, in this process and over HTTP alike."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from typing import NamedTuple
 
@@ -28,7 +28,7 @@ from scriza.ports.agent import (
     SetOutcome,
     TransferTo,
 )
-from scriza.ports.llm import Llm, ToolPiece
+from scriza.ports.llm import Llm, TextPiece, ToolPiece, Turn
 from scriza.wire import connect, disconnect
 from tests.contract.doors import Doors
 from tests.standins.llm_engine import Says, ScriptedEngine, routes
@@ -434,6 +434,21 @@ async def test_a_language_model_that_moved_out_and_cannot_be_reached_is_stood_in
     assert "nineteen dollars" in answer.text
     assert answer.done.model == "script"
     await disconnect(gone)
+
+
+async def test_a_language_model_that_ends_its_answer_before_it_is_complete_is_stood_in_for_by_the_script(
+    doors: Doors,
+) -> None:
+    class CutOff(LlmService):
+        async def stream_turn(self, request: Turn) -> AsyncGenerator[TextPiece, None]:
+            yield TextPiece("It costs ")
+
+    llm = CutOff(Told())
+    async with doors(Agent, AgentService(llm, [PLAYBOOK])) as agent:
+        answer = await answered(agent, asking("how much is it", at("pitch")))
+    assert "nineteen dollars" in answer.text
+    assert answer.done.model == "script"
+    await llm.close()
 
 
 async def test_leaving_a_reply_stops_the_model(modelled: Agent, engine: ScriptedEngine) -> None:

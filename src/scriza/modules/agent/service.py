@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 
 import msgspec
 import structlog
@@ -47,6 +47,15 @@ _TEMPERATURE = 0.4
 _MAX_TOKENS = 160
 _NEXT_PART_S = 12.0
 """To the next piece of the model's answer: beyond what the llm module itself waits for."""
+
+
+class _Answer:
+    """What is said, what the model wants done, and how it was made: by the script, unless a model says otherwise."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.asked: list[Act] = []
+        self.done = TurnDone("", _SCRIPT, cached=False, usage=Usage(0, 0, 0))
 
 
 class AgentService:
@@ -115,44 +124,13 @@ class AgentService:
         decision = guide.decide(request.conversation, request.utterance, request.digits)
         utterance = _with_keys(request.utterance.strip(), request.digits)
         turn = _turn(guide, request, decision, utterance)
-        said: list[str] = []
-        asked: list[Act] = []
-        done: TurnDone | None = None
-        cutter = ClauseCutter()
-        written = ""
-        try:
-            async with _closing(self._llm.stream_turn(turn)) as thoughts:
-                while thought := await _next(thoughts):
-                    match thought:
-                        case TextPiece():
-                            written += thought.text
-                            cut = cutter.push(thought.text)
-                        case ToolPiece():
-                            cut = cutter.flush()
-                            act = act_of(thought, guide)
-                            asked += [act] if act is not None else []
-                        case UsagePiece():
-                            cut = cutter.flush()
-                        case TurnDone():
-                            cut = cutter.flush()
-                            done = thought
-                    for clause in _spoken(cut):
-                        said.append(clause)
-                        yield Clause(clause, estimated_usage(turn.messages, written).total_tokens)
-        except (UpstreamFailed, DeadlineExceeded, Unavailable) as error:
-            if said or asked or not decision.script:
-                raise
-            # The model broke off, or was not there, before anything could be spoken of it: the caller need not know.
-            _log.warning("agent.script_answers", reason=error.slug)
-            done = TurnDone("", _SCRIPT, cached=False, usage=Usage(0, 0, 0))
-        if done is None:
-            raise UpstreamFailed("the model's answer ended before it was complete")
-        if not said and decision.script:
-            for clause in _spoken(_clauses(decision.script[0].text)):
-                said.append(clause)
-                yield Clause(clause)
-        lines = _lines_in(" ".join(said), decision.script)
-        acts = merged(decision.follows(lines), asked)
+        answer = _Answer()
+        async with aclosing(self._answered(turn, guide, decision.script, answer)) as clauses:
+            async for clause in clauses:
+                yield clause
+        said = " ".join(answer.said)
+        lines = _lines_in(said, decision.script)
+        acts = merged(decision.follows(lines), answer.asked)
         for act in acts:
             if isinstance(act, TransferTo):
                 told = whisper(guide.playbook, decision.slots, utterance)
@@ -161,7 +139,7 @@ class AgentService:
                 yield act
         if any(isinstance(act, SendSms) for act in acts):
             lines.append(sms_id(decision.scope))
-        exchange = Exchange(user=utterance, agent=" ".join(said), line_ids=lines)
+        exchange = Exchange(user=utterance, agent=said, line_ids=lines)
         yield ReplyDone(
             conversation=msgspec.structs.replace(
                 request.conversation,
@@ -169,11 +147,53 @@ class AgentService:
                 slots=decision.slots,
                 exchanges=[*request.conversation.exchanges, exchange],
             ),
-            usage=done.usage,
-            model=done.model,
-            cached=done.cached,
+            usage=answer.done.usage,
+            model=answer.done.model,
+            cached=answer.done.cached,
             expects_keys=decision.stage.keys,
         )
+
+    async def _answered(
+        self, turn: Turn, guide: Guide, script: Sequence[ScriptLine], answer: _Answer
+    ) -> AsyncGenerator[Clause, None]:
+        """The clauses as the model writes them, or those of the script's best line; `answer` takes in all there is."""
+        try:
+            async with aclosing(self._written(turn, guide, answer)) as clauses:
+                async for clause in clauses:
+                    yield clause
+        except (UpstreamFailed, DeadlineExceeded, Unavailable) as error:
+            if answer.said or answer.asked or not script:
+                raise
+            # The model broke off, or was not there, before anything could be spoken of it: the caller need not know.
+            _log.warning("agent.script_answers", reason=error.slug)
+        if not answer.said and script:
+            for text in _spoken(_clauses(script[0].text)):
+                answer.said.append(text)
+                yield Clause(text)
+
+    async def _written(self, turn: Turn, guide: Guide, answer: _Answer) -> AsyncGenerator[Clause, None]:
+        """What the model says. Raises what the llm port raises, and UpstreamFailed for an answer that has no end."""
+        cutter, written, complete = ClauseCutter(), "", False
+        async with _closing(self._llm.stream_turn(turn)) as thoughts:
+            while thought := await _next(thoughts):
+                match thought:
+                    case TextPiece():
+                        written += thought.text
+                        cut = cutter.push(thought.text)
+                    case ToolPiece():
+                        cut = cutter.flush()
+                        act = act_of(thought, guide)
+                        answer.asked += [act] if act is not None else []
+                    case UsagePiece():
+                        cut = cutter.flush()
+                    case TurnDone():
+                        cut = cutter.flush()
+                        answer.done, complete = thought, True
+                for text in _spoken(cut):
+                    answer.said.append(text)
+                    yield Clause(text, estimated_usage(turn.messages, written).total_tokens)
+        if not complete:
+            raise UpstreamFailed("the model's answer ended before it was complete")
 
     def _guide(self, playbook: str) -> Guide:
         guide = self._guides.get(playbook)
