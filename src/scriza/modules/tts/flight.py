@@ -4,6 +4,7 @@ import asyncio
 import traceback
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import aclosing, contextmanager
+from copy import copy
 
 import structlog
 
@@ -39,7 +40,7 @@ class Flight:
                 told += 1
                 yield self._pieces[told - 1]
             if self.failure is not None:
-                raise ScrizaError.from_problem(self.failure.problem())  # each listener has an instance of its own
+                raise copy(self.failure)  # each listener has an instance of its own
             if self.clip is not None:
                 return
             await self._news.wait()
