@@ -182,6 +182,11 @@ Act = HangUp | TransferTo | SendSms | PressKeys | SetOutcome
 ReplyPart = Clause | Act | ReplyDone
 
 
+def with_keys(said: str, keys: str) -> str:
+    """What one side did in its turn, in words, as transcript and history tell it: keys are ``pressed 1 2``."""
+    return f"{said} pressed {' '.join(keys)}".strip() if keys else said
+
+
 class Agent(Protocol):
     """Leads conversations by a playbook."""
 

@@ -29,6 +29,7 @@ from scriza.ports.agent import (
     SendSms,
     TransferTo,
     Voice,
+    with_keys,
 )
 from scriza.ports.llm import Llm, Persona, Policy, ScriptLine, TextPiece, ToolPiece, Turn, TurnDone, Usage, UsagePiece
 from scriza.ports.tokens import estimated_usage
@@ -122,7 +123,7 @@ class AgentService:
         _check(request)
         guide = self._guide(request.conversation.playbook).with_person(request.conversation.transfer_to)
         decision = guide.decide(request.conversation, request.utterance, request.digits)
-        utterance = _with_keys(request.utterance.strip(), request.digits)
+        utterance = with_keys(request.utterance.strip(), request.digits)
         turn = _turn(guide, request, decision, utterance)
         answer = _Answer()
         async with aclosing(self._answered(turn, guide, decision.script, answer)) as clauses:
@@ -209,11 +210,6 @@ def _check(request: Reply) -> None:
         raise TooLarge(f"a conversation has {_MOST_EXCHANGES} exchanges at most")
     if not all(key in "0123456789*#ABCD" for key in request.digits):
         raise BadInput("digits are keys of a phone: 0 to 9, *, #, A to D")
-
-
-def _with_keys(utterance: str, digits: str) -> str:
-    """What the caller did, in words: ``pressed 1 2`` for keys."""
-    return f"{utterance} pressed {' '.join(digits)}".strip() if digits else utterance
 
 
 def _turn(guide: Guide, request: Reply, decision: Decision, utterance: str) -> Turn:

@@ -8,7 +8,18 @@ from scriza.modules.telephony.call.commands import Timer
 from scriza.modules.telephony.call.core import Core
 from scriza.modules.telephony.call.memory import Answer, CallerTurn, Thought, Timing
 from scriza.modules.telephony.call.tables import Line, Mind, Signal, Voice
-from scriza.ports.agent import DO_NOT_CALL, Act, Exchange, HangUp, PressKeys, Reply, SendSms, SetOutcome, TransferTo
+from scriza.ports.agent import (
+    DO_NOT_CALL,
+    Act,
+    Exchange,
+    HangUp,
+    PressKeys,
+    Reply,
+    SendSms,
+    SetOutcome,
+    TransferTo,
+    with_keys,
+)
 from scriza.ports.telephony import AudioSynthesized, CallUpdated, ReplyGenerated, UtteranceTranscribed
 
 
@@ -23,7 +34,7 @@ class Answering(Core):
         self._caller_has_spoken = True
         number = self._next_turn
         self._next_turn = self.metrics.turns = number + 1
-        said = f"{turn.text} pressed {' '.join(turn.digits)}".strip() if turn.digits else turn.text
+        said = with_keys(turn.text, turn.digits)
         stage = self._conversation.stage if self._conversation else ""
         if not again:
             self._out.append(do.Journal(number, "user", said, stage, turn.confidence))
@@ -155,7 +166,7 @@ class Answering(Core):
         """Sound keys behind what is being said; the transcript tells of them as it does of the caller's."""
         clip, self._next_clip = self._next_clip, self._next_clip + 1
         self._out.append(do.Dial(clip, keys))
-        self._play(clip, f"pressed {' '.join(key for key in keys if key.lower() != 'w')}".strip())
+        self._play(clip, with_keys("", "".join(key for key in keys if key.lower() != "w")))
 
     def _speak(self, text: str) -> None:
         self._play(self._synthesise(text), text)
