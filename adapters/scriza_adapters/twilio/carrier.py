@@ -23,6 +23,13 @@ from scriza_adapters.twilio.answers import (
 from scriza_adapters.twilio.api import NOT_FOUND, NOT_IN_PROGRESS, Answer, TwilioApi
 from scriza_adapters.twilio.pace import Pace
 
+DELIVERY = "#rc=3&rp=all"
+"""Behind the URL of what is told once, and asks for nothing: delivered up to three times more after any failure.
+
+By default it is once more, and only where no connection came about:
+https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides.
+"""
+
 _LONGEST_SMS = 1600
 _LONGEST_TWIML = 4000
 _TRIAL = "Sent from your Twilio trial account - "
@@ -34,9 +41,6 @@ _MOST_RECORDING_BYTES = 256_000_000
 _RECORDING_SECONDS = 60.0
 _TURN_SECONDS = 5.0
 """An order that cannot begin within this is refused, so that whoever asks can wait instead of the carrier."""
-_DELIVERY = "#rc=3&rp=all"
-"""What tells of a call is delivered up to three times more after any failure. By default it is once more, and only
-where no connection came about: https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides."""
 _EVENTS = ("initiated", "ringing", "answered", "completed")
 _OVER = frozenset({NOT_FOUND, NOT_IN_PROGRESS})
 
@@ -100,7 +104,7 @@ class TwilioCarrier:
             "From": order.sender,
             "Url": order.url,
             "FallbackUrl": order.fallback_url,
-            "StatusCallback": order.status_url + _DELIVERY,
+            "StatusCallback": order.status_url + DELIVERY,
             "StatusCallbackEvent": _EVENTS,
             "Timeout": str(order.ring_seconds),
             "TimeLimit": str(order.longest_seconds),
@@ -109,7 +113,7 @@ class TwilioCarrier:
             # Asynchronous, since otherwise whoever answers hears nothing until it is certain who they are.
             form["MachineDetection"] = "DetectMessageEnd"
             form["AsyncAmd"] = "true"
-            form["AsyncAmdStatusCallback"] = order.answered_by_url + _DELIVERY
+            form["AsyncAmdStatusCallback"] = order.answered_by_url + DELIVERY
         return await self._create("place a call", "/Calls.json", form)
 
     async def find_calls(self, *, sender: str, to: str, since: datetime) -> list[FoundCall]:
@@ -146,7 +150,7 @@ class TwilioCarrier:
             "RecordingTrack": "both",
             # Twilio would cut silence off at both ends, and with it the words' places in time.
             "Trim": "do-not-trim",
-            "RecordingStatusCallback": status_url + _DELIVERY,
+            "RecordingStatusCallback": status_url + DELIVERY,
             "RecordingStatusCallbackEvent": ("completed", "absent"),
         }
         return await self._create("record a call", f"/Calls/{quote(call_id, safe='')}/Recordings.json", form)

@@ -15,10 +15,8 @@ from scriza.factories import calling
 from scriza.kernel.errors import BadInput, Conflict, NotFound
 from scriza.ports.carrier import CarrierNumber
 from scriza.settings import BadSettings, Settings, load
-from scriza_adapters.twilio.carrier import TwilioCarrier
+from scriza_adapters.twilio.carrier import DELIVERY, TwilioCarrier
 
-_DELIVERY = "#rc=3&rp=all"
-"""What is told once, and asks for nothing, is delivered up to three times more after any failure."""
 _DEMO = "demo.twilio.com"
 """Where a new number leads."""
 _PLACES = {"voice_url": "calls", "fallback_url": "calls, else", "status_url": "their status", "sms_url": "messages"}
@@ -103,8 +101,8 @@ def _here(public_url: str) -> Places:
     return Places(
         voice_url=f"{public_url}/voice",
         fallback_url=f"{public_url}/voice/fallback",
-        status_url=f"{public_url}/status-callback{_DELIVERY}",
-        sms_url=f"{public_url}/sms{_DELIVERY}",
+        status_url=f"{public_url}/status-callback{DELIVERY}",
+        sms_url=f"{public_url}/sms{DELIVERY}",
     )
 
 
