@@ -18,6 +18,10 @@ pytestmark = pytest.mark.timeout(120)
 
 GET = b"GET /hello HTTP/1.1\r\nhost: x\r\n"
 POST = b"POST /echo HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
+UPGRADE = (
+    b"host: x\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13\r\n"
+    b"sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
 PIECES = 1000
 """Of 22 kB: far more than a bound and the buffers of two sockets."""
 
@@ -169,3 +173,31 @@ async def test_a_connection_is_kept_between_requests() -> None:
         before = await client.get(f"{url}/port")
         await asyncio.sleep(2 * Hasty.patience_seconds)
         assert (await client.get(f"{url}/port")).text == before.text
+
+
+async def test_requests_that_do_not_wait_for_their_answers_are_not_piled_up() -> None:
+    async with served(BoundedHttp) as url, peer(url) as greedy:
+        assert await greedy.send(*[(GET + b"\r\n") * 1000] * PIECES) < PIECES
+
+
+async def test_some_requests_may_come_before_their_answers() -> None:
+    many = 1 + BoundedHttp.most_waiting_requests
+    async with served(Hasty) as url, peer(url) as eager:
+        await eager.send((GET + b"\r\n") * (many - 1), GET + b"connection: close\r\n\r\n")
+        assert (await eager.answer()).count(b"hello") == many
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"GET /talk HTTP/1.1\r\n" + b"x: a\r\n" * 300,
+        b"GET /talk HTTP/1.1\r\nx: " + b"a" * 20_000 + b"\r\n",
+        b"GET /talk/" + b"a" * 20_000 + b" HTTP/1.1\r\n",
+        b"POST /talk HTTP/1.1\r\n",
+    ],
+    ids=["many headers", "long header", "long path", "another method"],
+)
+async def test_who_cannot_become_a_socket_is_hung_up_on(request_: bytes) -> None:
+    async with served(Hasty) as url, peer(url) as silent:
+        await silent.send(request_ + UPGRADE)
+        await silent.answer()

@@ -7,8 +7,10 @@ takes. Both end here, before anything of ours sees the request.
 import asyncio
 from typing import ClassVar
 
+import httptools
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from scriza.kernel.errors import Problem
 from scriza.kernel.ids import new_id
@@ -22,11 +24,13 @@ class BoundedHttp(HttpToolsProtocol):
     """A connection of uvicorn's.
 
     Whatever is no body (the line, headers, trailers, the framing of chunks) has `most_head_bytes`, beside what one read
-    of the socket brings. `patience_seconds` is how long a head may take, and the rest of a body after its answer.
+    of the socket brings. `patience_seconds` is how long a head may take, the rest of a body after its answer, and
+    becoming a websocket. `most_waiting_requests` may come before the one in front of them is answered.
     """
 
     most_head_bytes: ClassVar[int] = 64 * 1024
     patience_seconds: ClassVar[float] = 20.0
+    most_waiting_requests: ClassVar[int] = 16
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn does
         """The first head is waited for."""
@@ -55,6 +59,10 @@ class BoundedHttp(HttpToolsProtocol):
         self._head_bytes = 0
         self._between_requests = False
         self._come()
+        if len(self.pipeline) >= self.most_waiting_requests:
+            _log.warning("http.too_many_wait")
+            self.transport.abort()
+            raise httptools.HttpParserError  # so that nothing more of what was read is looked at
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -75,9 +83,19 @@ class BoundedHttp(HttpToolsProtocol):
         if not self._between_requests and self.cycle.response_complete:
             self._wait()
 
+    def handle_websocket_upgrade(self) -> None:
+        """Hand the connection over. What cannot be read as an upgrade, though the parser took it for one, is silent."""
+        super().handle_websocket_upgrade()
+        self.loop.call_later(self.patience_seconds, _break_off_unless_open, self.transport)
+
+    def send_400_response(self, msg: str) -> None:
+        """Tell whoever still listens."""
+        if not self.transport.is_closing():
+            super().send_400_response(msg)
+
     def _wait(self) -> None:
         if self._impatient is None and not self.transport.is_closing():
-            self._impatient = self.loop.call_later(self.patience_seconds, self.transport.close)
+            self._impatient = self.loop.call_later(self.patience_seconds, self.transport.abort)
 
     def _come(self) -> None:
         if self._impatient is not None:
@@ -92,4 +110,12 @@ class BoundedHttp(HttpToolsProtocol):
             body = encode(problem)
             head = f"HTTP/1.1 431 {problem.title}\r\ncontent-type: {problems.MEDIA_TYPE}\r\nconnection: close\r\n"
             self.transport.write(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
-        self.transport.close()
+            self.transport.close()
+        else:
+            self.transport.abort()  # who does not read its answer would keep a mere close waiting
+
+
+def _break_off_unless_open(transport: asyncio.Transport) -> None:
+    protocol = transport.get_protocol()
+    if isinstance(protocol, WebSocketsSansIOProtocol) and not protocol.handshake_complete:
+        transport.abort()
