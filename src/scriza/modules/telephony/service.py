@@ -9,8 +9,8 @@ import structlog
 
 from scriza.kernel.clock import WallClock, utc_now
 from scriza.kernel.errors import BadInput, NotFound
-from scriza.kernel.events import Topic, event
 from scriza.kernel.principal import current
+from scriza.modules.telephony.announcements import COMPLETED, about_call
 from scriza.modules.telephony.call_log import CallLog, CallReader, Ending, IdleCall, Place
 from scriza.modules.telephony.recordings.service import Recordings
 from scriza.ports.telephony import CallCompleted, CallPage, CallQuery, CallRecord, RecordingLink
@@ -93,16 +93,7 @@ async def _close(calls: CallLog, idle: IdleCall, since: datetime, now: datetime)
         duration_seconds=duration,
         turns=len(call.turns),
     )
-    told = event(
-        Topic.CALL_COMPLETED,
-        completed,
-        source="telephony",
-        subject=call.call_id,
-        key="completed",
-        time=now,
-        workspace=call.workspace,
-    )
-    return await calls.end(ending, told)
+    return await calls.end(ending, about_call(completed, COMPLETED, time=now, workspace=call.workspace))
 
 
 def _cursor(last: CallRecord) -> str:

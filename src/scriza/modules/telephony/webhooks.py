@@ -16,9 +16,10 @@ import structlog
 
 from scriza.kernel.clock import WallClock, utc_now
 from scriza.kernel.errors import BadInput, Forbidden, Unavailable
-from scriza.kernel.events import Event, Topic, event
+from scriza.kernel.events import Event
 from scriza.kernel.ids import DEFAULT_WORKSPACE, derived_id
 from scriza.kernel.principal import Principal, acting, current
+from scriza.modules.telephony.announcements import COMPLETED, STARTED, about_call
 from scriza.modules.telephony.call_log import (
     CallLog,
     Ending,
@@ -257,7 +258,7 @@ class Webhooks:
             started_at=self._now(),
             assignment=lead.assignment,
         )
-        started = self._event(Topic.CALL_STARTED, CallStarted(call_id, new.direction), "started", new.workspace)
+        started = self._event(CallStarted(call_id, new.direction), STARTED, new.workspace)
         first = await self._calls.open(new, started)
         if first:
             _log.info("call.opened", direction=new.direction, status=status)
@@ -334,13 +335,13 @@ class Webhooks:
                 metrics=call.metrics,
                 outcome=call.outcome,
             ),
-            self._event(Topic.CALL_COMPLETED, completed, "completed", call.workspace),
+            self._event(completed, COMPLETED, call.workspace),
         )
 
     def _told_of(self, report: StatusReport, call: JournaledCall | None, workspace: str) -> list[Event]:
         stage = call.conversation.stage if call and call.conversation else ""
         updated = CallUpdated(report.call_id, report.status, stage)
-        told = [self._event(Topic.CALL_UPDATED, updated, f"status-{report.sequence}-{report.status}", workspace)]
+        told = [self._event(updated, f"status-{report.sequence}-{report.status}", workspace)]
         if report.status in TERMINAL:
             completed = CallCompleted(
                 call_id=report.call_id,
@@ -350,19 +351,11 @@ class Webhooks:
                 duration_seconds=report.duration_seconds or 0,
                 turns=len(call.turns) if call else 0,
             )
-            told.append(self._event(Topic.CALL_COMPLETED, completed, "completed", workspace))
+            told.append(self._event(completed, COMPLETED, workspace))
         return told
 
-    def _event(self, topic: Topic, data: CallStarted | CallUpdated | CallCompleted, key: str, workspace: str) -> Event:
-        return event(
-            topic,
-            data,
-            source="telephony",
-            subject=data.call_id,
-            key=key,
-            time=self._now(),
-            workspace=workspace,
-        )
+    def _event(self, data: CallStarted | CallUpdated | CallCompleted, key: str, workspace: str) -> Event:
+        return about_call(data, key, time=self._now(), workspace=workspace)
 
 
 @contextmanager

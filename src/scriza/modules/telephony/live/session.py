@@ -14,9 +14,10 @@ import structlog
 
 from scriza.kernel.clock import WallClock
 from scriza.kernel.errors import BadInput, ScrizaError, TooLarge
-from scriza.kernel.events import Event, Topic, event
+from scriza.kernel.events import Event
 from scriza.kernel.ids import derived_id
 from scriza.kernel.principal import Principal
+from scriza.modules.telephony.announcements import COMPLETED, about_call
 from scriza.modules.telephony.call import commands as do
 from scriza.modules.telephony.call import events as on
 from scriza.modules.telephony.call.machine import Call
@@ -63,12 +64,6 @@ _KEEPING_SECONDS = 300.0
 _RECORDING_PART = 256 * 1024
 """Bytes of event log after which a part of it is kept: some ten minutes of talk."""
 _PARTS_A_STREAM = 1000
-_TOPICS: dict[type[msgspec.Struct], Topic] = {
-    UtteranceTranscribed: Topic.UTTERANCE_TRANSCRIBED,
-    ReplyGenerated: Topic.REPLY_GENERATED,
-    AudioSynthesized: Topic.AUDIO_SYNTHESIZED,
-    CallUpdated: Topic.CALL_UPDATED,
-}
 
 
 class SessionOptions(msgspec.Struct, frozen=True):
@@ -352,18 +347,7 @@ class Session:
                 key = f"stage:{self._journal.attached}:{self._stage_changes}"
             case _:
                 key = str(data.turn)
-        return self._about_call(_TOPICS[type(data)], data, key)
-
-    def _about_call(self, topic: Topic, data: msgspec.Struct, key: str) -> Event:
-        return event(
-            topic,
-            data,
-            source="telephony",
-            subject=self._journal.call_id,
-            key=key,
-            time=self._doors.clock(),
-            workspace=self._journal.workspace,
-        )
+        return about_call(data, key, time=self._doors.clock(), workspace=self._journal.workspace)
 
     def _errand(self, work: Coroutine[object, object, None]) -> None:
         """Something that has its time still when the stream is closed."""
@@ -486,6 +470,6 @@ class Session:
                 outcome=ending.outcome,
                 stream=self._journal.attached,
             ),
-            self._about_call(Topic.CALL_COMPLETED, completed, "completed"),
+            about_call(completed, COMPLETED, time=now, workspace=self._journal.workspace),
         )
         self._recorder.call_ended()
