@@ -1,5 +1,6 @@
 """A database for every test that asks for one: at `SCRIZA_TEST_MONGO_URL`, or on an embedded server for all workers."""
 
+import logging
 import os
 import uuid
 from collections.abc import AsyncIterator, Iterator
@@ -20,10 +21,15 @@ if TYPE_CHECKING:  # the driver takes a second to import, which tests without a 
 
 @pytest.fixture(autouse=True)
 def plain_logging() -> Iterator[None]:
-    """A command that a test runs in this process sets up logging; the next test finds it as it was."""
+    """A command or a server that a test runs in this process sets up logging; the next test finds it as it was."""
     yield
     if structlog.is_configured():
         structlog.reset_defaults()
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi"):
+        logger = logging.getLogger(name)
+        logger.setLevel(logging.NOTSET)
+        logger.handlers.clear()
+        logger.propagate = True
 
 
 @pytest.fixture(scope="session")

@@ -68,10 +68,7 @@ def test_a_line_belongs_to_the_request_that_is_served_and_to_nothing_else_that_w
     assert (inside["request_id"], inside["call_id"]) == ("req_turn", "CA2")
 
 
-def test_a_socket_that_was_refused_with_an_answer_is_no_error_of_the_server(
-    lines: io.StringIO, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(logging.getLogger("uvicorn"), "propagate", True)  # a test's server may have set it up otherwise
+def test_a_socket_that_was_refused_with_an_answer_is_no_error_of_the_server(lines: io.StringIO) -> None:
     logging.getLogger("uvicorn.error").error("ASGI callable returned without completing handshake.")
     logging.getLogger("uvicorn.error").error("ASGI callable returned without sending handshake.")
     assert [line["event"] for line in read(lines)] == ["ASGI callable returned without sending handshake."]
