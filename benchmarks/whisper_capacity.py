@@ -23,6 +23,9 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import msgspec
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy is imported, as every command of Scriza does
+
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent))

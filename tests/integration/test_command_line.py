@@ -34,6 +34,33 @@ def loaded_after(code: str) -> set[str]:
     return set(told.stdout.split())
 
 
+MULTIPLIED = """
+import os
+from pathlib import Path
+from scriza.cli import main
+main(["version"])
+import numpy
+numpy.ones((800, 800)) @ numpy.ones((800, 800))
+print(len(list(Path("/proc/self/task").iterdir())))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads are counted by Linux's /proc")
+@pytest.mark.parametrize(("wanted", "threads"), [({}, 1), ({"OPENBLAS_NUM_THREADS": "2"}, 2)])
+def test_numpy_takes_one_thread_from_the_engines_unless_it_is_told_otherwise(
+    wanted: dict[str, str], threads: int
+) -> None:
+    told = subprocess.run(
+        [sys.executable, "-c", MULTIPLIED],
+        env={"PATH": os.environ["PATH"], **wanted},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=50,
+    )
+    assert int(told.stdout.split()[-1]) == min(threads, os.cpu_count() or 1)
+
+
 def test_the_parser_of_all_commands_loads_nothing_that_takes_long() -> None:
     loaded = loaded_after("import scriza.cli; scriza.cli.parser()")
     assert not loaded & {"pydantic", "litestar", "numpy", "uvicorn", "httpx", "asyncio", *HEAVY}

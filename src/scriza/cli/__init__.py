@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Callable, Sequence
 
@@ -15,6 +16,9 @@ INTERRUPTED = 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code."""
+    # numpy reads it when it is first imported. Its second thread brings a recognition nothing, and spins for 100 ms
+    # after each: processor time that other calls could have.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     told = parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = importlib.import_module(f"scriza.cli.{told.command}").run
     try:
