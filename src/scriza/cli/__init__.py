@@ -16,8 +16,8 @@ INTERRUPTED = 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code."""
-    # numpy reads it when it is first imported. Its second thread brings a recognition nothing, and spins for 100 ms
-    # after each: processor time that other calls could have.
+    # numpy reads it when it is first imported. More threads make a recognition no quicker, and take 100 ms of
+    # processor time for each, which other calls could have.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     told = parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = importlib.import_module(f"scriza.cli.{told.command}").run
