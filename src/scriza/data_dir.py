@@ -23,6 +23,7 @@ class Secrets(msgspec.Struct, frozen=True):
     twilio_auth_token: str
     objects_key: str
     stream_key: str
+    pseudonym_key: str
 
     def __repr__(self) -> str:
         return "Secrets(…)"
@@ -51,6 +52,7 @@ def secrets_of(settings: Settings, data_dir: Path) -> Secrets:
         twilio_auth_token=settings.twilio_auth_token.get_secret_value() or _made_once(folder / "twilio-auth-token"),
         objects_key=settings.objects_key.get_secret_value() or _made_once(folder / "objects-key"),
         stream_key=settings.stream_key.get_secret_value() or _made_once(folder / "stream-key"),
+        pseudonym_key=settings.pseudonym_key.get_secret_value() or _made_once(folder / "pseudonym-key"),
     )
 
 

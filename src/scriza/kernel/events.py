@@ -19,6 +19,7 @@ class Topic(StrEnum):
     REPLY_GENERATED = "reply.generated"
     AUDIO_SYNTHESIZED = "audio.synthesized"
     MESSAGE_RECEIVED = "message.received"
+    CALLER_FORGOTTEN = "caller.forgotten"
     USAGE_LLM = "usage.llm"
     USAGE_TTS = "usage.tts"
     USAGE_ASR = "usage.asr"

@@ -21,15 +21,33 @@ class Exchange(msgspec.Struct):
     """Lines and text messages of the playbook that the answer was made of, so that none is given twice."""
 
 
+class Promise(msgspec.Struct, frozen=True):
+    """Something that the agent has promised the caller: ``callback``, and in words what was said of it."""
+
+    name: str
+    text: str
+
+
 class Conversation(msgspec.Struct):
     """All that the agent knows of a call."""
 
     playbook: str
-    """Id and version of the playbook the call is pinned to."""
+    """The version of the playbook that the call is pinned to."""
     stage: str
     opening: str = ""
     exchanges: list[Exchange] = []
     slots: dict[str, str] = {}
+    """What is known of the caller, by the names of the playbook's variables."""
+    turns_in_stage: int = 0
+    objections: dict[str, int] = {}
+    """How often each was answered."""
+    promises: list[Promise] = []
+    language: str = ""
+    """What is spoken, BCP 47; empty is the playbook's own locale."""
+    known: list[str] = []
+    """What earlier calls have taught of the caller, in words."""
+    spent_micro_usd: int = 0
+    """On models, in this call."""
     transfer_to: str = ""
     """Who takes over on request, E.164, where the call's number names a person of its own."""
 
@@ -165,6 +183,32 @@ class SetOutcome(msgspec.Struct, tag="set_outcome"):
     outcome: str
 
 
+class ToolRun(msgspec.Struct, frozen=True):
+    """One use of a tool in a turn."""
+
+    id: str
+    """The same for the same use, however often it is asked for."""
+    name: str
+    ok: bool
+    ms: int
+
+
+class TurnNotes(msgspec.Struct, omit_defaults=True, frozen=True):
+    """What the agent noticed in a turn, for whoever learns from calls."""
+
+    meant: str = ""
+    """The id of the intent, objection or FAQ that the caller's words meant; empty when they fit nothing."""
+    kind: Literal["", "intent", "objection", "faq"] = ""
+    unanswered: bool = False
+    """The playbook had no answer to it."""
+    learned: dict[str, str] = {}
+    """Variables that the caller's words have filled or changed."""
+    promised: list[Promise] = []
+    tools: list[ToolRun] = []
+    playbook: str = ""
+    """The version that led the turn."""
+
+
 class ReplyDone(msgspec.Struct, tag="done"):
     """The answer is complete; `conversation` is the changed one, with the exchange as generated."""
 
@@ -174,6 +218,7 @@ class ReplyDone(msgspec.Struct, tag="done"):
     cached: bool
     expects_keys: int = 0
     """So many keys of the caller's are a whole answer to what was asked; 0 leaves it to `#` and to time."""
+    notes: TurnNotes = TurnNotes()
 
 
 Act = HangUp | TransferTo | SendSms | PressKeys | SetOutcome

@@ -64,6 +64,11 @@ class Access(BaseModel):
     objects_key: SecretStr = Field(
         SecretStr(""), description="Signs `/objects/` URLs; empty makes one in the data directory."
     )
+    pseudonym_key: SecretStr = Field(
+        SecretStr(""),
+        description="Turns phone numbers into pseudonyms, the same in all processes; empty makes one in the data "
+        "directory. Another one no longer finds what is remembered of callers.",
+    )
 
 
 class RemoteModules(BaseModel):
