@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Protocol
 import msgspec
 
 from scriza.kernel.operation import operation
+from scriza.ports.agent import TurnNotes
 
 CallStatus = Literal[
     "queued", "initiated", "ringing", "in-progress", "completed", "busy", "failed", "no-answer", "canceled"
@@ -51,6 +52,8 @@ class CallMetrics(msgspec.Struct):
     """Streams that took the call up again after one was lost."""
     transfers: int = 0
     """Times that a person was called, reached or not."""
+    silence_prompts: int = 0
+    """Times that the caller fell silent and was asked whether they are there."""
     latencies: list[TurnLatency] = []
 
 
@@ -134,6 +137,10 @@ class CallStarted(msgspec.Struct, frozen=True):
 
     call_id: str
     direction: Literal["inbound", "outbound"]
+    caller: str = ""
+    """Who is on the other side, as `scriza.kernel.pseudonym` names them; empty when their number is withheld."""
+    playbook: str = ""
+    """The playbook that was asked for, a slug or a version; empty for the default one. `call.updated` tells which."""
 
 
 class CallUpdated(msgspec.Struct, frozen=True):
@@ -142,6 +149,8 @@ class CallUpdated(msgspec.Struct, frozen=True):
     call_id: str
     status: CallStatus
     stage: str
+    playbook: str = ""
+    """The version that leads the call; empty until the agent has said by which it does."""
 
 
 class CallCompleted(msgspec.Struct, frozen=True):
@@ -153,6 +162,17 @@ class CallCompleted(msgspec.Struct, frozen=True):
     outcome: str
     duration_seconds: int
     turns: int
+    direction: Literal["inbound", "outbound"] = "inbound"
+    caller: str = ""
+    """As in `CallStarted`."""
+    playbook: str = ""
+    """The version that led the call; empty when nothing did."""
+    started_at: datetime | None = None
+    barge_ins: int = 0
+    silence_prompts: int = 0
+    confidence: float | None = None
+    """The recogniser's, as a mean over what the caller said; none when they said nothing."""
+    tokens: int = 0
 
 
 class MessageReceived(msgspec.Struct, frozen=True):
@@ -164,16 +184,24 @@ class MessageReceived(msgspec.Struct, frozen=True):
 
 
 class UtteranceTranscribed(msgspec.Struct, frozen=True):
-    """Data of `utterance.transcribed`."""
+    """Data of `utterance.transcribed`. Times are milliseconds since the call began, none where nobody knows them."""
 
     call_id: str
     turn: int
     text: str
     confidence: float
+    stage: str = ""
+    """The one in which it was said."""
+    began_ms: int | None = None
+    ended_ms: int | None = None
+    """The last voiced frame."""
 
 
 class ReplyGenerated(msgspec.Struct, frozen=True):
-    """Data of `reply.generated`: what was generated and what of it was heard."""
+    """Data of `reply.generated`: what was generated and what of it was heard, once that is known.
+
+    Times are milliseconds since the call began, none for what never sounded.
+    """
 
     call_id: str
     turn: int
@@ -181,7 +209,22 @@ class ReplyGenerated(msgspec.Struct, frozen=True):
     heard: str
     stage: str
     model: str
+    """Empty for a line that telephony says by itself."""
     tokens: int
+    stage_before: str = ""
+    notes: TurnNotes = TurnNotes()
+    """Empty when the answer was broken off before the agent was done with it."""
+    latency: TurnLatency | None = None
+    """None for what is said unasked."""
+    cached: bool = False
+    """The model's answer came from the cache."""
+    clips: int = 0
+    """So many were made of it, and `clips_cached` of these came from the cache."""
+    clips_cached: int = 0
+    interrupted: bool = False
+    """The caller spoke over it and took the turn."""
+    began_ms: int | None = None
+    ended_ms: int | None = None
 
 
 class AudioSynthesized(msgspec.Struct, frozen=True):
