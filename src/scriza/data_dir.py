@@ -28,6 +28,10 @@ class Secrets(msgspec.Struct, frozen=True):
     def __repr__(self) -> str:
         return "Secrets(…)"
 
+    def values(self) -> tuple[str, ...]:
+        """All of them, for who has to keep them out of sight."""
+        return msgspec.structs.astuple(self)
+
 
 def prepare(path: Path) -> Path:
     """Make the directory, absolute and only the user's own. Raises BadSettings when it cannot hold data."""

@@ -1,13 +1,15 @@
 """Logging, set up once: one line per event, ours and every library's, JSON for machines or pretty for people.
 
-Every line carries `request_id` and `call_id` of the request that is being served, and no phone number.
+Every line carries `request_id` and `call_id` of the request that is being served, and neither personal data nor
+secrets: what a field is called says that its value is left out, and what any text holds is redacted.
 """
 
 import logging
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import islice
 from typing import Literal, TextIO
 
 import msgspec
@@ -18,6 +20,7 @@ from scriza.kernel.principal import current
 from scriza.kernel.redaction import redact
 
 Format = Literal["auto", "json", "pretty"]
+Redact = Callable[[str], str]
 
 _QUIET_LIBRARIES = "asyncio botocore faster_whisper httpcore httpx httpx2 pymongo uvicorn websockets".split()
 """Loggers that tell of each request, each heartbeat or each step of theirs below warning."""
@@ -29,9 +32,19 @@ _REFUSED_UPGRADE = "ASGI callable returned without completing handshake."
 _UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 """What steers a terminal or hides text in it; line ends and tabs are all that tracebacks need."""
 
+_SECRET_FIELD = re.compile(r"(password|passwd|secret|token|api_?key|authorization|cookie|credentials?)$", re.IGNORECASE)
+_DEEPEST, _MOST_ITEMS, _LONGEST = 6, 100, 20_000
+"""Of a line's values: levels, items of one of them, characters of a text."""
+_UNLOGGABLE = "[unloggable]"
 
-def configure(form: Format = "auto", level: str = "info", stream: TextIO | None = None) -> None:
-    """Send all logging to `stream` (standard error), structlog's and the standard library's alike."""
+
+def configure(
+    form: Format = "auto", level: str = "info", stream: TextIO | None = None, redacted: Redact = redact
+) -> None:
+    """Send all logging to `stream` (standard error), structlog's and the standard library's alike.
+
+    Every text of a line goes through `redacted` first.
+    """
     stream = stream or sys.stderr
     pretty = form == "pretty" or (form == "auto" and stream.isatty())
     threshold = logging.getLevelNamesMapping()[level.upper()]
@@ -43,7 +56,7 @@ def configure(form: Format = "auto", level: str = "info", stream: TextIO | None 
         structlog.processors.StackInfoRenderer(),
         structlog.processors.format_exc_info,
         structlog.processors.UnicodeDecoder(),
-        _redact,
+        _Cleaner(redacted),
     ]
     renderer: Processor = (
         structlog.dev.ConsoleRenderer(colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback)
@@ -96,24 +109,40 @@ def _bind_request(logger: WrappedLogger, method: str, event: EventDict) -> Event
     return event
 
 
-def _redact(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
-    return {key: value if key in {"_record", "_from_structlog"} else _clean(value) for key, value in event.items()}
+class _Cleaner:
+    """The last step before a line is written. What cannot be cleaned is not shown."""
 
+    def __init__(self, redacted: Redact) -> None:
+        self._redacted = redacted
 
-def _clean(value: object) -> object:
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    if isinstance(value, Mapping):
-        return {_text(key): _clean(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_clean(item) for item in value]
-    return _text(value)
+    def __call__(self, logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+        return {
+            key: value if key in {"_record", "_from_structlog"} else self._field(key, value)
+            for key, value in event.items()
+        }
 
+    def _field(self, key: object, value: object, depth: int = 0) -> object:
+        if value and isinstance(key, str) and _SECRET_FIELD.search(key):
+            return "[secret]"
+        try:
+            return self._clean(value, depth)
+        except Exception:
+            # Whatever a value's own `__str__` raises must not lose the line, nor show what is in it.
+            return _UNLOGGABLE
 
-def _text(value: object) -> str:
-    """Without phone numbers and whatever steers a terminal.
+    def _clean(self, value: object, depth: int) -> object:
+        if value is None or isinstance(value, bool | int | float):
+            return value
+        if depth > _DEEPEST:
+            return _UNLOGGABLE
+        if isinstance(value, Mapping):
+            items = islice(value.items(), _MOST_ITEMS)
+            return {self._text(key): self._field(key, item, depth + 1) for key, item in items}
+        if isinstance(value, list | tuple | set | frozenset):
+            return [self._clean(item, depth + 1) for item in islice(value, _MOST_ITEMS)]
+        return self._text(value)
 
-    It is such as any encoder takes, since a line that cannot be encoded would be lost.
-    """
-    text = redact(str(value)).encode(errors="backslashreplace").decode()
-    return _UNSEEN.sub(lambda match: ascii(match[0])[1:-1], text)
+    def _text(self, value: object) -> str:
+        """Redacted, without what steers a terminal, and such as any encoder takes: else the line would be lost."""
+        text = self._redacted(str(value)[:_LONGEST]).encode(errors="backslashreplace").decode()
+        return _UNSEEN.sub(lambda match: ascii(match[0])[1:-1], text)

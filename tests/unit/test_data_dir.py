@@ -15,7 +15,7 @@ from scriza.settings import BadSettings, load
 def test_secrets_made_on_first_start_are_the_same_ever_after(tmp_path: Path) -> None:
     first = secrets_of(load(), tmp_path)
     assert secrets_of(load(), tmp_path) == first
-    made = [first.service_token, first.twilio_auth_token, first.objects_key, first.stream_key]
+    made = first.values()
     assert len(set(made)) == 4
     assert min(map(len, made)) >= 32
 
@@ -23,7 +23,8 @@ def test_secrets_made_on_first_start_are_the_same_ever_after(tmp_path: Path) -> 
 def test_only_the_user_may_read_them(tmp_path: Path) -> None:
     secrets_of(load(), tmp_path)
     files = list((tmp_path / "secrets").iterdir())
-    assert sorted(file.name for file in files) == ["objects-key", "service-token", "stream-key", "twilio-auth-token"]
+    names = ["objects-key", "pseudonym-key", "service-token", "stream-key", "twilio-auth-token"]
+    assert sorted(file.name for file in files) == names
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
 
 

@@ -10,6 +10,7 @@ import structlog
 
 from scriza import logs
 from scriza.kernel.principal import Principal, acting
+from scriza.kernel.redaction import Redactor
 
 
 class _Caller:
@@ -142,3 +143,36 @@ def test_in_quiet_only_warnings_are_heard(lines: io.StringIO) -> None:
         structlog.get_logger("g").warning("call.lost")
     structlog.get_logger("g").info("call.closed")
     assert [line["event"] for line in read(lines)] == ["call.lost", "call.closed"]
+
+
+class _Broken:
+    def __str__(self) -> str:
+        raise RuntimeError("hunter22")
+
+
+@pytest.mark.parametrize("field", ["password", "refresh_token", "api_key", "apikey", "Authorization", "set-cookie"])
+def test_a_field_that_is_called_a_secret_is_not_shown(lines: io.StringIO, field: str) -> None:
+    structlog.get_logger("j").info("session.opened", **{field: "hunter22"}, inside={field: "hunter22"})
+    assert "hunter22" not in lines.getvalue()
+
+
+def test_figures_about_tokens_are_no_secrets(lines: io.StringIO) -> None:
+    structlog.get_logger("j").info("llm.answered", tokens=12, prompt_tokens=10)
+    (line,) = read(lines)
+    assert (line["tokens"], line["prompt_tokens"]) == (12, 10)
+
+
+def test_what_cannot_be_shown_safely_is_not_shown_and_loses_no_line(lines: io.StringIO) -> None:
+    deep: dict[str, object] = {}
+    deep["self"] = deep
+    structlog.get_logger("k").info("odd", broken=_Broken(), deep=deep, long="x" * 100_000, many=list(range(10_000)))
+    (line,) = read(lines)
+    assert line["broken"] == "[unloggable]"
+    assert "hunter22" not in lines.getvalue()
+    assert len(lines.getvalue()) < 30_000
+
+
+def test_a_process_leaves_out_its_own_secrets(lines: io.StringIO) -> None:
+    logs.configure("json", "info", lines, Redactor(["plain-old-value"]))
+    logging.getLogger("library").warning("sent %s", "plain-old-value")
+    assert "plain-old-value" not in lines.getvalue()

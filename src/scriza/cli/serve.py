@@ -20,7 +20,8 @@ import uvicorn
 from scriza import __version__, data_dir, logs
 from scriza.cli import CANNOT
 from scriza.draining import before_stopping
-from scriza.settings import BadSettings, Settings, load
+from scriza.kernel.redaction import Redactor
+from scriza.settings import BadSettings, Settings, load, secret_values
 
 if TYPE_CHECKING:  # it takes long to import
     from litestar import Litestar
@@ -52,8 +53,9 @@ def run(told: argparse.Namespace) -> int:
     # What takes long to import comes after the first line.
     import uvloop
 
-    data_dir.prepare(settings.data_dir)
-    logs.configure(settings.log, settings.log_level)
+    secrets = data_dir.secrets_of(settings, data_dir.prepare(settings.data_dir))
+    redactor = Redactor([*secret_values(settings), *secrets.values()], key=secrets.pseudonym_key)
+    logs.configure(settings.log, settings.log_level, redacted=redactor)
     with listener, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         tell = partial(_tell, settings, listener, sample_call=told.sample_call)
         if settings.workers > 1 and not inherits:

@@ -184,6 +184,12 @@ def rows(settings: Settings) -> Iterator[Row]:
             )
 
 
+def secret_values(settings: Settings) -> list[str]:
+    """The secrets that are set, for who has to keep them out of sight."""
+    values = (getattr(settings, field) for field in Settings.model_fields)
+    return [value.get_secret_value() for value in values if isinstance(value, SecretStr) and value]
+
+
 def unknown_variables() -> list[str]:
     """Variables named like settings of Scriza that are none: most often a misspelling."""
     known = {environment_name(field) for field in Settings.model_fields}
