@@ -20,6 +20,7 @@ class Topic(StrEnum):
     AUDIO_SYNTHESIZED = "audio.synthesized"
     MESSAGE_RECEIVED = "message.received"
     CALLER_FORGOTTEN = "caller.forgotten"
+    CALLER_ERASED = "caller.erased"
     USAGE_LLM = "usage.llm"
     USAGE_TTS = "usage.tts"
     USAGE_ASR = "usage.asr"
