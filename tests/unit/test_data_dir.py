@@ -11,6 +11,8 @@ import pytest
 from scriza.data_dir import prepare, secrets_of
 from scriza.settings import BadSettings, load
 
+NAMES = {"objects-key", "pseudonym-key", "service-token", "stream-key", "twilio-auth-token"}
+
 
 def test_secrets_made_on_first_start_are_the_same_ever_after(tmp_path: Path) -> None:
     first = secrets_of(load(), tmp_path)
@@ -23,8 +25,7 @@ def test_secrets_made_on_first_start_are_the_same_ever_after(tmp_path: Path) -> 
 def test_only_the_user_may_read_them(tmp_path: Path) -> None:
     secrets_of(load(), tmp_path)
     files = list((tmp_path / "secrets").iterdir())
-    names = ["objects-key", "pseudonym-key", "service-token", "stream-key", "twilio-auth-token"]
-    assert sorted(file.name for file in files) == names
+    assert {file.name for file in files} == NAMES
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
 
 
@@ -45,7 +46,7 @@ def test_processes_that_start_at_once_agree(tmp_path: Path) -> None:
     with multiprocessing.get_context("fork").Pool(4) as pool:
         tokens = pool.map(_read, [str(tmp_path)] * 16, chunksize=1)
     assert len(set(tokens)) == 1
-    assert len(list((tmp_path / "secrets").iterdir())) == 4
+    assert {file.name for file in (tmp_path / "secrets").iterdir()} == NAMES
 
 
 def test_an_emptied_secret_is_not_taken_for_one(tmp_path: Path) -> None:
@@ -93,5 +94,5 @@ def test_secrets_are_made_where_the_file_system_has_no_hard_links(
     assert secrets_of(load(), tmp_path) == first
     assert len(first.service_token) == 64
     files = list((tmp_path / "secrets").iterdir())
-    assert len(files) == 4
+    assert {file.name for file in files} == NAMES
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
