@@ -193,10 +193,13 @@ class SlotWords(Section, frozen=True, kw_only=True):
 
 
 class Intent(Section, frozen=True, kw_only=True):
-    """Something that callers mean, beside objections and FAQs. Yes, no, goodbye and their like are built in."""
+    """Something that callers mean, beside objections and FAQs. Yes, no, goodbye and their like are built in.
+
+    One of a built-in id stands in its place; with neither phrases nor triggers it only gives it another answer.
+    """
 
     id: Id
-    phrases: list[str]
+    phrases: list[str] = []
     """How callers say it, in lower case; the recogniser is told them."""
     answer: Answer
     """Used where the stage has no answer of its own."""
