@@ -20,6 +20,7 @@ from scriza.ports.agent import Agent
 from scriza.ports.asr import Asr
 from scriza.ports.call_desk import CallDesk
 from scriza.ports.llm import Llm
+from scriza.ports.strategy import Strategy
 from scriza.ports.telephony import Telephony
 from scriza.ports.tts import Tts
 from scriza.settings import Settings
@@ -34,6 +35,7 @@ PORTS: dict[str, type] = {
     "asr": Asr,
     "tts": Tts,
     "llm": Llm,
+    "strategy": Strategy,
 }
 """By the provider that stands behind each."""
 

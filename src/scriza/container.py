@@ -20,6 +20,8 @@ from scriza.factories import calling, listening, placing, recording, speaking, s
 from scriza.kernel.clock import utc_now
 from scriza.kernel.errors import ScrizaError
 from scriza.modules.asr.service import AsrService
+from scriza.modules.strategy.service import StrategyService
+from scriza.modules.strategy.shipped import Samples
 from scriza.modules.telephony.documents import DOCUMENTS
 from scriza.modules.telephony.live.session import Doors
 from scriza.modules.telephony.live.spare_lines import SpareLines
@@ -54,6 +56,7 @@ from scriza.ports.agent import Agent
 from scriza.ports.asr import Asr
 from scriza.ports.call_desk import CallDesk
 from scriza.ports.llm import Llm
+from scriza.ports.strategy import Strategy
 from scriza.ports.telephony import Telephony
 from scriza.ports.tts import Tts
 from scriza.settings import MODULES, Settings
@@ -65,7 +68,11 @@ from scriza_adapters.objects_directory import DirectoryObjects
 
 _log = structlog.get_logger()
 
-_ASKS: dict[str, tuple[str, ...]] = {"telephony": ("agent", "asr", "tts"), "agent": ("llm",)}
+_ASKS: dict[str, tuple[str, ...]] = {
+    "telephony": ("agent", "asr", "tts"),
+    "agent": ("llm", "strategy"),
+    "strategy": ("tts", "llm"),
+}
 """Which modules a module needs behind their ports."""
 DOORS: dict[str, tuple[str, ...]] = {"telephony": ("telephony", "call_desk")}
 """The providers of a module's ports, where it has more than the one of its own name."""
@@ -141,6 +148,14 @@ class Container(containers.DeclarativeContainer):
         providers.Callable(place, settings, "asr"),
         local=asr_here,
         remote=providers.Singleton(connect, Asr, settings.provided.asr_url, token=token),
+    )
+    strategy_here = providers.Singleton(
+        StrategyService, providers.Singleton(Samples), default=settings.provided.playbook
+    )
+    strategy: providers.Selector[Strategy] = providers.Selector(
+        providers.Callable(place, settings, "strategy"),
+        local=strategy_here,
+        remote=providers.Singleton(connect, Strategy, settings.provided.strategy_url, token=token),
     )
     agent: providers.Selector[Agent] = providers.Selector(
         providers.Callable(place, settings, "agent"),

@@ -14,6 +14,7 @@ from scriza.ports import asr, tts
 from scriza.ports.agent import CallFacts, Conversation, Exchange, Reply
 from scriza.ports.call_desk import BarredQuery, BarredReason, NumberSettings, PlaceCall
 from scriza.ports.llm import Message, Turn
+from scriza.ports.strategy import PlaybookRef
 from scriza.ports.telephony import CallQuery
 from scriza.ports.tts import Speak
 from tests.contract.doors import Doors
@@ -51,6 +52,7 @@ ASKED: dict[str, tuple[Any, ...]] = {
     "PUT /api/v1/do-not-call/{number}": ("+14155550100", BarredReason("asked us")),
     "DELETE /api/v1/do-not-call/{number}": ("+14155550100",),
     "GET /api/v1/calls/{call_id}/recording": ("CA1",),
+    "POST /v1/playbook": (PlaybookRef("paper-kite"),),
     "GET /api/v1/calls": (CallQuery(limit=7, cursor="abc"),),
 }
 """One request to each operation. One that is new needs one here."""

@@ -1,5 +1,6 @@
 """How calls are led."""
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, Field
@@ -24,9 +25,18 @@ def _countries(value: str) -> str:
     return ",".join(names)
 
 
+def _slug(value: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9_-]{0,63}", value):
+        raise ValueError("must be a playbook's slug: small letters, digits, - and _")
+    return value
+
+
 class Calls(BaseModel):
     """How calls are led."""
 
+    playbook: Annotated[str, AfterValidator(_slug)] = Field(
+        "paper-kite", description="The slug of the playbook that leads calls for which none is named."
+    )
     most_calls: int = Field(100, ge=1, description="Calls that a process leads at the same time.")
     vad: Literal["auto", "silero", "energy"] = Field(
         "auto", description="What hears the caller speak; `auto` is silero, and energy where that cannot run."

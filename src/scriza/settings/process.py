@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, Field, SecretStr
 
 from scriza.settings.kinds import HttpUrl, SocketUrl, Token
 
-MODULES = ("telephony", "agent", "asr", "tts", "llm")
+MODULES = ("telephony", "agent", "asr", "tts", "llm", "strategy")
 """Every module that a process can serve, or find behind ``SCRIZA_<MODULE>_URL``."""
 
 
@@ -79,3 +79,4 @@ class RemoteModules(BaseModel):
     asr_url: HttpUrl = Field("", description="Where speech is recognised.")
     tts_url: HttpUrl = Field("", description="Where speech is made.")
     llm_url: HttpUrl = Field("", description="Where turns are answered.")
+    strategy_url: HttpUrl = Field("", description="Where playbooks are kept.")
