@@ -11,6 +11,8 @@ from typing import Annotated, Literal
 import msgspec
 
 Id = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
+Ref = Annotated[str, msgspec.Meta(pattern=r"^([a-z][a-z0-9_-]{0,63})?$")]
+"""The id of another record, or empty."""
 Line = Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]
 Locale = Annotated[str, msgspec.Meta(pattern=r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$")]
 """BCP 47: a language, perhaps a script, perhaps a region."""
@@ -122,9 +124,9 @@ class Answer(Section, frozen=True, kw_only=True):
     say: SomeVariants
     ask: bool = False
     """The stage's next question follows; that of the stage's `next`, where it has one."""
-    to: str = ""
+    to: Ref = ""
     """The stage that the conversation moves to; empty stays."""
-    outcome: str = ""
+    outcome: Ref = ""
     act: Literal["", "hang_up", "transfer"] = ""
     press: Keys = ""
     """Keys that are sounded behind it, for a machine that asks for them; `w` is a pause of half a second."""
@@ -137,7 +139,7 @@ class Question(Section, frozen=True, kw_only=True):
 
     id: Id
     question: SomeVariants
-    slot: str = ""
+    slot: Ref = ""
     """The variable that its answer fills; once it is known the question is not asked."""
 
 
@@ -148,7 +150,7 @@ class Exit(Section, frozen=True, kw_only=True):
     """
 
     to: Id
-    on: str = ""
+    on: Ref = ""
     """The id of an intent, an objection or an FAQ that the caller's words meant."""
     filled: list[Id] = []
     """Variables that are known."""
@@ -168,11 +170,11 @@ class Stage(Section, frozen=True, kw_only=True):
     must_say: Variants = []
     """Said once in this stage, before anything else: what has to be disclosed, say."""
     ask: list[Question] = []
-    answers: dict[str, Answer] = {}
+    answers: dict[Id, Answer] = {}
     """By intent, objection or FAQ: what its words mean here, where the last question gives them their meaning."""
     exits: list[Exit] = []
     """In their order; the first that holds is taken, where the answer itself leads nowhere."""
-    next: str = ""
+    next: Ref = ""
     """Where an answer with `ask` leads that leads nowhere itself."""
     keeps: bool = False
     """Only its own answers and exits lead elsewhere."""
@@ -228,7 +230,7 @@ class Objection(Section, frozen=True, kw_only=True):
     """What a model may back it with."""
     ask: bool = True
     """The stage's next question follows."""
-    next: str = ""
+    next: Ref = ""
     """The stage that the conversation moves to; empty stays."""
     max_uses: Annotated[int, msgspec.Meta(ge=1, le=10)] = 1
     """After so many answers the objection is accepted, by the closing's `no_interest`."""
@@ -244,7 +246,7 @@ class Faq(Section, frozen=True, kw_only=True):
     triggers: list[str] = []
     ask: bool = True
     """The stage's next question follows."""
-    to: str = ""
+    to: Ref = ""
     sms: str = ""
     source: str = ""
     valid_until: Annotated[str, msgspec.Meta(pattern=r"^(\d{4}-\d{2}-\d{2})?$")] = ""

@@ -1,1 +1,1 @@
-"""Playbooks as source code: reads, checks, merges and keeps them, and has their fixed lines spoken."""
+"""Playbooks as source code: read, checked, compared, merged and kept as versions."""
