@@ -109,6 +109,7 @@ class RememberedCall(msgspec.Struct, omit_defaults=True, kw_only=True):
     ended_reason: str = ""
     outcome: str = ""
     barge_ins: int = 0
+    false_barge_ins: int = 0
     silence_prompts: int = 0
     tokens: int = 0
     summary: str = ""

@@ -169,6 +169,7 @@ class CallCompleted(msgspec.Struct, frozen=True):
     """The version that led the call; empty when nothing did."""
     started_at: datetime | None = None
     barge_ins: int = 0
+    false_barge_ins: int = 0
     silence_prompts: int = 0
     confidence: float | None = None
     """The recogniser's, as a mean over what the caller said; none when they said nothing."""
