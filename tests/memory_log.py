@@ -272,4 +272,7 @@ def _journaled(kept: _Kept) -> JournaledCall:
         transfer_stream=kept.handed_over.stream if kept.handed_over else -1,
         answered_by=kept.answered_by,
         assignment=kept.new.assignment,
+        who=kept.new.who,
+        tokens=on.tokens,
+        untold=on.untold,
     )

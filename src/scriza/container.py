@@ -234,6 +234,7 @@ class Container(containers.DeclarativeContainer):
         accepts=switchboard.provided.accepts,
         on_status=switchboard.provided.carrier_says,
         on_answered=switchboard.provided.answered,
+        name_of=providers.Singleton(calling.name_of, secrets),
     )
     recording_callback = providers.Singleton(RecordingCallback, gate, recordings)
     messages = providers.Singleton(Messages, call_log, call_log, gate, reception, barred)

@@ -19,10 +19,19 @@ from scriza.modules.telephony.call_log import (
     StatusReport,
 )
 from scriza.ports.agent import Conversation
-from scriza.ports.telephony import CallCompleted, CallMetrics, CallRecord, CallStatus, CallUpdated, TurnLatency
+from scriza.ports.telephony import (
+    CallCompleted,
+    CallMetrics,
+    CallRecord,
+    CallStatus,
+    CallUpdated,
+    ReplyGenerated,
+    TurnLatency,
+)
 from tests.memory_log import MemoryCallLog, MemoryOnce
 
 CALL = "CA00000000000000000000000000000001"
+WHO = "who_ada"
 START = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 SIDES = ["memory", "store"]
 METRICS = CallMetrics(turns=2, barge_ins=1, latencies=[TurnLatency(1, 300, 40, 200, 90, 10, 640)])
@@ -84,7 +93,7 @@ def at(seconds: float) -> datetime:
 
 
 def new(call_id: str = CALL, workspace: str = "default", started_at: datetime = START) -> NewCall:
-    return NewCall(call_id, workspace, "inbound", "+14155550123", "+14155550199", "ringing", started_at)
+    return NewCall(call_id, workspace, "inbound", "+14155550123", "+14155550199", "ringing", started_at, who=WHO)
 
 
 def line(
@@ -98,8 +107,9 @@ def line(
     tokens: int = 0,
     conversation: Conversation | None = None,
     call_id: str = CALL,
+    told: ReplyGenerated | None = None,
 ) -> Entry:
-    return Entry(call_id, turn, kind, text, stage, at(seconds), confidence, tokens, conversation)
+    return Entry(call_id, turn, kind, text, stage, at(seconds), confidence, tokens, conversation, told)
 
 
 def status(word: CallStatus, sequence: int, duration: int | None = None) -> StatusReport:

@@ -9,11 +9,12 @@ from scriza.kernel.errors import BadInput, NotFound
 from scriza.kernel.principal import Principal, acting
 from scriza.modules.telephony.call_log import Assignment, ReceivedMessage
 from scriza.modules.telephony.service import TelephonyService
-from scriza.ports.agent import Conversation, Exchange
-from scriza.ports.telephony import CallQuery, TurnRecord
+from scriza.ports.agent import Conversation, Exchange, TurnNotes
+from scriza.ports.telephony import CallQuery, ReplyGenerated, TurnRecord
 from tests.contract.call_log_rig import (
     CALL,
     SIDES,
+    WHO,
     Rig,
     at,
     completed,
@@ -104,6 +105,18 @@ async def test_a_call_can_be_gone_on_with_from_its_journal(rig: Rig) -> None:
     assert call.turns[-1] == TurnRecord("what does it cost", "", "opening", 1.0)
     assert (call.workspace, call.caller, call.callee) == ("default", "+14155550123", "+14155550199")
     assert (await rig.log.attach(CALL)).attached == 2
+
+
+async def test_an_answer_is_untold_until_it_is_known_what_was_heard_of_it(rig: Rig) -> None:
+    notes = TurnNotes(meant="price", kind="faq", learned={"na.me$": "Ada"})
+    told = ReplyGenerated(CALL, 1, "Great.", "", "pitch", "gpt", 20, "opening", notes)
+    await rig.log.open(new())
+    await rig.log.append([line(1, "user", "yes"), line(1, "reply", "Great.", tokens=20, told=told)], [])
+    call = await found(rig)
+    assert call.untold == [msgspec.structs.replace(told, heard="Great.")]
+    assert (call.who, call.tokens) == (WHO, 20)
+    await rig.log.append([line(1, "heard", "Gre")], [])
+    assert (await found(rig)).untold == []
 
 
 async def test_what_a_log_returns_is_the_callers_own(rig: Rig) -> None:

@@ -117,6 +117,7 @@ async def site() -> AsyncIterator[Site]:
         accepts=exchange.accepts,
         on_status=exchange.carrier_says,
         on_answered=exchange.answered,
+        name_of=lambda workspace, number: "who",
     )
     door = StreamDoor(log, gate, tokens, exchange)
     routes = [*webhook_routes(lambda: webhooks), *stream_routes(lambda: door)]

@@ -62,7 +62,8 @@ class World:
         return record
 
     async def session(self, phone: MemoryPhone) -> Session:
-        new = NewCall("CA1", "default", self.direction, "+14155550100", "+14155550199", "in-progress", START)
+        numbers = ("+14155550100", "+14155550199")
+        new = NewCall("CA1", "default", self.direction, *numbers, "in-progress", START, who="who_ada")
         await self.log.open(new)
         return Session(self.doors(), self.options, phone, "MZ1", await self.log.attach("CA1"))
 

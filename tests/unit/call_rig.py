@@ -1,6 +1,7 @@
 """Drives a call machine: time moves by `pass_ms`, timers fire when they are due, clips play when told to."""
 
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from scriza.modules.telephony.call import commands as do
 from scriza.modules.telephony.call import events as on
@@ -11,10 +12,13 @@ from scriza.modules.telephony.turns.barge_in import BargeInOptions
 from scriza.modules.telephony.turns.endpointing import Endpointer
 from scriza.modules.telephony.turns.fixed_silence import FixedSilence
 from scriza.modules.telephony.turns.limits import Limits
-from scriza.ports.agent import CallPlan, Conversation, Exchange, FixedLines, Reply, ReplyDone, Voice
+from scriza.ports.agent import CallPlan, Conversation, Exchange, FixedLines, Reply, ReplyDone, TurnNotes, Voice
 from scriza.ports.llm import Usage
 from scriza.ports.tts import SpokenWord
 
+T = TypeVar("T")
+
+NOTHING_NOTED = TurnNotes()
 OPENING = "Hello, this is Sam from Acme."
 LINES = FixedLines(
     opening=OPENING,
@@ -146,11 +150,20 @@ class Rig:
         if done:
             self.done(thought, *clauses, stage=stage)
 
-    def done(self, thought: do.Think, *clauses: str, stage: str = "pitch", expects_keys: int = 0) -> None:
+    def done(
+        self,
+        thought: do.Think,
+        *clauses: str,
+        stage: str = "pitch",
+        expects_keys: int = 0,
+        cached: bool = False,
+        notes: TurnNotes = NOTHING_NOTED,
+    ) -> None:
         before = thought.reply.conversation
         exchange = Exchange(thought.reply.utterance, " ".join(clauses))
         after = Conversation(before.playbook, stage, before.opening, [*before.exchanges, exchange])
-        self.tell(on.ThoughtDone(thought.thought, ReplyDone(after, Usage(10, 5, 15), "playbook", False, expects_keys)))
+        done = ReplyDone(after, Usage(10, 5, 15), "playbook", cached, expects_keys, notes)
+        self.tell(on.ThoughtDone(thought.thought, done))
 
     def hear(self, clip: int, until_ms: int | None = None) -> None:
         """The clip is sent and the phone plays it, to its end or to `until_ms`."""
@@ -198,6 +211,11 @@ class Rig:
     @property
     def ended(self) -> do.End | None:
         return next((command for command in self.commands if isinstance(command, do.End)), None)
+
+    def told(self, kind: type[T]) -> list[T]:
+        """What is told of this kind, in order."""
+        published = [command.data for command in self.commands if isinstance(command, do.Publish)]
+        return [data for data in published if isinstance(data, kind)]
 
     def wanted(self, kind: type[do.Command]) -> int:
         return sum(isinstance(command, kind) for command in self.commands)

@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 
 from scriza.kernel.errors import BadInput, Unavailable
 from scriza.kernel.events import Event, Topic
+from scriza.kernel.pseudonym import pseudonym
 from scriza.modules.telephony.call_log import Entry, StatusReport
 from scriza.ports.agent import Conversation
 from scriza.ports.telephony import CallCompleted, CallStatus
@@ -57,7 +58,8 @@ async def test_a_terminal_status_closes_a_call_that_no_stream_ever_opened(office
     assert (call.status, call.ended_reason, call.direction) == (word, word, "outbound")
     (completed,) = office.told(Topic.CALL_COMPLETED)
     data = msgspec.json.decode(completed.data, type=CallCompleted)
-    assert data == CallCompleted(CALL, word, word, "", 0, 0)
+    callee = pseudonym("key", "default", "+18005551212")
+    assert data == CallCompleted(CALL, word, word, "", 0, 0, "outbound", callee, started_at=NOW)
 
 
 async def test_the_true_duration_comes_with_the_last_status(office: Office) -> None:

@@ -11,7 +11,7 @@ from scriza.kernel.events import Topic
 from scriza.modules.telephony.twiml import UNREACHED
 from scriza.modules.telephony.webhooks import MOST_STREAMS
 from scriza.ports.telephony import CallCompleted
-from tests.unit.webhook_rig import CALL, Office, token_in
+from tests.unit.webhook_rig import CALL, NOW, WHO, Office, token_in
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ async def test_a_call_ends_once_when_caller_and_person_have_talked(office: Offic
     await office.status("completed", 3, CallDuration="181")
     (told,) = office.told(Topic.CALL_COMPLETED)
     assert msgspec.json.decode(told.data, type=CallCompleted) == CallCompleted(
-        CALL, "completed", "transferred", "demo_booked", 180, 4
+        CALL, "completed", "transferred", "demo_booked", 180, 4, caller=WHO, started_at=NOW
     )
     record = await office.log.record("default", CALL)
     assert record is not None

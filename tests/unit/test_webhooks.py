@@ -14,8 +14,9 @@ from scriza.kernel.principal import current
 from scriza.modules.telephony.call_log import JournaledCall, NewCall
 from scriza.modules.telephony.twiml import APOLOGY, CALLED_IN_VAIN
 from scriza.modules.telephony.webhooks import MOST_STREAMS
+from scriza.ports.telephony import CallStarted
 from tests.memory_log import MemoryCallLog, MemoryOnce
-from tests.unit.webhook_rig import CALL, INCOMING, NOW, Office, ending, signed, token_in
+from tests.unit.webhook_rig import CALL, INCOMING, NOW, WHO, Office, ending, signed, token_in
 from tests.virtual_time import run_virtual
 
 
@@ -33,7 +34,17 @@ async def test_a_call_is_recorded_and_connected_by_a_token_of_its_own(office: Of
     call = await office.found()
     assert (call.caller, call.callee, call.direction) == ("+14155550123", "+18005551212", "inbound")
     assert (call.status, call.started_at, call.workspace) == ("ringing", NOW, "default")
-    assert [event.type for event in office.log.told] == [Topic.CALL_STARTED]
+    (started,) = office.log.told
+    assert started.type == Topic.CALL_STARTED
+    assert msgspec.json.decode(started.data, type=CallStarted) == CallStarted(CALL, "inbound", WHO)
+
+
+async def test_no_event_has_a_number_and_one_that_is_withheld_is_nobodys(office: Office) -> None:
+    await office.voice(CallSid="CA2", Direction="outbound-api", From="+18005551212", To="+14155550123")
+    await office.voice(CallSid="CA3", From="anonymous")
+    placed, withheld = (msgspec.json.decode(event.data, type=CallStarted) for event in office.log.told)
+    assert (placed.caller, withheld.caller) == (WHO, "")
+    assert b"4155550123" not in b"".join(msgspec.json.encode(event) for event in office.log.told)
 
 
 async def test_a_repeated_webhook_gets_the_same_answer_and_tells_nothing_twice(office: Office) -> None:

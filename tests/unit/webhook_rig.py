@@ -4,11 +4,13 @@ import hmac
 import re
 from base64 import b64encode
 from datetime import UTC, datetime
+from functools import partial
 from urllib.parse import urlencode
 
 import msgspec
 
 from scriza.kernel.events import Event, Topic
+from scriza.kernel.pseudonym import pseudonym
 from scriza.modules.telephony.call_log import Ending, HandOver, JournaledCall
 from scriza.modules.telephony.forms import parse_form
 from scriza.modules.telephony.signatures import Signature, SignatureGate, SigningKeys, signed_text
@@ -23,6 +25,8 @@ from tests.standins.carrier import StandInCarrier
 PUBLIC = "https://pbx.example"
 TOKEN = "auth-token"
 CALL = "CA0123456789abcdef0123456789abcdef"
+WHO = pseudonym("key", "default", "+14155550123")
+"""Who calls, as events name them."""
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 INCOMING = {
     "CallSid": CALL,
@@ -74,6 +78,7 @@ class Office:
             accepts=lambda call_id: self.room,
             on_answered=lambda call_id, who: self.heard.append((call_id, who)),
             on_status=self.hear,
+            name_of=partial(pseudonym, "key"),
             now=lambda: self.now,
         )
 

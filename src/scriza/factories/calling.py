@@ -1,6 +1,10 @@
 """What leads calls, and who carries them."""
 
+from collections.abc import Callable
+from functools import partial
+
 from scriza.data_dir import Secrets
+from scriza.kernel.pseudonym import pseudonym
 from scriza.modules.telephony.live.session import SessionOptions
 from scriza.modules.telephony.signatures import SignatureGate, SigningKeys, socket_url
 from scriza.modules.telephony.turns.adaptive_silence import AdaptiveSilence
@@ -26,6 +30,11 @@ def signature_gate(settings: Settings, secrets: Secrets) -> SignatureGate:
         stream_url=settings.stream_url,
         mode=settings.signatures,
     )
+
+
+def name_of(secrets: Secrets) -> Callable[[str, str], str]:
+    """Gives the pseudonym of a number in a workspace, in this order: workspace, number."""
+    return partial(pseudonym, secrets.pseudonym_key)
 
 
 def twiml(settings: Settings) -> Twiml:

@@ -14,7 +14,7 @@ import msgspec
 from scriza.kernel.events import Event
 from scriza.ports.agent import Conversation
 from scriza.ports.carrier import Answerer
-from scriza.ports.telephony import CallMetrics, CallRecord, CallStatus, TurnRecord
+from scriza.ports.telephony import CallMetrics, CallRecord, CallStatus, ReplyGenerated, TurnRecord
 
 TransferState = Literal["", "wanted", "reached", "unreached"]
 """Where a call's latest transfer is: the person is being called, has taken the call, or could not be reached."""
@@ -47,6 +47,8 @@ class NewCall(msgspec.Struct, frozen=True):
     status: CallStatus
     started_at: datetime
     assignment: Assignment = Assignment()
+    who: str = ""
+    """The pseudonym of the other side's number; empty when that is withheld."""
 
 
 class ReceivedMessage(msgspec.Struct, frozen=True):
@@ -75,7 +77,8 @@ class Entry(msgspec.Struct, frozen=True):
     """One line of the journal; `turn` counts from 0, the opening.
 
     - `user`: the caller's turn was taken to be over; `text` is what was understood.
-    - `reply`: the answer is complete; `text` is what was generated, `conversation` the value to go on with.
+    - `reply`: the answer is complete; `text` is what was generated, `conversation` the value to go on with, and `told`
+      what is told of it should nobody be there any more to say what was heard.
     - `heard`: the answer has been spoken or was interrupted; `text` is what the caller heard of it.
     """
 
@@ -88,6 +91,7 @@ class Entry(msgspec.Struct, frozen=True):
     confidence: float = 1.0
     tokens: int = 0
     conversation: Conversation | None = None
+    told: ReplyGenerated | None = None
 
 
 class Ending(msgspec.Struct, frozen=True):
@@ -156,6 +160,16 @@ class JournaledCall(msgspec.Struct):
     answered_by: Answerer | Literal[""] = ""
     """Who took a call that we placed; empty while nobody has told."""
     assignment: Assignment = Assignment()
+    who: str = ""
+    """As in `NewCall`."""
+    tokens: int = 0
+    untold: list[ReplyGenerated] = []
+    """Answers of which no session has told what was heard: they are taken to be heard, and told when the call ends."""
+
+    @property
+    def playbook(self) -> str:
+        """The version that leads the call; empty when the journal knows of none."""
+        return self.conversation.playbook if self.conversation else ""
 
     @property
     def in_transfer(self) -> bool:

@@ -15,7 +15,7 @@ from scriza.modules.telephony.call_log import Assignment, Entry, JournaledCall, 
 from scriza.modules.telephony.folding import Kind, fold, progress
 from scriza.ports.agent import Conversation
 from scriza.ports.carrier import Answerer
-from scriza.ports.telephony import CallMetrics, CallRecord, CallStatus, MessageRecord, TurnRecord
+from scriza.ports.telephony import CallMetrics, CallRecord, CallStatus, MessageRecord, ReplyGenerated, TurnRecord
 
 Session = AsyncClientSession
 AlreadyThere = DuplicateKeyError
@@ -38,6 +38,7 @@ class Call(Document):
     direction: Literal["inbound", "outbound"]
     caller: str
     callee: str
+    who: str = ""
     stage: str = ""
     last_transcript: str = ""
     last_reply: str = ""
@@ -73,6 +74,7 @@ class Call(Document):
             IndexModel([("closed_by", ASCENDING)]),
             IndexModel([("workspace", ASCENDING), ("caller", ASCENDING)]),
             IndexModel([("workspace", ASCENDING), ("callee", ASCENDING)]),
+            IndexModel([("workspace", ASCENDING), ("who", ASCENDING)]),
         ]
 
 
@@ -92,6 +94,8 @@ class CallTurn(Document):
     tokens: int
     conversation: str | None
     """JSON: slots may have names that the store's documents do not allow."""
+    told: str | None = None
+    """JSON, as `conversation` is."""
 
     class Settings:
         """Read by call."""
@@ -212,6 +216,7 @@ async def read_lines(call_id: str, session: Session | None = None) -> list[Entry
             confidence=line.confidence,
             tokens=line.tokens,
             conversation=None if line.conversation is None else _CONVERSATION.decode(line.conversation),
+            told=None if line.told is None else _REPLY.decode(line.told),
         )
         for line in lines
     ]
@@ -253,6 +258,7 @@ def _line(entry: Entry, workspace: str) -> CallTurn:
         confidence=entry.confidence,
         tokens=entry.tokens,
         conversation=None if entry.conversation is None else msgspec.json.encode(entry.conversation).decode(),
+        told=None if entry.told is None else msgspec.json.encode(entry.told).decode(),
     )
 
 
@@ -286,6 +292,9 @@ def journaled(call: Call, lines: Sequence[Entry]) -> JournaledCall:
         transfer_stream=call.transfer_stream,
         answered_by=call.answered_by,
         assignment=assignment_of(call),
+        who=call.who,
+        tokens=on.tokens,
+        untold=on.untold,
     )
 
 
@@ -331,3 +340,4 @@ def stored_metrics(metrics: CallMetrics) -> dict[str, object]:
 
 _ASSIGNMENT = msgspec.json.Decoder(Assignment)
 _CONVERSATION = msgspec.json.Decoder(Conversation)
+_REPLY = msgspec.json.Decoder(ReplyGenerated)

@@ -8,7 +8,7 @@ import msgspec
 
 from scriza.modules.telephony.call_log import Entry, StatusReport
 from scriza.ports.agent import Conversation
-from scriza.ports.telephony import TERMINAL, TurnRecord
+from scriza.ports.telephony import TERMINAL, ReplyGenerated, TurnRecord
 
 Kind = Literal["user", "reply", "heard"]
 
@@ -20,12 +20,15 @@ class Progress(msgspec.Struct, frozen=True):
     """Where a call stands by its journal alone.
 
     `next_turn` is one past the last turn that has an answer, so an utterance without any is answered in its own turn.
-    `unanswered` is what the caller said last, as far back as nothing was heard in answer.
+    `unanswered` is what the caller said last, as far back as nothing was heard in answer. `tokens` are those of all
+    answers, and `untold` the answers of which nobody has told what was heard.
     """
 
     next_turn: int
     conversation: Conversation | None
     unanswered: str
+    tokens: int = 0
+    untold: list[ReplyGenerated] = []
 
 
 def in_order(entries: Iterable[Entry]) -> list[Entry]:
@@ -57,7 +60,19 @@ def progress(entries: Sequence[Entry]) -> Progress:
         next_turn=last.turn if last.kind == "user" else last.turn + 1,
         conversation=conversations[-1] if conversations else None,
         unanswered=" ".join(_unanswered(lines)),
+        tokens=sum(entry.tokens for entry in lines),
+        untold=_untold(lines),
     )
+
+
+def _untold(lines: Sequence[Entry]) -> list[ReplyGenerated]:
+    """As is the case with the transcript, an answer of which nobody could tell what was heard counts as heard."""
+    heard = {entry.turn for entry in lines if entry.kind == "heard"}
+    return [
+        msgspec.structs.replace(entry.told, heard=entry.text)
+        for entry in lines
+        if entry.told is not None and entry.turn not in heard
+    ]
 
 
 def _unanswered(lines: Sequence[Entry]) -> list[str]:

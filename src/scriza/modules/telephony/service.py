@@ -10,10 +10,10 @@ import structlog
 from scriza.kernel.clock import WallClock, utc_now
 from scriza.kernel.errors import BadInput, NotFound
 from scriza.kernel.principal import current
-from scriza.modules.telephony.announcements import COMPLETED, about_call
+from scriza.modules.telephony.announcements import call_completed, told_at_the_end
 from scriza.modules.telephony.call_log import CallLog, CallReader, Ending, IdleCall, Place
 from scriza.modules.telephony.recordings.service import Recordings
-from scriza.ports.telephony import CallCompleted, CallPage, CallQuery, CallRecord, RecordingLink
+from scriza.ports.telephony import CallPage, CallQuery, CallRecord, RecordingLink
 
 _log = structlog.get_logger()
 
@@ -77,23 +77,12 @@ async def recover(
 async def _close(calls: CallLog, idle: IdleCall, since: datetime, now: datetime) -> bool:
     call = idle.call
     duration = max(0, round((idle.changed_at - call.started_at).total_seconds()))
+    metrics = msgspec.structs.replace(call.metrics, turns=len(call.turns))
     ending = Ending(
-        call_id=call.call_id,
-        reason=LOST,
-        at=now,
-        duration_seconds=duration,
-        metrics=msgspec.structs.replace(call.metrics, turns=len(call.turns)),
-        idle_since=since,
+        call_id=call.call_id, reason=LOST, at=now, duration_seconds=duration, metrics=metrics, idle_since=since
     )
-    completed = CallCompleted(
-        call_id=call.call_id,
-        status=call.status,
-        ended_reason=LOST,
-        outcome="",
-        duration_seconds=duration,
-        turns=len(call.turns),
-    )
-    return await calls.end(ending, about_call(completed, COMPLETED, time=now, workspace=call.workspace))
+    completed = call_completed(call, metrics, status=call.status, reason=LOST, outcome="", seconds=duration)
+    return await calls.end(ending, *told_at_the_end(call, completed, now))
 
 
 def _cursor(last: CallRecord) -> str:

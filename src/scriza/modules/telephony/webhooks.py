@@ -19,7 +19,7 @@ from scriza.kernel.errors import BadInput, Forbidden, Unavailable
 from scriza.kernel.events import Event
 from scriza.kernel.ids import DEFAULT_WORKSPACE, derived_id
 from scriza.kernel.principal import Principal, acting, current
-from scriza.modules.telephony.announcements import COMPLETED, STARTED, about_call
+from scriza.modules.telephony.announcements import COMPLETED, STARTED, about_call, call_completed, told_at_the_end
 from scriza.modules.telephony.call_log import (
     CallLog,
     Ending,
@@ -80,6 +80,7 @@ class Webhooks:
     `reception` tells who a call is for, `stopped` whether all calls are. `accepts` tells whether this call can be taken
     now, and keeps a place for it. `on_status` hears of every status before it is recorded, so that a call which is led
     here ends by its own account; `on_answered` hears who took a call that we placed.
+    `name_of` gives the pseudonym of a number in a workspace.
     """
 
     def __init__(
@@ -95,6 +96,7 @@ class Webhooks:
         accepts: Callable[[str], bool],
         on_status: Callable[[str, CallStatus], Awaitable[None]],
         on_answered: Callable[[str, Answerer], None],
+        name_of: Callable[[str, str], str],
         now: WallClock = utc_now,
     ) -> None:
         self._calls = log
@@ -107,6 +109,7 @@ class Webhooks:
         self._accepts = accepts
         self._on_status = on_status
         self._on_answered = on_answered
+        self._name_of = name_of
         self._now = now
 
     async def voice(self, webhook: Webhook) -> str:
@@ -184,17 +187,16 @@ class Webhooks:
     async def _report(self, webhook: Webhook, form: Form, report: StatusReport) -> bool:
         call = await self._calls.find(report.call_id)
         if call is None:
-            opened, _, _ = await self._open(webhook, form, report.call_id, report.status)
-            workspace, led, began = opened.workspace, opened.assignment, opened.started_at
-        else:
-            workspace, led, began = call.workspace, call.assignment, call.started_at
-            if reason := reason_of_end(call):
-                report = msgspec.structs.replace(report, reason=reason)
-        if report.status in TERMINAL and led.order_id:
-            lasted = (report.at - began).total_seconds() if report.status == "completed" else 0
+            await self._open(webhook, form, report.call_id, report.status)
+            call = await self._calls.find(report.call_id)
+            assert call is not None, "a call that was opened is there"
+        if reason := reason_of_end(call):
+            report = msgspec.structs.replace(report, reason=reason)
+        if report.status in TERMINAL and call.assignment.order_id:
+            lasted = (report.at - call.started_at).total_seconds() if report.status == "completed" else 0
             seconds = round(lasted) if report.duration_seconds is None else report.duration_seconds
-            await self._reception.over(workspace, led.order_id, seconds)
-        return await self._calls.report(report, *self._told_of(report, call, workspace))
+            await self._reception.over(call.workspace, call.assignment.order_id, seconds)
+        return await self._calls.report(report, *self._told_of(report, call))
 
     def _read(self, webhook: Webhook) -> Form:
         return self._gate.webhook(webhook.target, webhook.content_type, webhook.body, webhook.signature)
@@ -248,17 +250,21 @@ class Webhooks:
             lead = await self._reception.placed(_in_query(webhook.target, ORDER), call_id)
         else:
             lead = await self._reception.incoming(callee)
+        caller = phone_number(form, "From")
+        other_side = callee if outbound else caller
         new = NewCall(
             call_id=call_id,
             workspace=lead.workspace,
             direction="outbound" if outbound else "inbound",
-            caller=phone_number(form, "From"),
+            caller=caller,
             callee=callee,
             status=status,
             started_at=self._now(),
             assignment=lead.assignment,
+            who=self._name_of(lead.workspace, other_side) if other_side else "",
         )
-        started = self._event(CallStarted(call_id, new.direction), STARTED, new.workspace)
+        about = CallStarted(call_id, new.direction, new.who, new.assignment.playbook)
+        started = self._event(about, STARTED, new.workspace)
         first = await self._calls.open(new, started)
         if first:
             _log.info("call.opened", direction=new.direction, status=status)
@@ -325,7 +331,9 @@ class Webhooks:
         """The call is over, and no stream of it is there to end it."""
         now = self._now()
         seconds = max(0, round((now - call.started_at).total_seconds()))
-        completed = CallCompleted(call.call_id, "completed", reason, call.outcome, seconds, call.metrics.turns)
+        completed = call_completed(
+            call, call.metrics, status="completed", reason=reason, outcome=call.outcome, seconds=seconds
+        )
         await self._calls.end(
             Ending(
                 call_id=call.call_id,
@@ -335,23 +343,23 @@ class Webhooks:
                 metrics=call.metrics,
                 outcome=call.outcome,
             ),
-            self._event(completed, COMPLETED, call.workspace),
+            *told_at_the_end(call, completed, now),
         )
 
-    def _told_of(self, report: StatusReport, call: JournaledCall | None, workspace: str) -> list[Event]:
-        stage = call.conversation.stage if call and call.conversation else ""
-        updated = CallUpdated(report.call_id, report.status, stage)
-        told = [self._event(updated, f"status-{report.sequence}-{report.status}", workspace)]
+    def _told_of(self, report: StatusReport, call: JournaledCall) -> list[Event]:
+        stage = call.conversation.stage if call.conversation else ""
+        updated = CallUpdated(report.call_id, report.status, stage, call.playbook)
+        told = [self._event(updated, f"status-{report.sequence}-{report.status}", call.workspace)]
         if report.status in TERMINAL:
-            completed = CallCompleted(
-                call_id=report.call_id,
+            completed = call_completed(
+                call,
+                msgspec.structs.replace(call.metrics, turns=len(call.turns)),
                 status=report.status,
-                ended_reason=report.reason or report.status,
-                outcome=call.outcome if call else "",
-                duration_seconds=report.duration_seconds or 0,
-                turns=len(call.turns) if call else 0,
+                reason=report.reason or report.status,
+                outcome=call.outcome,
+                seconds=report.duration_seconds or 0,
             )
-            told.append(self._event(completed, COMPLETED, workspace))
+            told.append(self._event(completed, COMPLETED, call.workspace))
         return told
 
     def _event(self, data: CallStarted | CallUpdated | CallCompleted, key: str, workspace: str) -> Event:

@@ -34,13 +34,11 @@ class Answering(Core):
         self._caller_has_spoken = True
         number = self._next_turn
         self._next_turn = self.metrics.turns = number + 1
-        said = with_keys(turn.text, turn.digits)
-        stage = self._conversation.stage if self._conversation else ""
+        said, stage = with_keys(turn.text, turn.digits), self._stage
         if not again:
-            self._out.append(do.Journal(number, "user", said, stage, turn.confidence))
-            self._publish(UtteranceTranscribed(self._call_id, number, said, turn.confidence))
+            self._tell_utterance(number, turn)
         timing = Timing(turn.ended_at or self._now, turn.over_at, turn.words_at)
-        self._answer = Answer(number, self._asked(turn) or said, stage, timing)
+        self._answer = Answer(number, self._asked(turn) or said, stage, stage, timing)
         speculated = self._thought
         if self.states.mind is Mind.SPECULATING and speculated and self._is_about(speculated, turn):
             self._signal(Signal.COMMIT)
@@ -54,6 +52,22 @@ class Answering(Core):
         if self.states.mind is Mind.SPECULATING:
             self._signal(Signal.ABANDON)
         self._think(turn, Signal.THINK)
+
+    def _tell_utterance(self, number: int, turn: CallerTurn) -> None:
+        """Journal what the caller said, and tell of it."""
+        said, stage = with_keys(turn.text, turn.digits), self._stage
+        self._out.append(do.Journal(number, "user", said, stage, turn.confidence))
+        self._publish(
+            UtteranceTranscribed(
+                call_id=self._call_id,
+                turn=number,
+                text=said,
+                confidence=turn.confidence,
+                stage=stage,
+                began_ms=self._since_start(turn.began_at),
+                ended_ms=self._since_start(turn.ended_at or None),
+            )
+        )
 
     def _asked(self, turn: CallerTurn) -> str:
         return f"{self._unheard} {turn.text}".strip()
@@ -129,9 +143,10 @@ class Answering(Core):
         self._unheard = ""
         done = thought.done
         answer.conversation, answer.model, answer.tokens = done.conversation, done.model, done.usage.total_tokens
+        answer.cached, answer.notes = done.cached, done.notes
         if done.conversation.stage != answer.stage:
             answer.stage = done.conversation.stage
-            self._publish(CallUpdated(self._call_id, "in-progress", answer.stage))
+            self._publish(CallUpdated(self._call_id, "in-progress", answer.stage, done.conversation.playbook))
         self._conversation = done.conversation
         self._expected_keys = done.expects_keys
         if not answer.clauses and self._afterwards is None and self._plan:
@@ -154,7 +169,7 @@ class Answering(Core):
     def _say(self, line: str, clip: int = 0) -> None:
         """Say a line that answers nothing: it is a turn of its own, without a user. `clip` is it, if it is made yet."""
         self._account_for_answer()
-        self._answer = Answer(self._next_turn, "", self._conversation.stage if self._conversation else "")
+        self._answer = Answer(self._next_turn, "", self._stage, self._stage)
         self._next_turn += 1
         self.metrics.turns = self._next_turn
         if self._conversation and not self._conversation.opening and self._awaited is None:
@@ -197,9 +212,13 @@ class Answering(Core):
 
     def _clip_started(self, clip: int) -> None:
         self._cancel(Timer.OPENING)
-        if (timing := self._timing_of(clip)) and self._answer:
-            self._answer.began_at = self._now
-            self.metrics.latencies.append(timing.latency(self._answer.turn, self._now))
+        answer = self._answer
+        if answer is None or answer.first_clip != clip:
+            return
+        answer.began_at = self._now
+        if answer.timing:
+            answer.latency = answer.timing.latency(answer.turn, self._now)
+            self.metrics.latencies.append(answer.latency)
 
     def _clip_complete(self, made: on.ClipComplete) -> None:
         """Tell of the clip, once it is clear that it is part of an answer."""
@@ -207,6 +226,9 @@ class Answering(Core):
         if turn is None:
             self._told_early[made.clip] = made
         else:
+            if self._answer and self._answer.turn == turn:
+                self._answer.clips += 1
+                self._answer.clips_cached += made.cache_hit
             self._publish(AudioSynthesized(self._call_id, turn, made.clip, made.duration_ms, made.cache_hit))
 
     def _clip_failed(self, failed: on.ClipFailed) -> None:
@@ -268,9 +290,7 @@ class Answering(Core):
             self._conversation = msgspec.structs.replace(self._conversation, opening=heard)
         self._journal_reply(answer)
         self._out.append(do.Journal(answer.turn, "heard", heard, answer.stage, conversation=self._conversation))
-        self._publish(
-            ReplyGenerated(self._call_id, answer.turn, answer.text, heard, answer.stage, answer.model, answer.tokens)
-        )
+        self._publish(self._told_of(answer, heard, ended_at=self._now))
 
     def _correct_history(self, answer: Answer, heard: str) -> None:
         """What the caller did not hear was not said; an answer that nobody heard was not given."""
@@ -296,5 +316,26 @@ class Answering(Core):
                     answer.stage,
                     tokens=answer.tokens,
                     conversation=self._conversation,
+                    told=self._told_of(answer, heard=""),
                 )
             )
+
+    def _told_of(self, answer: Answer, heard: str, *, ended_at: int | None = None) -> ReplyGenerated:
+        return ReplyGenerated(
+            call_id=self._call_id,
+            turn=answer.turn,
+            text=answer.text,
+            heard=heard,
+            stage=answer.stage,
+            model=answer.model,
+            tokens=answer.tokens,
+            stage_before=answer.stage_before,
+            notes=answer.notes,
+            latency=answer.latency,
+            cached=answer.cached,
+            clips=answer.clips,
+            clips_cached=answer.clips_cached,
+            interrupted=answer.interrupted,
+            began_ms=self._since_start(answer.began_at),
+            ended_ms=None if answer.began_at is None else self._since_start(ended_at),
+        )

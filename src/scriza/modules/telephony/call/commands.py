@@ -126,6 +126,7 @@ class Journal(msgspec.Struct, frozen=True):
     confidence: float = 1.0
     tokens: int = 0
     conversation: Conversation | None = None
+    told: ReplyGenerated | None = None
 
 
 class Publish(msgspec.Struct, frozen=True):

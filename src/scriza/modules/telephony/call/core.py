@@ -37,6 +37,8 @@ class Core:
         self._limits, self._barge_in, self._endpointer, self._speculate = limits, barge_in, endpointer, speculate
         self._callee = callee or CalleeOptions()
         self._now = 0
+        self._began_at = 0
+        """When the call began, in the machine's time: before 0 when this is not its first stream."""
         self._out: list[Command] = []
         self._timers: set[Timer] = set()
         self._ledger = Ledger()
@@ -86,6 +88,18 @@ class Core:
     @property
     def _call_id(self) -> str:
         return self._journal.call_id if self._journal else ""
+
+    @property
+    def _stage(self) -> str:
+        return self._conversation.stage if self._conversation else ""
+
+    @property
+    def _playbook(self) -> str:
+        return self._conversation.playbook if self._conversation else ""
+
+    def _since_start(self, at: int | None) -> int | None:
+        """A moment as milliseconds since the call began."""
+        return None if at is None else at - self._began_at
 
     def _publish(self, data: UtteranceTranscribed | ReplyGenerated | AudioSynthesized | CallUpdated) -> None:
         self._out.append(do.Publish(data))

@@ -12,7 +12,6 @@ from scriza.modules.telephony.turns.barge_in import Evidence, Verdict, decide
 from scriza.modules.telephony.turns.callee import Taker, asks_to_wait, who_speaks
 from scriza.ports.agent import FixedLines
 from scriza.ports.carrier import Answerer
-from scriza.ports.telephony import UtteranceTranscribed
 
 VOICEMAIL = "voicemail"
 """The reason of a call that a machine took, and that left no message."""
@@ -53,6 +52,8 @@ class Listening(Answering):
         self._cancel(Timer.END_OF_TURN)
         self._turn.running_ms = 0
         self._turn.level_dbfs = max(self._turn.level_dbfs, level_dbfs)
+        if self._turn.began_at is None:
+            self._turn.began_at = self._now
         if self._agent_has_the_floor:
             self._contest()
         self._signal(Signal.SPEECH)
@@ -188,6 +189,8 @@ class Listening(Answering):
         """The turn is the caller's: stop producing, keep what was heard."""
         if self.states.voice is not Voice.SILENT:
             self.metrics.barge_ins += 1
+            if self._answer:
+                self._answer.interrupted = True
         self._fall_silent()
 
     def _fall_silent(self) -> None:
@@ -287,9 +290,7 @@ class Listening(Answering):
         self._account_for_answer()
         if turn.text:
             self._levels.append(turn.level_dbfs)
-            stage = self._conversation.stage if self._conversation else ""
-            self._out.append(do.Journal(self._next_turn, "user", turn.text, stage, turn.confidence))
-            self._publish(UtteranceTranscribed(self._call_id, self._next_turn, turn.text, turn.confidence))
+            self._tell_utterance(self._next_turn, turn)
 
     def _forget_opening(self) -> None:
         """It is not said now; should it be later, it is made again."""

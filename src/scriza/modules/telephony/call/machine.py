@@ -105,6 +105,7 @@ class Call(Listening):
         journal = event.journal
         self._journal = journal
         self._next_turn = journal.next_turn
+        self._began_at = self._now - event.elapsed_ms
         self._caller_has_spoken = any(turn.user for turn in journal.turns)
         self._outcome = journal.outcome
         self.answered_by = journal.answered_by
@@ -115,6 +116,7 @@ class Call(Listening):
             false_barge_ins=told.false_barge_ins,
             reattached=max(0, journal.attached - 1 - told.transfers),
             transfers=told.transfers,
+            silence_prompts=told.silence_prompts,
             latencies=[*told.latencies],
         )
         self._signal(Signal.START)
@@ -139,7 +141,7 @@ class Call(Listening):
         else:
             self._say(self._first_line(plan.lines))
         if resumed is None:
-            self._publish(CallUpdated(self._call_id, "in-progress", plan.conversation.stage))
+            self._publish(CallUpdated(self._call_id, "in-progress", plan.conversation.stage, self._playbook))
         lines = plan.lines
         spare = [lines.intro_timeout, lines.trouble, lines.repair, lines.farewell, *lines.silence_prompts]
         if journal and journal.direction == "outbound":
@@ -228,6 +230,7 @@ class Call(Listening):
             self._close(lines.intro_timeout, "intro-timeout")
         elif self._prompts < len(lines.silence_prompts):
             self._prompts += 1
+            self.metrics.silence_prompts += 1
             self._say(lines.silence_prompts[self._prompts - 1])
         else:
             if lines.silence_sms:

@@ -6,7 +6,7 @@ from enum import Enum
 from itertools import pairwise
 
 from scriza.modules.telephony.turns.endpointing import Pause
-from scriza.ports.agent import Act, Conversation, ReplyDone
+from scriza.ports.agent import Act, Conversation, ReplyDone, TurnNotes
 from scriza.ports.telephony import TurnLatency
 
 
@@ -34,6 +34,8 @@ class CallerTurn:
     running_ms: int = 0
     """Length of the stretch of speech that is going on."""
     level_dbfs: float = -96.0
+    began_at: int | None = None
+    """When a voice was first noticed."""
     ended_at: int = 0
     """When its last voiced frame was."""
     over_at: int = 0
@@ -95,6 +97,7 @@ class Answer:
     utterance: str
     """What it answers; empty for what is said unasked."""
     stage: str
+    stage_before: str = ""
     timing: Timing | None = None
     clauses: list[str] = field(default_factory=list)
     first_clip: int = 0
@@ -105,6 +108,15 @@ class Answer:
     journalled: bool = False
     tokens: int = 0
     model: str = ""
+    cached: bool = False
+    """The model's answer came from the cache."""
+    notes: TurnNotes = field(default_factory=TurnNotes)
+    latency: TurnLatency | None = None
+    clips: int = 0
+    """Complete ones, and those of them that came from the cache."""
+    clips_cached: int = 0
+    interrupted: bool = False
+    """The caller took the turn from it."""
 
     @property
     def text(self) -> str:

@@ -17,7 +17,7 @@ from scriza.kernel.errors import BadInput, ScrizaError, TooLarge
 from scriza.kernel.events import Event
 from scriza.kernel.ids import derived_id
 from scriza.kernel.principal import Principal
-from scriza.modules.telephony.announcements import COMPLETED, about_call
+from scriza.modules.telephony.announcements import about_call, call_completed, told_at_the_end
 from scriza.modules.telephony.call import commands as do
 from scriza.modules.telephony.call import events as on
 from scriza.modules.telephony.call.machine import Call
@@ -47,7 +47,6 @@ from scriza.ports.call_desk import BarredNumber
 from scriza.ports.telephony import (
     TERMINAL,
     AudioSynthesized,
-    CallCompleted,
     CallMetrics,
     CallUpdated,
     ReplyGenerated,
@@ -336,6 +335,7 @@ class Session:
             confidence=line.confidence,
             tokens=line.tokens,
             conversation=line.conversation,
+            told=line.told,
         )
 
     def _event(self, data: UtteranceTranscribed | ReplyGenerated | AudioSynthesized | CallUpdated) -> Event:
@@ -449,15 +449,15 @@ class Session:
         )
 
     async def _end(self, ending: do.End) -> None:
-        now = self._doors.clock()
-        duration = round(self._elapsed_ms() / 1000)
-        completed = CallCompleted(
-            call_id=self._journal.call_id,
+        now, duration = self._doors.clock(), round(self._elapsed_ms() / 1000)
+        call = await self._doors.log.find(self._journal.call_id) or self._journal
+        completed = call_completed(
+            call,
+            self._call.metrics,
             status=ending.reason if ending.reason in TERMINAL else "completed",
-            ended_reason=ending.reason,
+            reason=ending.reason,
             outcome=ending.outcome,
-            duration_seconds=duration,
-            turns=self._call.metrics.turns,
+            seconds=duration,
         )
         _log.info("telephony.call_ended", reason=ending.reason, outcome=ending.outcome, seconds=duration)
         await self._doors.log.end(
@@ -470,6 +470,6 @@ class Session:
                 outcome=ending.outcome,
                 stream=self._journal.attached,
             ),
-            about_call(completed, COMPLETED, time=now, workspace=self._journal.workspace),
+            *told_at_the_end(call, completed, now),
         )
         self._recorder.call_ended()
