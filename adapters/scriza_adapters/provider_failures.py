@@ -14,7 +14,7 @@ from scriza.kernel.errors import ScrizaError
 
 _log = structlog.get_logger()
 
-Provider = Literal["openai", "elevenlabs", "s3", "twilio"]
+Provider = Literal["openai", "elevenlabs", "s3", "twilio", "tool"]
 
 _FAILURES = Counter(
     "scriza_provider_failures", "Requests that a provider refused, broke off or did not answer.", ["provider", "reason"]

@@ -36,6 +36,7 @@ FILES: dict[str, set[str]] = {
     "routes.py": {"litestar"},
     "twiml.py": {"twilio.twiml"},
     "dialling_plan.py": {"phonenumbers"},
+    "arguments.py": {"jsonschema_rs"},
 }
 """What a file of a module may import beyond its room, by the file's name."""
 

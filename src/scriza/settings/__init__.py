@@ -34,6 +34,7 @@ from scriza.settings.recording import Recording
 from scriza.settings.speaking import Speaking
 from scriza.settings.storage import Storage
 from scriza.settings.thinking import Thinking
+from scriza.settings.tools import Tools
 
 TOML_FILE = "scriza.toml"
 _WORLD_NAMES = ("openai_", "elevenlabs_", "twilio_", "llm_cache_ttl_seconds")
@@ -51,7 +52,7 @@ def environment_name(field: str) -> str:
 
 
 SECTIONS: tuple[type[BaseModel], ...] = (
-    *(Process, Access, RemoteModules, Storage, Listening, Speaking, Thinking, Carrier, Calls, Recording),
+    *(Process, Access, RemoteModules, Storage, Listening, Speaking, Thinking, Tools, Carrier, Calls, Recording),
 )
 SIMULATED_CARRIER_URL = "http://127.0.0.1:8010"
 SIMULATED_ACCOUNT = "AC00000000000000000000000000000001"
@@ -79,7 +80,18 @@ class _SecretFiles(EnvSettingsSource):
 
 
 class Settings(
-    Process, Access, RemoteModules, Storage, Listening, Speaking, Thinking, Carrier, Calls, Recording, BaseSettings
+    Process,
+    Access,
+    RemoteModules,
+    Storage,
+    Listening,
+    Speaking,
+    Thinking,
+    Tools,
+    Carrier,
+    Calls,
+    Recording,
+    BaseSettings,
 ):
     """What is in force. Read it with `load`, which speaks plainly about what is wrong."""
 

@@ -1,0 +1,64 @@
+"""Connects to public addresses only: a name is resolved, its addresses are judged, and those are connected to.
+
+Between the judgement and the connection nobody resolves the name again, so that a name that is now public and now
+private (DNS rebinding) gains nothing. TLS is for the name all the same: certificate and SNI are the host's.
+"""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable, Iterable
+
+import httpcore
+
+from scriza.kernel.errors import Forbidden
+from scriza_adapters.http_tools.addresses import is_open
+
+Resolve = Callable[[str, int], Awaitable[list[str]]]
+"""The addresses of a host, best first. Raises OSError."""
+
+
+async def resolved(host: str, port: int) -> list[str]:
+    """As this machine resolves it."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(address[4][0]) for address in found))
+
+
+class GuardedBackend(httpcore.AsyncNetworkBackend):
+    """What a connection pool connects by. `private` tells which hosts, at which ports, may be private."""
+
+    def __init__(self, private: Callable[[str, int], bool], resolve: Resolve = resolved) -> None:
+        self._private, self._resolve = private, resolve
+        self._net = httpcore.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """Raises Forbidden for a host that has an address which is closed to it, ConnectError for one that has none."""
+        try:
+            addresses = await self._resolve(host, port)
+        except OSError as error:
+            raise httpcore.ConnectError("the name cannot be resolved") from error
+        if not self._private(host, port) and not all(is_open(address) for address in addresses):
+            raise Forbidden(f"{host} has an address that is not public: SCRIZA_TOOL_PRIVATE_HOSTS names such hosts")
+        failed: Exception = httpcore.ConnectError("the name has no address")
+        for address in addresses[:3]:
+            try:
+                return await self._net.connect_tcp(address, port, timeout, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failed = error
+        raise failed
+
+    async def connect_unix_socket(
+        self, path: str, timeout: float | None = None, socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None
+    ) -> httpcore.AsyncNetworkStream:
+        """No tool is behind one."""
+        raise Forbidden("tools are not asked by sockets of this machine")
+
+    async def sleep(self, seconds: float) -> None:
+        """Between the pool's own attempts."""
+        await self._net.sleep(seconds)
