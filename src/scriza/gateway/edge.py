@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 
 from litestar import Litestar, Router
+from litestar.middleware import ASGIMiddleware
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import SwaggerRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
@@ -21,17 +22,19 @@ def edge_around(
     routes: Sequence[ControllerRouterHandler],
     authenticators: Sequence[Authenticator],
     *,
+    inside: Sequence[ASGIMiddleware] = (),
     lifespan: Sequence[Lifespan] = (),
 ) -> Litestar:
     """`routes` behind the edge: ids, principal, access, problem details and the OpenAPI page.
 
+    `inside` stands between the finding out of who asks and the routes.
     Nothing is compressed: that takes milliseconds from live calls, and holds a stream's events back.
     Raises ValueError when a route does not have exactly one access rule: nothing is open by oversight.
     """
     page = Router("/schema", route_handlers=[], include_in_schema=False, guards=[Open("what the API is, is no secret")])
     app = Litestar(
         list(routes),
-        middleware=[RequestMiddleware(*authenticators)],
+        middleware=[RequestMiddleware(*authenticators), *inside],
         exception_handlers=problems.HANDLERS,
         openapi_config=OpenAPIConfig(
             title="Scriza",
