@@ -85,6 +85,12 @@ class Conflict(ScrizaError):
     slug, title, status = "conflict", "This conflicts with the current state", 409
 
 
+class PreconditionFailed(ScrizaError):
+    """What was to be changed is not any more what the request says it is: somebody else was first."""
+
+    slug, title, status = "precondition-failed", "It has changed since", 412
+
+
 class TooLarge(ScrizaError):
     """More bytes, characters or seconds than the operation takes."""
 

@@ -41,6 +41,7 @@ class Declaration(msgspec.Struct, frozen=True):
     timeout: float
     idempotent: bool
     keyed: bool
+    versioned: bool
 
 
 class Operation(msgspec.Struct, frozen=True):
@@ -69,6 +70,8 @@ class Operation(msgspec.Struct, frozen=True):
     """Asking twice does no harm: a request that was lost on its way is sent once more."""
     keyed: bool
     """Whoever asks may send an ``Idempotency-Key``: under one key it is done once, and the reply is given again."""
+    versioned: bool
+    """The reply's `etag` is sent as ``ETag`` too, and the request's `if_match`, if it has one, may be ``If-Match``."""
     summary: str
 
     def bind(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> dict[str, Any]:
@@ -80,7 +83,13 @@ class Operation(msgspec.Struct, frozen=True):
 
 
 def operation(
-    route: str, *, binary: str = "", timeout: float = 10.0, idempotent: bool = False, keyed: bool = False
+    route: str,
+    *,
+    binary: str = "",
+    timeout: float = 10.0,
+    idempotent: bool = False,
+    keyed: bool = False,
+    versioned: bool = False,
 ) -> Callable[[F], F]:
     """Declare where a port's method is served: ``"POST /v1/turn"``, ``"GET /v1/models"`` or ``"WS /v1/stream"``."""
     verb, _, path = route.partition(" ")
@@ -88,7 +97,7 @@ def operation(
         raise ValueError(f"not a route: {route!r}")
     if keyed and verb != "POST":
         raise ValueError(f"only a POST takes a key: {route!r}")
-    declaration = Declaration(verb, path, binary, timeout, idempotent or verb == "GET", keyed)
+    declaration = Declaration(verb, path, binary, timeout, idempotent or verb == "GET", keyed, versioned)
 
     def mark(method: F) -> F:
         setattr(method, _MARK, declaration)
@@ -123,6 +132,8 @@ def _read(name: str, method: Callable[..., object], told: Declaration) -> Operat
         raise TypeError(f"{method.__qualname__} takes {strings}, which are not the placeholders of {told.path}")
     if told.binary and kind is not Kind.DUPLEX and not (structs and told.binary in structs[0].__struct_fields__):
         raise TypeError(f"{method.__qualname__} has no field {told.binary!r} that could be the body")
+    if told.versioned and "etag" not in getattr(returned, "__struct_fields__", ()):
+        raise TypeError(f"{method.__qualname__} replies without an etag")
     return Operation(
         name=name,
         verb=told.verb,
@@ -137,5 +148,6 @@ def _read(name: str, method: Callable[..., object], told: Declaration) -> Operat
         timeout=told.timeout,
         idempotent=told.idempotent,
         keyed=told.keyed,
+        versioned=told.versioned,
         summary=(inspect.getdoc(method) or name).partition("\n")[0],
     )

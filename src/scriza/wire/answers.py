@@ -11,12 +11,13 @@ from typing import Protocol
 
 import msgspec
 from litestar import Response
+from litestar.datastructures import Headers
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from scriza.kernel.errors import Problem
 from scriza.kernel.operation import Operation
 from scriza.kernel.remarks import remarks
-from scriza.wire import problems
+from scriza.wire import etags, problems
 from scriza.wire.codec import encode
 from scriza.wire.sse import HEARTBEAT
 from scriza.wire.together import PeerLeft, Turns, alongside, close, deadline
@@ -62,7 +63,12 @@ class UnaryAnswer(Answer):
         except PeerLeft:
             return
         status, body, headers = 204, b"", _encoded(noted)
-        if reply is not None:
+        tag = str(getattr(reply, etags.ETAG)) if self.operation.versioned else ""
+        if tag:
+            headers.append((b"etag", f'"{tag}"'.encode()))
+        if tag and self.operation.verb == "GET" and etags.has(Headers.from_scope(scope).get("if-none-match", ""), tag):
+            status = 304
+        elif reply is not None:
             status, body = 200, encode(reply)
             headers += [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
         await send({"type": "http.response.start", "status": status, "headers": headers})

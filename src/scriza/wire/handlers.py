@@ -20,9 +20,9 @@ from litestar.openapi.spec import Operation as Documented
 from litestar.params import BodyKwarg, FromPath, HeaderParameter, QueryParameter
 from litestar.types import Method
 
-from scriza.kernel.errors import Conflict, KeyReused, Problem, ScrizaError
+from scriza.kernel.errors import Conflict, KeyReused, PreconditionFailed, Problem, ScrizaError
 from scriza.kernel.operation import Kind, Operation
-from scriza.wire import problems
+from scriza.wire import etags, problems
 from scriza.wire.answers import Answer, StreamAnswer, UnaryAnswer
 from scriza.wire.bodies import body_decoder, converted, read_body
 from scriza.wire.codec import Events
@@ -39,11 +39,13 @@ BINARY_LIMIT = 64 * 1024 * 1024
 _PROBLEM = partial(ResponseSpec, data_container=Problem, media_type=problems.MEDIA_TYPE, generate_examples=False)
 _ERRORS: list[type[ScrizaError]] = [ScrizaError, *ScrizaError.__subclasses__()]
 _ERRORS.remove(KeyReused)
+_ERRORS.remove(PreconditionFailed)
 _REFUSALS = {kind.status: _PROBLEM(description=kind.title) for kind in _ERRORS}
 _KEY_REFUSALS = {
     Conflict.status: _PROBLEM(description=f"{Conflict.title}; or the first request with this key is under way"),
     KeyReused.status: _PROBLEM(description=KeyReused.title),
 }
+_TAG_REFUSALS = {PreconditionFailed.status: _PROBLEM(description=PreconditionFailed.title)}
 _KEY = Annotated[
     str | None,
     HeaderParameter(
@@ -72,12 +74,14 @@ def http_handler(
     replays = replays if operation.keyed else None
     in_query = operation.request is not None and operation.verb == "GET"
     body = body_decoder(operation) if operation.request is not None and not in_query else None
+    conditional = etags.takes_if_match(operation)
     answer = _answers(operation, heartbeat)
 
     async def handle(**values: object) -> Response[bytes]:
         request: object = None
         connection = values.pop("request", None)
         key = values.pop(_KEY_ARGUMENT, None)
+        tag = values.pop(etags.IF_MATCH, None) if conditional else None
         if body is not None:
             # Litestar decodes no empty body.
             data = values["data"]
@@ -85,6 +89,8 @@ def http_handler(
         elif in_query:
             told = {name: value for name, value in values.items() if value is not None}
             request = converted(operation, told)
+        if tag is not None:
+            request = etags.conditional(request, cast("str", tag))
         arguments = [values.get(name, request) for name in operation.arguments]
         made = answer(lambda: getattr(resolve(), operation.name)(*arguments))
         if replays is None or key is None:
@@ -99,6 +105,8 @@ def http_handler(
         parameters.append(_parameter("request", Request[Any, Any, Any]))
     if replays is not None:
         parameters.append(_parameter(_KEY_ARGUMENT, _KEY, None))
+    if conditional:
+        parameters.append(_parameter(etags.IF_MATCH, etags.IfMatch, None))
     reply = Response.__class_getitem__(operation.reply)  # type: ignore[attr-defined]  # a Generic has it
     handle.__signature__ = inspect.Signature(parameters, return_annotation=reply)  # type: ignore[attr-defined]  # for Litestar
     handle.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters} | {"return": reply}
@@ -113,7 +121,10 @@ def http_handler(
         dto=body,
         return_dto=None,
         request_max_body_size=BINARY_LIMIT if operation.binary else JSON_LIMIT,
-        responses=_REFUSALS | (_KEY_REFUSALS if replays is not None else {}) | _streamed(operation),
+        responses=_REFUSALS
+        | (_KEY_REFUSALS if replays is not None else {})
+        | (_TAG_REFUSALS if conditional else {})
+        | _streamed(operation),
     )(handle)
 
 
