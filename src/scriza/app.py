@@ -9,6 +9,7 @@ from litestar.types import ControllerRouterHandler
 
 from scriza import data_dir
 from scriza.container import DOORS, Container, place, running, served
+from scriza.factories import edge
 from scriza.gateway.access import Bearer, OwnCheck, ServiceAccess, behind
 from scriza.gateway.chat import chat_route
 from scriza.gateway.edge import edge_around
@@ -69,6 +70,7 @@ def application(container: Container, *, around: Sequence[Lifespan] = ()) -> Lit
         behind(Bearer(), *ports),
         health_routes(checks),
         metrics_route(),
+        edge.pages(settings, modules),
     ]
     if "llm" in modules:
         routes.append(behind(Bearer(), chat_route(container.llm)))
@@ -85,7 +87,14 @@ def application(container: Container, *, around: Sequence[Lifespan] = ()) -> Lit
     tokens = [secrets.service_token]
     if old := settings.service_token_old.get_secret_value():
         tokens.append(old)
-    return edge_around(routes, [ServiceAccess(*tokens)], lifespan=[lambda app: running(container), *around])
+    return edge_around(
+        routes,
+        [ServiceAccess(*tokens)],
+        inside=[edge.rate_limits(settings, container.shared_state())],
+        cors=edge.cors(settings),
+        https=settings.public_url.startswith("https://"),
+        lifespan=[lambda app: running(container), *around],
+    )
 
 
 def leads_calls(settings: Settings) -> bool:

@@ -17,7 +17,7 @@ from scriza.modules.telephony.vad import EnergyVad
 from scriza.settings import load
 from scriza_adapters.mongo.store import MongoStore
 
-OPEN = {"/health", "/health/live", "/health/ready"}
+OPEN = {"/", "/health", "/health/live", "/health/ready", "/static/{name:str}"}
 """Whatever else is found open must be written here by somebody who means it."""
 
 

@@ -4,16 +4,21 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 
 from litestar import Litestar, Router
+from litestar.config.cors import CORSConfig
 from litestar.middleware import ASGIMiddleware
 from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import SwaggerRenderPlugin
+from litestar.openapi.plugins import ScalarRenderPlugin, SwaggerRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import ControllerRouterHandler
 
 from scriza import __version__
 from scriza.gateway.access import Authenticator, Open, unruled
+from scriza.gateway.headers import security_headers
 from scriza.gateway.requests import RequestMiddleware
 from scriza.wire import problems
+
+_SCALAR = "1.72.1"
+_SCALAR_CSS = f"https://cdn.jsdelivr.net/npm/@scalar/api-reference@{_SCALAR}/dist/style.css"
 
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
 
@@ -23,11 +28,14 @@ def edge_around(
     authenticators: Sequence[Authenticator],
     *,
     inside: Sequence[ASGIMiddleware] = (),
+    cors: CORSConfig | None = None,
+    https: bool = False,
     lifespan: Sequence[Lifespan] = (),
 ) -> Litestar:
     """`routes` behind the edge: ids, principal, access, problem details and the OpenAPI page.
 
-    `inside` stands between the finding out of who asks and the routes.
+    `inside` stands between the finding out of who asks and the routes. `cors` names other sites whose pages may call;
+    `https` has browsers insist on it.
     Nothing is compressed: that takes milliseconds from live calls, and holds a stream's events back.
     Raises ValueError when a route does not have exactly one access rule: nothing is open by oversight.
     """
@@ -36,11 +44,13 @@ def edge_around(
         list(routes),
         middleware=[RequestMiddleware(*authenticators), *inside],
         exception_handlers=problems.HANDLERS,
+        before_send=[security_headers(https=https)],
+        cors_config=cors,
         openapi_config=OpenAPIConfig(
             title="Scriza",
             version=__version__,
             openapi_router=page,
-            render_plugins=[SwaggerRenderPlugin()],
+            render_plugins=[SwaggerRenderPlugin(), ScalarRenderPlugin(version=_SCALAR, css_url=_SCALAR_CSS)],
             components=Components(security_schemes={"bearer": SecurityScheme(type="http", scheme="bearer")}),
             security=[{"bearer": []}],
         ),

@@ -27,6 +27,7 @@ from pydantic_settings.exceptions import SettingsError
 from scriza.kernel.errors import ScrizaError
 from scriza.settings.calls import Calls
 from scriza.settings.carrier import Carrier
+from scriza.settings.edge import Edge
 from scriza.settings.listening import Listening
 from scriza.settings.process import MODULES as MODULES
 from scriza.settings.process import Access, Process, RemoteModules
@@ -52,7 +53,7 @@ def environment_name(field: str) -> str:
 
 
 SECTIONS: tuple[type[BaseModel], ...] = (
-    *(Process, Access, RemoteModules, Storage, Listening, Speaking, Thinking, Tools, Carrier, Calls, Recording),
+    *(Process, Access, Edge, RemoteModules, Storage, Listening, Speaking, Thinking, Tools, Carrier, Calls, Recording),
 )
 SIMULATED_CARRIER_URL = "http://127.0.0.1:8010"
 SIMULATED_ACCOUNT = "AC00000000000000000000000000000001"
@@ -82,6 +83,7 @@ class _SecretFiles(EnvSettingsSource):
 class Settings(
     Process,
     Access,
+    Edge,
     RemoteModules,
     Storage,
     Listening,

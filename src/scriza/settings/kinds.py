@@ -1,5 +1,6 @@
 """Kinds of values."""
 
+import ipaddress
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -31,6 +32,21 @@ def _token(value: SecretStr) -> SecretStr:
     token = value.get_secret_value()
     if not token.isascii() or (token and not token.isprintable()) or " " in token:
         raise ValueError("must be printable ASCII without spaces: it travels as a header")
+    return value
+
+
+def origins(value: str) -> str:
+    """``https://console.example, http://localhost:5173``: no paths, and never ``*``. Raises ValueError."""
+    for origin in filter(None, map(str.strip, value.split(","))):
+        if http_url(origin) != origin or urlsplit(origin).path or "*" in origin:
+            raise ValueError("each must be https://HOST or http://HOST, without a path, and none is a wildcard")
+    return value
+
+
+def addresses(value: str) -> str:
+    """``10.0.0.0/8, 192.0.2.7``. Raises ValueError."""
+    for address in filter(None, map(str.strip, value.split(","))):
+        ipaddress.ip_network(address, strict=False)
     return value
 
 
