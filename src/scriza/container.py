@@ -51,7 +51,7 @@ from scriza.modules.telephony.streams import StreamDoor
 from scriza.modules.telephony.tokens import StreamTokens
 from scriza.modules.telephony.vad import VadFactory
 from scriza.modules.telephony.webhooks import Webhooks
-from scriza.modules.tts.cache import CLIPS
+from scriza.modules.tts.cache import ASSETS, CLIPS
 from scriza.ports.agent import Agent
 from scriza.ports.asr import Asr
 from scriza.ports.call_desk import CallDesk
@@ -287,7 +287,8 @@ async def _tts_running(container: Container) -> AsyncIterator[None]:
             return
         if forgotten := await objects.prune(CLIPS, most_bytes, unused_for=oldest):
             _log.info("clips.pruned", forgotten=forgotten, most_bytes=most_bytes)
-        await objects.prune(RECORDINGS, sys.maxsize)  # of these nothing goes but what a crash left half-written
+        for kept in (RECORDINGS, ASSETS):
+            await objects.prune(kept, sys.maxsize)  # nothing goes but what a crash left half-written
 
     try:
         async with (

@@ -31,6 +31,7 @@ ASKED: dict[str, tuple[Any, ...]] = {
         tts.StartTalk("v", "calm", "hi-IN", "CA1"),
         [tts.TalkText("Grüße", "a"), tts.TalkFlush("a"), tts.TalkCancel("a"), tts.TalkStop()],
     ),
+    "POST /v1/kept-clips": (tts.FixedTexts(["Grüße"], "v", "calm", "hi-IN", {"a": "b"}),),
     "GET /v1/speech-cache": (),
     "POST /v1/turn": (Turn([Message("user", "hi")], "CA1"),),
     "POST /v1/stream-turn": (Turn([Message("user", "hi")], "CA1"),),

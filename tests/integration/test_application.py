@@ -59,7 +59,7 @@ def test_a_part_serves_its_own_doors_and_no_others(tmp_path: Path) -> None:
     doors = {path for path in paths(app) if path.startswith(("/v1", "/api", "/voice", "/stream", "/status"))}
     assert doors == {
         *("/v1/turn", "/v1/stream-turn", "/v1/models", "/v1/chat/completions"),
-        *("/v1/speak", "/v1/stream-speak", "/v1/speech-cache"),
+        *("/v1/speak", "/v1/stream-speak", "/v1/speech-cache", "/v1/kept-clips"),
     }
 
 

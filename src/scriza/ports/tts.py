@@ -28,6 +28,9 @@ class Speak(msgspec.Struct):
     """What will be said next, where it is known already; not spoken."""
     pronunciation: dict[str, str] = {}
     """Whole words or phrases, and what is said in their place; word times count in `text` all the same."""
+    keep: bool = False
+    """A fixed line of a playbook, spoken before any call: its clip is stored for good before the reply is given, and it
+    is made by the engine of choice or not at all, since no stand-in may stay."""
 
 
 class Spoken(msgspec.Struct, omit_defaults=True):
@@ -156,6 +159,32 @@ class SpeechCache(msgspec.Struct):
     """Each engine's breaker: an open one is left alone for a while."""
 
 
+class FixedTexts(msgspec.Struct):
+    """Texts that are said word for word on the phone, by one voice. The fields are those of `Speak`."""
+
+    texts: Annotated[list[Annotated[str, msgspec.Meta(min_length=1)]], msgspec.Meta(max_length=5000)]
+    voice_id: str = ""
+    tone: str = ""
+    locale: str = "en-US"
+    pronunciation: dict[str, str] = {}
+
+
+class KeptClip(msgspec.Struct, omit_defaults=True):
+    """Whether a text's clip is kept for good: how large and, in seconds, how long it is; or what it costs to make."""
+
+    kept: bool = False
+    bytes: int = 0
+    duration: float = 0.0
+    cost_micro_usd: int | None = None
+    """By the price of the engine of choice; null when that is not known."""
+
+
+class KeptClips(msgspec.Struct):
+    """One for each text, in their order."""
+
+    clips: list[KeptClip]
+
+
 class Tts(Protocol):
     """Speaks texts; the same text, voice and settings is synthesised once and then served from the cache."""
 
@@ -164,7 +193,7 @@ class Tts(Protocol):
         """The whole clip, in any format.
 
         Raises BadInput for a text with nothing to say, TooLarge past 5,000 characters, UpstreamFailed when no
-        engine could speak it.
+        engine could speak it; with `keep` also Unavailable when the clip could not be stored.
         """
         ...
 
@@ -183,6 +212,11 @@ class Tts(Protocol):
         end, what was sent is spoken to its end. Raises TooLarge when more than 50,000 characters, or 100 utterances,
         wait.
         """
+        ...
+
+    @operation("POST /v1/kept-clips", timeout=60, idempotent=True)
+    async def kept_clips(self, asked: FixedTexts) -> KeptClips:
+        """Which of these texts have a clip that `Speak.keep` has stored. Raises what `speak` says of a text."""
         ...
 
     @operation("GET /v1/speech-cache")

@@ -1,11 +1,14 @@
 """Clips that have been made: the hot ones in memory, all of them as objects under ``tts-cache/``.
 
+Those of fixed lines are kept for good, under ``voice-assets/`` by the same names; nothing there is old or pruned.
+
 An object holds the audio as it is sent; another beside it, the card, the words' times and the audio's digest. The
 card is written last, so that a clip without a card is not there yet.
 """
 
 import asyncio
 import hashlib
+import math
 from collections import OrderedDict
 from datetime import timedelta
 from typing import NamedTuple
@@ -23,7 +26,9 @@ from scriza.ports.tts import SpokenWord
 _log = structlog.get_logger()
 
 CLIPS = "tts-cache"
-"""The folder of all clips."""
+"""The folder of clips that may be forgotten."""
+ASSETS = "voice-assets"
+"""The folder of those that are kept for good."""
 
 _VERSION = 2
 """Counts up when clips of an older one must not be served."""
@@ -50,9 +55,9 @@ def clip_key(form: Form, *parts: str) -> str:
     return f"{CLIPS}/{digest[:2]}/{digest[2:]}.{form.extension}"
 
 
-class _Kept(NamedTuple):
-    card: _Card
-    audio: bytes
+def asset_key(key: str) -> str:
+    """The key under which a clip is kept for good."""
+    return ASSETS + key.removeprefix(CLIPS)
 
 
 class _Hot(NamedTuple):
@@ -90,31 +95,23 @@ class ClipCache:
                 self._hot.move_to_end(key)
                 return hot.clip
             self._forget(key)
-        if (kept := await self._look_up(key)) is None or self._is_old(kept.card.made_at):
+        if (found := await self._look_up(key)) is None or self._is_old(found.made_at):
             return None
-        card, audio = kept
-        if hashlib.sha256(audio).hexdigest() != card.digest:
-            _log.warning("tts.cache_corrupted", key=key)
-            return None
-        clip = Clip(audio, card.words, card.duration)
-        self.remember(key, clip, card.made_at)
-        return clip
+        self.remember(key, found.clip, found.made_at)
+        return found.clip
 
-    async def _look_up(self, key: str) -> _Kept | None:
+    async def kept_for_good(self, key: str) -> float | None:
+        """The seconds of a clip that is kept for good; None when it is not. Raises what the store raises."""
+        card = await self._card(asset_key(key))
+        return None if card is None else card.duration
+
+    async def _look_up(self, key: str) -> _Hot | None:
         time = asyncio.get_running_loop().time
         if not self._store.allows(time()):
             return None
         try:
             async with asyncio.timeout(_LOOK_UP_S):
-                card = msgspec.json.decode((await self._objects.get(_card_key(key))).body, type=_Card)
-                audio = (await self._objects.get(key)).body
-        except NotFound:
-            self._store.succeeded()
-            return None
-        except msgspec.MsgspecError:
-            self._store.succeeded()
-            _log.warning("tts.cache_corrupted", key=key)
-            return None
+                asset, cached = await asyncio.gather(self._read(asset_key(key)), self._read(key))
         except (ScrizaError, TimeoutError) as error:
             self._store.failed(time())
             _log.warning("tts.cache_unreadable", key=key, error=type(error).__name__)
@@ -123,7 +120,29 @@ class ClipCache:
             self._store.gave_up()
             raise
         self._store.succeeded()
-        return _Kept(card, audio)
+        return cached if asset is None else asset._replace(made_at=math.inf)
+
+    async def _card(self, key: str) -> _Card | None:
+        try:
+            return msgspec.json.decode((await self._objects.get(_card_key(key))).body, type=_Card)
+        except NotFound:
+            return None
+        except msgspec.MsgspecError:
+            _log.warning("tts.cache_corrupted", key=key)
+            return None
+
+    async def _read(self, key: str) -> _Hot | None:
+        """The clip under this key, if it is whole."""
+        if (card := await self._card(key)) is None:
+            return None
+        try:
+            audio = (await self._objects.get(key)).body
+        except NotFound:
+            return None
+        if hashlib.sha256(audio).hexdigest() != card.digest:
+            _log.warning("tts.cache_corrupted", key=key)
+            return None
+        return _Hot(Clip(audio, card.words, card.duration), card.made_at)
 
     def remember(self, key: str, clip: Clip, made_at: float | None = None) -> None:
         """Keep the clip in memory, in the place of those that were not asked for lately."""
@@ -151,7 +170,7 @@ class ClipCache:
         """Keep a clip that may be only in memory, or has been removed from the store. False when the store failed."""
         try:
             async with asyncio.timeout(_KEEP_S):
-                if (await self._objects.get(key)).body == clip.audio:
+                if (found := await self._read(key)) is not None and found.clip.audio == clip.audio:
                     return True
         except (ScrizaError, TimeoutError):
             pass

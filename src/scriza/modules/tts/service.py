@@ -21,7 +21,7 @@ from scriza.kernel.errors import (
     UpstreamFailed,
 )
 from scriza.kernel.principal import current
-from scriza.modules.tts.cache import ClipCache, clip_key
+from scriza.modules.tts.cache import ClipCache, asset_key, clip_key
 from scriza.modules.tts.clip import FORMS, Clip, Form, Made, cut, joined
 from scriza.modules.tts.engine import Engine
 from scriza.modules.tts.flight import FIRST_PIECE_S, Flight, Flights
@@ -33,6 +33,9 @@ from scriza.modules.tts.text import Speakable, speakable
 from scriza.ports.events import Teller
 from scriza.ports.objects import Objects
 from scriza.ports.tts import (
+    FixedTexts,
+    KeptClip,
+    KeptClips,
     Speak,
     SpeechCache,
     Spoken,
@@ -53,6 +56,7 @@ from scriza.ports.usage import TtsUsed, usage_event
 
 _log = structlog.get_logger()
 
+_LOOK_UPS_AT_ONCE = 8
 _URL_OPENS = timedelta(hours=1)
 _BUDGET_S = 2.5
 """Seconds to the first audio, all engines together but the last, which is asked then."""
@@ -135,6 +139,25 @@ class TtsService:
                     return await self._delivered(request, part.key, part.clip, hit=part.hit)
         raise AssertionError("a clip ends with the whole of it")
 
+    async def kept_clips(self, asked: FixedTexts) -> KeptClips:
+        """Which fixed lines have been spoken."""
+        at_once = asyncio.Semaphore(_LOOK_UPS_AT_ONCE)
+
+        async def look(text: str) -> KeptClip:
+            async with at_once:
+                return await self._kept(asked, text)
+
+        return KeptClips(await asyncio.gather(*map(look, asked.texts)))
+
+    async def _kept(self, asked: FixedTexts, text: str) -> KeptClip:
+        engine, form = self._roster.first, FORMS["mulaw"]
+        request = Speak(text, asked.voice_id, asked.tone, asked.locale, "mulaw", pronunciation=asked.pronunciation)
+        said = msgspec.structs.replace(request, text=self._said(request).text)
+        duration = await self._cache.kept_for_good(self._key(engine, said, form))
+        if duration is None:
+            return KeptClip(cost_micro_usd=self._used(engine, said, cached=False).cost_micro_usd)
+        return KeptClip(kept=True, bytes=round(duration * form.sample_rate), duration=round(duration, 3))
+
     async def stream_speak(self, request: Speak) -> AsyncIterator[SpokenAudio | SpokenWords | SpokenDone]:
         """The clip for the phone line as it is made. What breaks off is said to its end by the next engine."""
         said = self._said(request)
@@ -179,7 +202,7 @@ class TtsService:
         failure: ScrizaError = Unavailable("no engine of speech can work now")
         due = loop.time() + _BUDGET_S
         down: set[str] = set()
-        for engine in self._roster.engines:
+        for engine in self._roster.engines[: 1 if request.keep else None]:
             asked = self._roster.asked(engine, request)
             last = self._roster.is_last(engine)
             if last and engine is not self._roster.first and (spare := await self._spare(request, form)):
@@ -193,7 +216,7 @@ class TtsService:
                 for part in self._told(key, clip, handing):
                     yield part
                 return
-            patience = FIRST_PIECE_S if last else due - loop.time()
+            patience = FIRST_PIECE_S if last or request.keep else due - loop.time()
             if patience <= 0 or engine.provider in down or not self._roster.allows(engine):
                 continue
             begun = False
@@ -307,9 +330,14 @@ class TtsService:
 
     async def _delivered(self, request: Speak, key: str, clip: Clip, *, hit: bool) -> Spoken:
         duration = round(clip.duration, 3)
+        content_type = FORMS[request.format].content_type
+        if request.keep:
+            key = asset_key(key)
+            if not await self._cache.ensure_kept(key, clip, content_type):
+                raise Unavailable("the clip cannot be stored, so it cannot be kept")
         if request.delivery == "inline":
             return Spoken(duration, hit, audio_base64=clip.audio)
-        if not await self._cache.ensure_kept(key, clip, FORMS[request.format].content_type):
+        if not await self._cache.ensure_kept(key, clip, content_type):
             raise Unavailable("the clip cannot be stored, so there is no URL of it; `delivery: inline` has it")
         return Spoken(duration, hit, url=await self._objects.signed_url(key, _URL_OPENS))
 
