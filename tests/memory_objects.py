@@ -43,6 +43,14 @@ class MemoryObjects:
         await self._reached()
         self.kept.pop(checked(key), None)
 
+    async def delete_all(self, folder: str) -> int:
+        await self._reached()
+        inside = f"{checked(folder)}/"
+        found = [key for key in self.kept if key.startswith(inside)]
+        for key in found:
+            del self.kept[key]
+        return len(found)
+
     async def signed_url(self, key: str, expires_in: timedelta) -> str:
         return f"memory:{checked(key)}"
 

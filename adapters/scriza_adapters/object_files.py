@@ -82,6 +82,18 @@ def write(path: Path, root: Path, head: bytes, body: bytes, *, new: bool = False
         raise
 
 
+def remove(directory: Path) -> int:
+    """Remove all files below, half-written ones too. Returns how many were whole."""
+    whole = 0
+    for path, _ in _files(directory):
+        _forget(path)
+        whole += not _is_temporary(path)
+    for folder, _, _ in os.walk(directory, topdown=False):
+        with contextlib.suppress(OSError):  # somebody writes there again
+            os.rmdir(folder)
+    return whole
+
+
 def prune(directory: Path, most_bytes: int, *, unused: float, abandoned: float) -> int:
     """Forget what was not used for longest until `most_bytes` are left. Returns how many files that were.
 

@@ -81,6 +81,11 @@ class DirectoryObjects:
         path = self._path(key)
         await self._run(lambda: path.unlink(missing_ok=True))
 
+    async def delete_all(self, folder: str) -> int:
+        """Forget a folder."""
+        path = self._path(folder)
+        return await self._run(lambda: object_files.remove(path), _PRUNE_DEADLINE_S)
+
     async def prune(self, prefix: str, most_bytes: int, *, unused_for: timedelta = timedelta.max) -> int:
         """Keep what is under ``prefix/`` from growing without end: forget what was not written or read for longest.
 

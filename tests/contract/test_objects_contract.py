@@ -207,3 +207,21 @@ async def test_a_stream_that_is_given_up_leaves_nothing(objects: Objects) -> Non
         await storing
     with pytest.raises(NotFound):
         await objects.get("streams/three")
+
+
+async def test_a_folder_is_forgotten_with_all_that_is_in_it_and_nothing_beside_it(objects: Objects) -> None:
+    for key in ("calls/CA1/1-0", "calls/CA1/1-1", "calls/CA1/deeper/2-0", "calls/CA10/1-0", "calls/CA1.wav"):
+        await objects.put(key, b"sound", "audio/wav")
+    assert await objects.delete_all("calls/CA1") == 3
+    for key in ("calls/CA1/1-0", "calls/CA1/1-1", "calls/CA1/deeper/2-0"):
+        with pytest.raises(NotFound):
+            await objects.get(key)
+    assert (await objects.get("calls/CA10/1-0")).body == (await objects.get("calls/CA1.wav")).body == b"sound"
+    assert await objects.delete_all("calls/CA1") == 0
+    await objects.put("calls/CA1/1-0", b"again", "audio/wav")
+    assert (await objects.get("calls/CA1/1-0")).body == b"again"
+
+
+async def test_no_folder_is_forgotten_whose_name_is_none(objects: Objects) -> None:
+    with pytest.raises(BadInput):
+        await objects.delete_all("../elsewhere")

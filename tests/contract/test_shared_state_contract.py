@@ -130,3 +130,19 @@ async def test_keys_are_told_apart_and_may_hold_anything(state: SharedState, key
     await state.put(f"{key} ü\n", b"b", MINUTE)
     assert await state.get(f"{key} ü\n*") == b"a"
     assert await state.get(f"{key} ü\n") == b"b"
+
+
+async def test_keys_are_found_by_how_they_begin(state: SharedState, key: str) -> None:
+    for name in ("a/1", "a/2", "a*/3", "b/1"):
+        await state.put(f"{key}/{name}", b"x", MINUTE)
+    await state.put(f"{key}/a/gone", b"x", MOMENT)
+    assert await gone(state, f"{key}/a/gone")
+    assert {found async for found in state.keys(f"{key}/a/")} == {f"{key}/a/1", f"{key}/a/2"}
+    assert {found async for found in state.keys(f"{key}/a*/")} == {f"{key}/a*/3"}
+    assert [found async for found in state.keys(f"{key}/c")] == []
+
+
+async def test_a_walk_through_many_keys_misses_none(state: SharedState, key: str) -> None:
+    for number in range(2500):
+        await state.put(f"{key}/{number}", b"x", MINUTE)
+    assert len({found async for found in state.keys(f"{key}/")}) == 2500

@@ -253,3 +253,13 @@ async def test_a_large_object_is_sent_in_pieces_between_which_calls_go_on(object
     assert b"".join(piece["body"] for piece in pieces) == body
     assert max(len(piece["body"]) for piece in pieces) <= 256 * 1024
     assert len({piece["turns"] for piece in pieces if piece["body"]}) > 9
+
+
+async def test_a_forgotten_folder_leaves_nothing_on_the_disk_not_even_what_was_half_written(
+    objects: DirectoryObjects, tmp_path: Path
+) -> None:
+    await objects.put("calls/CA1/1-0", b"sound", "audio/wav")
+    (tmp_path / "o/calls/CA1/~killed").write_bytes(b"half a sou")
+    assert await objects.delete_all("calls/CA1") == 1
+    assert [path for path in (tmp_path / "o").rglob("*") if path.is_file()] == []
+    assert not (tmp_path / "o/calls/CA1").exists()

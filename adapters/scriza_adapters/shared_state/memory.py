@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import msgspec
@@ -60,6 +61,12 @@ class MemorySharedState:
             return False
         self._forget(key)
         return True
+
+    async def keys(self, prefix: str) -> AsyncIterator[str]:
+        """See `SharedState`."""
+        for key in [key for key in self._table if key.startswith(prefix)]:
+            if self._live(key) is not None:
+                yield key
 
     async def add(self, key: str, amount: int, ttl: timedelta) -> int:
         """See `SharedState`."""

@@ -1,6 +1,7 @@
 """Shared state of all processes that use one Redis (version 6 or later), or a server that speaks its protocol."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
@@ -21,6 +22,9 @@ _log = structlog.get_logger()
 
 _PREFIX = "scriza:"
 _CONNECTIONS = 64
+_SCANNED = 1000
+"""Keys that one step of a walk looks at: a millisecond of the server's time."""
+_GLOB = re.compile(r"[\\*?\[\]]")
 _SCHEMES = ("redis", "rediss", "unix")
 
 _REPLACE = """
@@ -103,6 +107,17 @@ class RedisSharedState:
             if value is None:
                 return bool(await self._redis.delete(_PREFIX + key))
             return bool(await self._delete_if([_PREFIX + key], [value]))
+
+    async def keys(self, prefix: str) -> AsyncIterator[str]:
+        """See `SharedState`. Each step of the walk has the deadline for itself."""
+        pattern, cursor = _PREFIX + _GLOB.sub(r"\\\g<0>", prefix) + "*", 0
+        while True:
+            async with self._asking():
+                cursor, found = await self._redis.scan(cursor, match=pattern, count=_SCANNED)
+            for key in found:
+                yield key.decode().removeprefix(_PREFIX)
+            if not cursor:
+                return
 
     async def add(self, key: str, amount: int, ttl: timedelta) -> int:
         """See `SharedState`."""

@@ -40,6 +40,13 @@ class Objects(Protocol):
         """Deleting what is not there is fine."""
         ...
 
+    async def delete_all(self, folder: str) -> int:
+        """Forget every object whose key begins with ``folder/``, also what was begun there and never became one.
+
+        Returns how many objects there were. What is put meanwhile may stay.
+        """
+        ...
+
     async def signed_url(self, key: str, expires_in: timedelta) -> str:
         """A URL that opens this one object to anybody who holds it, until it expires."""
         ...

@@ -3,6 +3,7 @@
 For answers that can be made again and for claims that run out; what must not be lost is the store's.
 """
 
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Protocol
 
@@ -28,6 +29,10 @@ class SharedState(Protocol):
 
     async def delete(self, key: str, value: bytes | None = None) -> bool:
         """Forget the key, or only if it holds this `value`; True when something was forgotten."""
+        ...
+
+    def keys(self, prefix: str) -> AsyncIterator[str]:
+        """The keys that begin so: each that is there all the while is among them, perhaps twice. A walk through all."""
         ...
 
     async def add(self, key: str, amount: int, ttl: timedelta) -> int:
