@@ -2,9 +2,13 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Literal
+
+import msgspec
 
 from scriza.kernel.errors import Conflict
 from scriza.modules.telephony.placing.books import Standing
+from scriza.modules.telephony.placing.callbacks import Callback
 from scriza.modules.telephony.placing.intents import CallWish, Intent
 from scriza.ports.call_desk import BarredNumber, PhoneNumber, Switch
 
@@ -116,3 +120,27 @@ class MemorySwitchBook:
         if stopped != self._switch.stopped:
             self._switch = Switch(stopped, at)
         return self._switch
+
+
+class MemoryCallbackBook:
+    """Implements CallbackBook."""
+
+    def __init__(self) -> None:
+        self.callbacks: dict[str, Callback] = {}
+
+    async def put(self, callback: Callback) -> None:
+        self.callbacks.setdefault(callback.callback_id, callback)
+
+    async def due(self, now: datetime, limit: int) -> list[Callback]:
+        found = [each for each in self.callbacks.values() if each.state == "waiting" and each.due_at <= now]
+        return sorted(found, key=lambda each: each.due_at)[:limit]
+
+    async def settle(self, callback_id: str, state: Literal["ordered", "refused"], refusal: str = "") -> None:
+        known = self.callbacks[callback_id]
+        if known.state == "waiting":
+            self.callbacks[callback_id] = msgspec.structs.replace(known, state=state, refusal=refusal)
+
+    async def forget(self, workspace: str, number: str) -> None:
+        for known in list(self.callbacks.values()):
+            if (known.workspace, known.to) == (workspace, number):
+                del self.callbacks[known.callback_id]

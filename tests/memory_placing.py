@@ -14,7 +14,13 @@ from scriza.modules.telephony.reception import Reception
 from scriza.modules.telephony.stopping import StopSwitch
 from scriza.ports.agent import Agent, CallFacts, CallPlan, Reply, ReplyPart
 from scriza.ports.carrier import Carrier
-from tests.memory_books import MemoryBarredBook, MemoryIntentBook, MemoryNumberBook, MemorySwitchBook
+from tests.memory_books import (
+    MemoryBarredBook,
+    MemoryCallbackBook,
+    MemoryIntentBook,
+    MemoryNumberBook,
+    MemorySwitchBook,
+)
 from tests.standins.carrier import StandInCarrier
 
 ALWAYS = Rules(weekly_hours("Mon-Sun 00:00-24:00"), most_calls=3)
@@ -49,6 +55,7 @@ class MemoryPlacing:
         self.dispatcher = Dispatcher(self.intents, self.carrier, Links("https://pbx.example"), self.permission, clock)
         self.texts = Texts(self.intents, self.dispatcher, clock)
         self.reception = Reception(self.numbers, self.dispatcher, agent or NoAgent(), rules, clock)
+        self.callbacks = MemoryCallbackBook()
         self.closed = 0
         self.switch = StopSwitch(self.switch_book, self._close, clock)
 

@@ -27,13 +27,15 @@ from scriza.modules.telephony.live.session import Doors
 from scriza.modules.telephony.live.spare_lines import SpareLines
 from scriza.modules.telephony.live.switchboard import Switchboard
 from scriza.modules.telephony.messages import Messages
+from scriza.modules.telephony.placing.callbacks import Callbacks
 from scriza.modules.telephony.placing.desk import CallDeskService
-from scriza.modules.telephony.placing.dialling_plan import read_plans
+from scriza.modules.telephony.placing.dialling_plan import read_plans, zone_of
 from scriza.modules.telephony.placing.dispatch import Dispatcher
 from scriza.modules.telephony.placing.documents import PLACING_DOCUMENTS
 from scriza.modules.telephony.placing.permission import ListsAndSwitch
 from scriza.modules.telephony.placing.stored import (
     MongoBarredBook,
+    MongoCallbackBook,
     MongoIntentBook,
     MongoNumberBook,
     MongoSwitchBook,
@@ -184,6 +186,7 @@ class Container(containers.DeclarativeContainer):
         Dispatcher, intents, carrier, providers.Singleton(placing.links, settings), permission
     )
     texts = providers.Singleton(Texts, intents, dispatcher)
+    callback_book = providers.Singleton(MongoCallbackBook, store)
     reception = providers.Singleton(Reception, numbers, dispatcher, agent, rules)
     switchboard = providers.Singleton(
         Switchboard,
@@ -195,10 +198,12 @@ class Container(containers.DeclarativeContainer):
             log=call_log,
             texts=texts,
             barred=barred,
+            callbacks=callback_book,
             vad=vad,
             endpointer=providers.Callable(calling.endpointer, settings).provider,
             clock=providers.Object(utc_now),
             spare_lines=providers.Singleton(SpareLines, tts, _SPARE_LINE_DEADLINE_MS),
+            zone_of=providers.Object(zone_of),
             recorder=recordings.provided.recorder,
         ),
         providers.Callable(calling.session_options, settings),
@@ -222,6 +227,7 @@ class Container(containers.DeclarativeContainer):
         ),
         remote=providers.Singleton(connect, CallDesk, settings.provided.telephony_url, token=token),
     )
+    callbacks = providers.Singleton(Callbacks, callback_book, call_desk)
     webhooks = providers.Singleton(
         Webhooks,
         call_log,
@@ -322,6 +328,7 @@ async def _telephony_running(container: Container) -> AsyncIterator[None]:
     calls = container.call_log()
     close_lost = partial(recover, calls, calls, idle_for=_LOST_AFTER)
     settle_due, look = container.dispatcher().settle_due, container.switch().look
+    place_due = container.callbacks().place_due
 
     async def try_account() -> None:
         # Without an account there is the simulator alone, which may come later.
@@ -335,6 +342,7 @@ async def _telephony_running(container: Container) -> AsyncIterator[None]:
             _beside(partial(_regularly, close_lost, _LOOK_FOR_LOST_SECONDS, "calls.not_recovered")),
             _beside(partial(_regularly, settle_due, _SETTLE_SECONDS, "intents.not_settled")),
             _beside(partial(_regularly, look, LOOK_SECONDS, "switch.not_read")),
+            _beside(partial(_regularly, place_due, _SETTLE_SECONDS, "callbacks.not_placed")),
             container.recordings().running(),
         ):
             yield

@@ -10,6 +10,7 @@ import pytest
 from scriza.kernel.errors import Conflict, RateLimited
 from scriza.modules.telephony.call_log import Assignment
 from scriza.modules.telephony.placing.books import BarredBook, IntentBook, NumberBook, Standing, SwitchBook
+from scriza.modules.telephony.placing.callbacks import Callback, CallbackBook
 from scriza.modules.telephony.placing.intents import (
     AnswerLost,
     Asked,
@@ -22,7 +23,13 @@ from scriza.modules.telephony.placing.intents import (
     after,
 )
 from scriza.ports.call_desk import BarredNumber, PhoneNumber, Switch
-from tests.memory_books import MemoryBarredBook, MemoryIntentBook, MemoryNumberBook, MemorySwitchBook
+from tests.memory_books import (
+    MemoryBarredBook,
+    MemoryCallbackBook,
+    MemoryIntentBook,
+    MemoryNumberBook,
+    MemorySwitchBook,
+)
 
 START = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 
@@ -33,21 +40,31 @@ class Books:
     numbers: NumberBook
     barred: BarredBook
     switch: SwitchBook
+    callbacks: CallbackBook
 
 
 @pytest.fixture(params=["memory", "store"])
 def books(request: pytest.FixtureRequest) -> Books:
     if request.param == "memory":
-        return Books(MemoryIntentBook(), MemoryNumberBook(), MemoryBarredBook(), MemorySwitchBook())
+        return Books(
+            MemoryIntentBook(), MemoryNumberBook(), MemoryBarredBook(), MemorySwitchBook(), MemoryCallbackBook()
+        )
     from scriza.modules.telephony.placing.stored import (
         MongoBarredBook,
+        MongoCallbackBook,
         MongoIntentBook,
         MongoNumberBook,
         MongoSwitchBook,
     )
 
     store = request.getfixturevalue("store")
-    return Books(MongoIntentBook(store), MongoNumberBook(store), MongoBarredBook(store), MongoSwitchBook(store))
+    return Books(
+        MongoIntentBook(store),
+        MongoNumberBook(store),
+        MongoBarredBook(store),
+        MongoSwitchBook(store),
+        MongoCallbackBook(store),
+    )
 
 
 def at(seconds: float) -> datetime:
@@ -275,3 +292,35 @@ async def test_the_switch_keeps_the_time_at_which_it_was_turned(books: Books) ->
     assert await books.switch.set(stopped=True, at=at(2)) == Switch(True, at(1))
     assert await books.switch.set(stopped=False, at=at(3)) == Switch(False, at(3))
     assert await books.switch.read() == Switch(False, at(3))
+
+
+# ---- callbacks --------------------------------------------------------------------------------------------------
+
+
+def callback(name: str, due: float, **changes: object) -> Callback:
+    known = Callback(name, "acme", at(due), "+14155550100", "+4930123456", "book", "a reason", {"na.me$": "Ada"})
+    return msgspec.structs.replace(known, **changes)
+
+
+async def test_callbacks_are_due_in_the_order_of_their_times(books: Books) -> None:
+    for name, due in (("late", 90), ("second", 20), ("first", 10)):
+        await books.callbacks.put(callback(name, due))
+    assert await books.callbacks.due(at(30), 10) == [callback("first", 10), callback("second", 20)]
+    assert await books.callbacks.due(at(30), 1) == [callback("first", 10)]
+
+
+async def test_a_callback_is_kept_once_and_settled_once(books: Books) -> None:
+    await books.callbacks.put(callback("c1", 10))
+    await books.callbacks.put(callback("c1", 99))
+    assert await books.callbacks.due(at(99), 10) == [callback("c1", 10)]
+    await books.callbacks.settle("c1", "ordered")
+    await books.callbacks.settle("c1", "refused", "late")
+    assert await books.callbacks.due(at(99), 10) == []
+
+
+async def test_callbacks_to_a_number_are_forgotten_in_its_workspace_alone(books: Books) -> None:
+    await books.callbacks.put(callback("c1", 10))
+    await books.callbacks.put(callback("c2", 10, to="+14155550123"))
+    await books.callbacks.put(callback("c3", 10, workspace="other"))
+    await books.callbacks.forget("acme", "+4930123456")
+    assert {each.callback_id for each in await books.callbacks.due(at(10), 10)} == {"c2", "c3"}

@@ -11,6 +11,7 @@ from scriza.ports.agent import (
     Clause,
     Conversation,
     Exchange,
+    Held,
     Reply,
     ReplyDone,
     ReplyPart,
@@ -109,6 +110,8 @@ class ScriptedAgent:
                 if isinstance(part, Clause):
                     said.append(part.text)
                 yield part
+                if isinstance(part, Held):
+                    return
             before = request.conversation
             exchanges = [*before.exchanges, Exchange(request.utterance, " ".join(said))]
             after = Conversation(before.playbook, "pitch", before.opening, exchanges)

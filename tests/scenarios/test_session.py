@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+from datetime import timedelta
 from itertools import pairwise
 
 import pytest
@@ -14,10 +15,11 @@ from scriza.modules.telephony.live.session import SessionOptions
 from scriza.modules.telephony.turns.barge_in import BargeInOptions
 from scriza.modules.telephony.turns.fixed_silence import FixedSilence
 from scriza.modules.telephony.turns.limits import Limits
+from scriza.ports.agent import Held
 from scriza.simulator.keypad import Keypad
 from tests.scenarios.engines import LineAsr
 from tests.scenarios.memory_phone import MemoryPhone
-from tests.scenarios.world import World, call
+from tests.scenarios.world import START, World, call
 from tests.unit.call_rig import LINES, OPENING, plan
 from tests.virtual_time import run_virtual
 
@@ -202,6 +204,37 @@ def test_a_text_message_is_sent_once_however_often_the_call_is_taken_up() -> Non
 
     call(world, caller, caller)
     assert len(world.carrier.texts) == 1
+
+
+def test_a_callback_is_kept_once_however_often_the_call_is_taken_up() -> None:
+    world = World(asr=LineAsr("call me tomorrow", "call me tomorrow"))
+
+    async def caller(phone: MemoryPhone) -> None:
+        await phone.heard_all()
+        await phone.say(1000)
+        await phone.heard_all()
+        phone.drop()
+
+    call(world, caller, caller)
+    (kept,) = world.placing.callbacks.callbacks.values()
+    assert (kept.to, kept.sender, kept.due_at) == ("+14155550100", "+14155550199", START + timedelta(days=1))
+    assert (kept.reason, kept.variables) == ("a demo", {"name": "Ada"})
+
+
+def test_what_is_thought_ahead_is_done_only_when_the_turn_is_sure_and_said_once() -> None:
+    world = World(asr=LineAsr("book me in", "goodbye"))
+
+    async def caller(phone: MemoryPhone) -> None:
+        await phone.heard_all()
+        await phone.say(1000)
+        await phone.heard_all()
+        await phone.say(1000)
+        await phone.heard_all()
+
+    record = call(world, caller)
+    ahead, sure, *_ = world.agent.asked
+    assert (ahead.speculative, sure.speculative, sure.held) == (True, False, Held(["Let me book that."]))
+    assert record.turns[1].agent == "Let me book that. You are booked."
 
 
 def test_a_lost_socket_does_not_end_the_call_and_the_next_stream_goes_on() -> None:

@@ -11,7 +11,7 @@ from scriza.modules.telephony.live.session import Doors, Session, SessionOptions
 from scriza.modules.telephony.live.spare_lines import SpareLines
 from scriza.modules.telephony.turns.fixed_silence import FixedSilence
 from scriza.modules.telephony.vad import EnergyVad
-from scriza.ports.agent import Clause, HangUp, PressKeys, Reply, ReplyPart, SendSms, TransferTo
+from scriza.ports.agent import Clause, HangUp, Held, PressKeys, Reply, ReplyPart, ScheduleCallback, SendSms, TransferTo
 from scriza.ports.telephony import CallRecord
 from tests.memory_log import MemoryCallLog
 from tests.memory_placing import MemoryPlacing
@@ -30,12 +30,22 @@ def by_the_book(request: Reply) -> list[ReplyPart]:
             return [Clause("one two three four five six seven eight nine ten eleven twelve.")]
         case "text me":
             return [Clause("Done."), SendSms("Hello from Acme")]
+        case "call me tomorrow":
+            return [Clause("I will."), ScheduleCallback(START + timedelta(days=1), "a demo", {"name": "Ada"})]
+        case "book me in" if request.speculative:
+            return [Clause("Let me book that."), Held(["Let me book that."])]
+        case "book me in":
+            return [Clause("You are booked.")]
         case "press one two for sales":
             return [Clause("Sure."), PressKeys("1w2#")]
         case "a person please":
             return [Clause("I will connect you."), TransferTo("+14155550123", "Somebody asks.")]
         case _:
             return [Clause("It is ten dollars."), Clause("Anything else?")]
+
+
+async def in_california(number: str) -> str:
+    return "America/Los_Angeles"
 
 
 @dataclass
@@ -75,10 +85,12 @@ class World:
             log=self.log,
             texts=self.placing.texts,
             barred=self.placing.barred,
+            callbacks=self.placing.callbacks,
             vad=EnergyVad,
             endpointer=lambda: FixedSilence(600),
             clock=self.clock,
             spare_lines=SpareLines(self.tts, 4_000),
+            zone_of=in_california,
         )
 
 

@@ -1,12 +1,14 @@
 """Whatever happens in whatever order, a call never comes into a state it has no move for, and ends once."""
 
+from datetime import UTC, datetime
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scriza.modules.telephony.call import commands as do
 from scriza.modules.telephony.call import events as on
 from scriza.modules.telephony.call.tables import Line, Mind, Voice
-from scriza.ports.agent import HangUp, PressKeys, SendSms, SetOutcome, TransferTo
+from scriza.ports.agent import HangUp, Held, PressKeys, ScheduleCallback, SendSms, SetOutcome, TransferTo
 from scriza.ports.agent import ReplyDone as Done
 from scriza.ports.llm import Usage
 from tests.unit.call_rig import Rig, conversation, journal, plan, word_times
@@ -38,13 +40,23 @@ events = st.one_of(
     st.builds(
         on.ActThought,
         numbers,
-        st.sampled_from([HangUp(), SendSms("x"), SetOutcome("won"), TransferTo("+14155550123"), PressKeys("1w2")]),
+        st.sampled_from(
+            [
+                HangUp(),
+                SendSms("x"),
+                SetOutcome("won"),
+                TransferTo("+14155550123"),
+                PressKeys("1w2"),
+                ScheduleCallback(datetime(2026, 1, 2, 9, tzinfo=UTC)),
+            ]
+        ),
     ),
     st.builds(
         on.ThoughtDone,
         numbers,
         st.builds(Done, st.just(conversation("x")), st.just(Usage(1, 1, 2)), texts, st.booleans()),
     ),
+    st.builds(on.ThoughtHeld, numbers, st.builds(Held, st.lists(texts.filter(bool), max_size=2))),
     st.builds(on.ThoughtFailed, numbers),
     st.builds(on.ClipReady, numbers),
     st.builds(on.ClipStarted, numbers),

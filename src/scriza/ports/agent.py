@@ -4,12 +4,13 @@ What it must remember is the `Conversation`: a value that goes in with each requ
 """
 
 from collections.abc import AsyncIterator
+from datetime import datetime
 from typing import Annotated, Literal, Protocol
 
 import msgspec
 
 from scriza.kernel.operation import operation
-from scriza.ports.llm import Usage
+from scriza.ports.llm import Message, Usage
 
 
 class Exchange(msgspec.Struct):
@@ -26,6 +27,13 @@ class Promise(msgspec.Struct, frozen=True):
 
     name: str
     text: str
+
+
+class Proposal(msgspec.Struct, frozen=True):
+    """A tool that the caller has been asked to agree to; `arguments` is JSON text."""
+
+    tool: str
+    arguments: str
 
 
 class Conversation(msgspec.Struct):
@@ -46,10 +54,16 @@ class Conversation(msgspec.Struct):
     """What is spoken, BCP 47; empty is the playbook's own locale."""
     known: list[str] = []
     """What earlier calls have taught of the caller, in words."""
+    outcome: str = ""
+    """What came of the call so far, as the playbook names it."""
     spent_micro_usd: int = 0
     """On models, in this call."""
     transfer_to: str = ""
     """Who takes over on request, E.164, where the call's number names a person of its own."""
+    zone: str = ""
+    """The IANA time zone that times are told in; empty is UTC."""
+    proposed: Proposal | None = None
+    """What the caller's next words may agree to."""
 
 
 class CallFacts(msgspec.Struct):
@@ -64,7 +78,11 @@ class CallFacts(msgspec.Struct):
     transfer_to: str = ""
     """Who takes over on request, E.164; empty for whom the playbook or the settings name."""
     variables: dict[str, str] = {}
-    """What is known of the other side, by the names of the playbook's slots."""
+    """What is known of the other side, by the names of the playbook's variables."""
+    language: str = ""
+    """What is to be spoken, BCP 47; empty is the playbook's own locale."""
+    zone: str = ""
+    """The IANA time zone where the other side is, as far as it is known."""
 
 
 class Voice(msgspec.Struct, frozen=True):
@@ -119,6 +137,19 @@ class CallPlan(msgspec.Struct):
     """A text that primes the recogniser for names, spelling and style."""
 
 
+class Held(msgspec.Struct, tag="held"):
+    """Ends a speculative reply: the rest needs something done that is not done before the turn is sure.
+
+    Given back with the same request when it is, the rest follows without a word of this being said or thought again.
+    """
+
+    said: list[str] = []
+    """The clauses so far."""
+    thought: list[Message] = []
+    """What the model wrote, and what tools told it; the last one asks for tools that have not run."""
+    usage: Usage = msgspec.field(default_factory=lambda: Usage(0, 0, 0))
+
+
 class Reply(msgspec.Struct):
     """The caller's turn is over; asks what the agent says and does."""
 
@@ -128,9 +159,15 @@ class Reply(msgspec.Struct):
     conversation: Conversation
     confidence: float = 1.0
     digits: str = ""
+    language: str = ""
+    """What the caller was heard to speak, where the recogniser found it out; BCP 47 or ISO 639."""
     speculative: bool = False
     """The turn may not be over yet: nothing with effects outside the conversation is done. Acts are told all the same;
     telephony carries them out when the turn is sure."""
+    held: Held | None = None
+    """How far a speculative reply to the same words had come."""
+    caller: str = ""
+    """The other side's number, E.164, for tools that look people up; empty when withheld."""
 
 
 class Clause(msgspec.Struct, tag="clause"):
@@ -162,6 +199,16 @@ class SendSms(msgspec.Struct, tag="send_sms"):
     """Send the caller a text message."""
 
     text: str
+
+
+class ScheduleCallback(msgspec.Struct, tag="schedule_callback"):
+    """Call the other side again at this time."""
+
+    at: datetime
+    """Aware."""
+    reason: str = ""
+    variables: dict[str, str] = {}
+    """What is known of them by then, for that call."""
 
 
 class PressKeys(msgspec.Struct, tag="press_keys"):
@@ -221,10 +268,10 @@ class ReplyDone(msgspec.Struct, tag="done"):
     notes: TurnNotes = TurnNotes()
 
 
-Act = HangUp | TransferTo | SendSms | PressKeys | SetOutcome
+Act = HangUp | TransferTo | SendSms | ScheduleCallback | PressKeys | SetOutcome
 """What the agent wants done, besides speaking."""
 
-ReplyPart = Clause | Act | ReplyDone
+ReplyPart = Clause | Act | Held | ReplyDone
 
 
 def with_keys(said: str, keys: str) -> str:
@@ -243,8 +290,10 @@ class Agent(Protocol):
     @operation("POST /v1/reply", timeout=15)
     def reply(
         self, request: Reply
-    ) -> AsyncIterator[Clause | HangUp | TransferTo | SendSms | PressKeys | SetOutcome | ReplyDone]:
-        """Clauses and acts, as they are thought of; `ReplyDone` is the last.
+    ) -> AsyncIterator[
+        Clause | HangUp | TransferTo | SendSms | ScheduleCallback | PressKeys | SetOutcome | Held | ReplyDone
+    ]:
+        """Clauses and acts, as they are thought of; `ReplyDone` is the last, or of a speculative reply, `Held`.
 
         Raises NotFound for a playbook that is not here, BadInput or TooLarge for what is no turn of a call, and what
         the llm port raises.

@@ -127,6 +127,9 @@ class Answer(Section, frozen=True, kw_only=True):
     to: Ref = ""
     """The stage that the conversation moves to; empty stays."""
     outcome: Ref = ""
+    tool: Ref = ""
+    """Is run first, with the variables that its parameters name. `say` and all that follows stand for its success; else
+    its `failed` is said, and nothing follows."""
     act: Literal["", "hang_up", "transfer"] = ""
     press: Keys = ""
     """Keys that are sounded behind it, for a machine that asks for them; `w` is a pause of half a second."""
@@ -241,7 +244,7 @@ class Faq(Section, frozen=True, kw_only=True):
     """A question that callers ask, in several wordings, and its answer."""
 
     id: Id
-    q: Annotated[list[str], msgspec.Meta(min_length=1, max_length=50)]
+    q: Annotated[list[Line], msgspec.Meta(min_length=1, max_length=50)]
     a: SomeVariants
     triggers: list[str] = []
     ask: bool = True
@@ -293,6 +296,8 @@ class Tool(Section, frozen=True, kw_only=True):
     kind: Literal["http", "builtin"] = "http"
     """`builtin` switches on one of our own by its name, with this description: `book_slot`, `send_sms`, …"""
     parameters: JsonSchema = {}
+    """Of an object. A property with ``x-from`` is hidden from the model and filled by us: with `caller` (E.164),
+    `call_id`, or the variable of that name."""
     url: Annotated[str, msgspec.Meta(max_length=2000)] = ""
     method: Literal["GET", "POST", "PUT"] = "POST"
     auth_ref: Annotated[str, msgspec.Meta(pattern=r"^([A-Z][A-Z0-9_]{0,63})?$")] = ""
@@ -300,6 +305,8 @@ class Tool(Section, frozen=True, kw_only=True):
     timeout_ms: Annotated[int, msgspec.Meta(ge=100, le=15_000)] = 4_000
     filler: Spoken | None = None
     """Said while it runs; absent says one of the `fillers`."""
+    failed: Variants = []
+    """Said when it did not do what it was asked, where no model finds the words; absent says `trouble`."""
     idempotent: bool = False
     """Asking twice does no harm, so that it is asked again when the answer gets lost; otherwise only by a key."""
     reads_only: bool = False

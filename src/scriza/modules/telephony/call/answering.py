@@ -13,8 +13,10 @@ from scriza.ports.agent import (
     Act,
     Exchange,
     HangUp,
+    Held,
     PressKeys,
     Reply,
+    ScheduleCallback,
     SendSms,
     SetOutcome,
     TransferTo,
@@ -47,6 +49,8 @@ class Answering(Core):
             self._count_tokens()
             for act in speculated.acts:
                 self._do(act)
+            if speculated.held:
+                self._resume(speculated, speculated.held)
             self._thought_may_be_complete()
             return
         if self.states.mind is Mind.SPECULATING:
@@ -73,23 +77,43 @@ class Answering(Core):
         return f"{self._unheard} {turn.text}".strip()
 
     def _is_about(self, thought: Thought, turn: CallerTurn) -> bool:
-        return (thought.utterance, thought.digits) == (self._asked(turn), turn.digits)
+        return (thought.asked.utterance, thought.asked.digits) == (self._asked(turn), turn.digits)
 
     def _think(self, turn: CallerTurn, signal: Signal) -> None:
         assert self._conversation is not None, "there is a plan before there are words"
-        self._thought = Thought(self._next_thought, self._asked(turn), turn.digits)
-        self._next_thought += 1
+        speculative = signal is Signal.SPECULATE
         reply = Reply(
             call_id=self._call_id,
-            turn=self._next_turn if signal is Signal.SPECULATE else self._next_turn - 1,
-            utterance=self._thought.utterance,
+            turn=self._next_turn if speculative else self._next_turn - 1,
+            utterance=self._asked(turn),
             conversation=self._conversation,
             confidence=turn.confidence,
             digits=turn.digits,
-            speculative=signal is Signal.SPECULATE,
+            speculative=speculative,
+            caller=self._other_side,
         )
         self._signal(signal)
+        self._ask(reply)
+
+    def _ask(self, reply: Reply) -> None:
+        self._thought = Thought(self._next_thought, reply)
+        self._next_thought += 1
         self._out.append(do.Think(self._thought.number, reply))
+
+    def _held(self, held: Held) -> None:
+        """The answer stopped before something that is done only when the turn is sure."""
+        assert self._thought is not None
+        if self.states.mind is Mind.SPECULATING:
+            self._thought.held = held
+        elif self._thought.asked.speculative:
+            self._resume(self._thought, held)
+        else:
+            self._thought_failed()  # nothing was to be waited for
+
+    def _resume(self, thought: Thought, held: Held) -> None:
+        """Have the rest of an answer, whose beginning is said already, thought and done."""
+        self._signal(Signal.RESUME)
+        self._ask(msgspec.structs.replace(thought.asked, speculative=False, held=held))
 
     def _is_current(self, thought: int) -> bool:
         return self._thought is not None and self._thought.number == thought
@@ -126,6 +150,8 @@ class Answering(Core):
                 self._afterwards = do.HandOver(act.to, act.whisper)
             case SendSms():
                 self._out.append(do.SendText(act.text))
+            case ScheduleCallback():
+                self._out.append(do.CallBack(act))
             case PressKeys():
                 self._press(act.keys)
             case SetOutcome():

@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-from scriza.ports.agent import Conversation, Reply
+from scriza.ports.agent import Conversation, Reply, ScheduleCallback
 from scriza.ports.telephony import AudioSynthesized, CallUpdated, ReplyGenerated, UtteranceTranscribed
 
 
@@ -141,6 +141,12 @@ class SendText(msgspec.Struct, frozen=True):
     text: str
 
 
+class CallBack(msgspec.Struct, frozen=True):
+    """Call the other side again, once."""
+
+    wanted: ScheduleCallback
+
+
 class Bar(msgspec.Struct, frozen=True):
     """Put the number of the other side on the do-not-call list."""
 
@@ -183,6 +189,7 @@ Command = (
     | Journal
     | Publish
     | SendText
+    | CallBack
     | Bar
     | End
     | HandOver

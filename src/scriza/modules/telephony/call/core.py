@@ -90,6 +90,12 @@ class Core:
         return self._journal.call_id if self._journal else ""
 
     @property
+    def _other_side(self) -> str:
+        """The number of who is on the line with us; empty when it is withheld."""
+        call = self._journal
+        return "" if call is None else call.caller if call.direction == "inbound" else call.callee
+
+    @property
     def _stage(self) -> str:
         return self._conversation.stage if self._conversation else ""
 

@@ -3,7 +3,7 @@
 import msgspec
 
 from scriza.modules.telephony.call_log import JournaledCall
-from scriza.ports.agent import Act, CallPlan, ReplyDone
+from scriza.ports.agent import Act, CallPlan, Held, ReplyDone
 from scriza.ports.carrier import Answerer
 from scriza.ports.telephony import CallStatus
 from scriza.ports.tts import SpokenWord
@@ -90,6 +90,13 @@ class ThoughtDone(msgspec.Struct, frozen=True, tag=True):
 
     thought: int
     done: ReplyDone
+
+
+class ThoughtHeld(msgspec.Struct, frozen=True, tag=True):
+    """The agent stopped before something that is done only when the turn is sure."""
+
+    thought: int
+    held: Held
 
 
 class ThoughtFailed(msgspec.Struct, frozen=True, tag=True):
@@ -187,6 +194,7 @@ Event = (
     | ClauseThought
     | ActThought
     | ThoughtDone
+    | ThoughtHeld
     | ThoughtFailed
     | ClipReady
     | ClipTimed

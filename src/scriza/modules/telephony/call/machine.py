@@ -73,6 +73,9 @@ class Call(Listening):
                 if self._thought and self._is_current(event.thought):
                     self._thought.done = event.done
                     self._thought_may_be_complete()
+            case on.ThoughtHeld():
+                if self._is_current(event.thought):
+                    self._held(event.held)
             case on.ThoughtFailed():
                 if self._is_current(event.thought):
                     self._thought_failed()

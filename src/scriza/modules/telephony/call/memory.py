@@ -6,7 +6,7 @@ from enum import Enum
 from itertools import pairwise
 
 from scriza.modules.telephony.turns.endpointing import Pause
-from scriza.ports.agent import Act, Conversation, ReplyDone, TurnNotes
+from scriza.ports.agent import Act, Conversation, Held, Reply, ReplyDone, TurnNotes
 from scriza.ports.telephony import TurnLatency
 
 
@@ -78,13 +78,14 @@ class Thought:
     """An answer that the agent is being asked for."""
 
     number: int
-    utterance: str
-    """All that was asked, with what an earlier, unheard answer left open."""
-    digits: str = ""
+    asked: Reply
+    """Its utterance has in it what an earlier, unheard answer left open."""
     clips: list[tuple[int, str]] = field(default_factory=list)
     """Clauses as clips, while speculating; none of them is played yet."""
     acts: list[Act] = field(default_factory=list)
     done: ReplyDone | None = None
+    held: Held | None = None
+    """It stopped before something that is done only when the turn is sure."""
     tokens: int = 0
     """Used so far, as far as they are known before it is done."""
 

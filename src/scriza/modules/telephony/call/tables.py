@@ -60,6 +60,7 @@ class Signal(Enum):
     SPECULATE = "words at a pause"
     THINK = "turn taken"
     COMMIT = "turn was over"
+    RESUME = "held answer wanted"
     ABANDON = "not wanted"
     THOUGHT = "answer complete"
 
@@ -89,7 +90,7 @@ CALLER: dict[Caller, dict[Signal, Caller]] = {
 MIND: dict[Mind, dict[Signal, Mind]] = {
     Mind.IDLE: {Signal.SPECULATE: Mind.SPECULATING, Signal.THINK: Mind.THINKING},
     Mind.SPECULATING: {Signal.COMMIT: Mind.THINKING, Signal.ABANDON: Mind.IDLE},
-    Mind.THINKING: {Signal.THOUGHT: Mind.IDLE, Signal.ABANDON: Mind.IDLE},
+    Mind.THINKING: {Signal.RESUME: Mind.THINKING, Signal.THOUGHT: Mind.IDLE, Signal.ABANDON: Mind.IDLE},
 }
 
 VOICE: dict[Voice, dict[Signal, Voice]] = {

@@ -13,9 +13,8 @@ import msgspec
 import structlog
 
 from scriza.kernel.clock import WallClock
-from scriza.kernel.errors import BadInput, ScrizaError, TooLarge
+from scriza.kernel.errors import BadInput, TooLarge
 from scriza.kernel.events import Event
-from scriza.kernel.ids import derived_id
 from scriza.kernel.principal import Principal
 from scriza.modules.telephony.announcements import about_call, call_completed, told_at_the_end
 from scriza.modules.telephony.call import commands as do
@@ -25,15 +24,17 @@ from scriza.modules.telephony.call.replay import Recording
 from scriza.modules.telephony.call_log import CallLog, Ending, Entry, HandOver, JournaledCall
 from scriza.modules.telephony.live.answerer import learn_who_answered
 from scriza.modules.telephony.live.ear import Ear
+from scriza.modules.telephony.live.errands import KEEPING_SECONDS, Errands
 from scriza.modules.telephony.live.journal import JournalWriter, persistently
 from scriza.modules.telephony.live.mouth import Mouth
 from scriza.modules.telephony.live.player import Pacing, Player
 from scriza.modules.telephony.live.recogniser import Recogniser
 from scriza.modules.telephony.live.recorder import NO_RECORDER, Recorder
 from scriza.modules.telephony.live.spare_lines import SpareLines
-from scriza.modules.telephony.live.thinker import Thinker
+from scriza.modules.telephony.live.thinker import Thinker, ZoneOf
 from scriza.modules.telephony.media import Dtmf, Mark, Media, MediaSocket, Sequencer, SocketClosed, Stop, decode
 from scriza.modules.telephony.placing.books import BarredBook
+from scriza.modules.telephony.placing.callbacks import CallbackBook
 from scriza.modules.telephony.placing.texts import Texts
 from scriza.modules.telephony.turns.barge_in import BACKCHANNELS, BargeInOptions
 from scriza.modules.telephony.turns.callee import PHRASES, CalleeOptions
@@ -43,7 +44,6 @@ from scriza.modules.telephony.vad import Vad
 from scriza.ports.agent import Agent
 from scriza.ports.asr import Asr
 from scriza.ports.asr import Start as AsrStart
-from scriza.ports.call_desk import BarredNumber
 from scriza.ports.telephony import (
     TERMINAL,
     AudioSynthesized,
@@ -58,8 +58,6 @@ _log = structlog.get_logger()
 
 _MOST_REFUSED = 50
 """Malformed messages after which a stream is given up."""
-_KEEPING_SECONDS = 300.0
-"""How long a call that is over is tried to be kept while the store is away."""
 _RECORDING_PART = 256 * 1024
 """Bytes of event log after which a part of it is kept: some ten minutes of talk."""
 _PARTS_A_STREAM = 1000
@@ -91,10 +89,12 @@ class Doors:
     log: CallLog
     texts: Texts
     barred: BarredBook
+    callbacks: CallbackBook
     vad: Callable[[], Vad]
     endpointer: Callable[[], Endpointer]
     clock: WallClock
     spare_lines: SpareLines
+    zone_of: ZoneOf
     recorder: Callable[[JournaledCall], Recorder] = lambda _: NO_RECORDER
 
 
@@ -125,7 +125,11 @@ class Session:
         self._player = Player(socket, stream_sid, self.tell, options.pacing, self._recorder)
         self._writer = JournalWriter(doors.log)
         self._timers: dict[do.Timer, asyncio.TimerHandle] = {}
-        self._errands: set[asyncio.Task[None]] = set()
+        self._errands = Errands(
+            doors.texts, doors.barred, doors.callbacks, doors.clock, journal, options.ending_deadline / 1000
+        )
+        self._under_way: set[asyncio.Task[None]] = set()
+        """Errands that have been set out on."""
         self._ending: do.End | do.HandOver | None = None
         self._over = asyncio.Event()
         self.finished = asyncio.Event()
@@ -173,6 +177,7 @@ class Session:
             call=call,
             principal=self._principal,
             deadline_ms=options.thinking_deadline,
+            zone_of=self._doors.zone_of,
         )
         self._mouth = Mouth(
             self._doors.tts,
@@ -243,9 +248,11 @@ class Session:
                 fetching = self._doors.spare_lines.fetch(command.lines, self._mouth.voice, self._principal)
                 self._background.append(self._tasks.create_task(fetching))
             case do.SendText():
-                self._errand(self._send_text(command.text))
+                self._errand(self._errands.send_text(command.text))
+            case do.CallBack():
+                self._errand(self._errands.call_back(command.wanted))
             case do.Bar():
-                self._errand(self._bar())
+                self._errand(self._errands.bar())
             case do.End() | do.HandOver():
                 self._ending = command
                 self._over.set()
@@ -352,40 +359,8 @@ class Session:
     def _errand(self, work: Coroutine[object, object, None]) -> None:
         """Something that has its time still when the stream is closed."""
         task = self._tasks.create_task(work)
-        self._errands.add(task)
-        task.add_done_callback(self._errands.discard)
-
-    async def _send_text(self, text: str) -> None:
-        """Send the caller a text message, once however often the call is taken up again."""
-        call, (us, them) = self._journal, self._numbers
-        if not them:
-            _log.info("telephony.no_number_to_text")
-            return
-        try:
-            async with asyncio.timeout(self._options.ending_deadline / 1000):
-                key = derived_id("sms", call.call_id, text)
-                await self._doors.texts.send(key, text, workspace=call.workspace, sender=us, to=them)
-        except (ScrizaError, TimeoutError) as error:
-            _log.warning("telephony.text_not_sent", error=type(error).__name__)
-
-    async def _bar(self) -> None:
-        """Never call again who has asked for that; what they were told is kept also where the store is away."""
-        _, them = self._numbers
-        if not them:
-            _log.info("telephony.no_number_to_bar")
-            return
-        entry = BarredNumber(them, "call", "asked for in a call", self._doors.clock())
-        try:
-            async with asyncio.timeout(_KEEPING_SECONDS):
-                await persistently(lambda: self._doors.barred.put(self._journal.workspace, entry), "do-not-call list")
-        except TimeoutError:
-            _log.error("telephony.not_barred")
-
-    @property
-    def _numbers(self) -> tuple[str, str]:
-        """Ours, and that of the other side, which is empty when it is withheld."""
-        call = self._journal
-        return (call.callee, call.caller) if call.direction == "inbound" else (call.caller, call.callee)
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
 
     async def _conclude(self) -> None:
         """Keep everything, then close the stream: the carrier asks next what to do, and must find it there.
@@ -400,12 +375,12 @@ class Session:
             _log.warning("telephony.ending_waits_for_store")
         await self._socket.close()
         if not kept:
-            kept, _ = await asyncio.wait({keeping}, timeout=_KEEPING_SECONDS)
+            kept, _ = await asyncio.wait({keeping}, timeout=KEEPING_SECONDS)
         if not kept:
             _log.error("telephony.ending_not_kept")
             keeping.cancel()
-        if self._errands:  # a carrier that is slow to take a message keeps nobody on the line
-            _, late = await asyncio.wait(self._errands, timeout=_KEEPING_SECONDS)
+        if self._under_way:  # a carrier that is slow to take a message keeps nobody on the line
+            _, late = await asyncio.wait(self._under_way, timeout=KEEPING_SECONDS)
             if late:
                 _log.error("telephony.errands_given_up", errands=len(late))
             for errand in late:

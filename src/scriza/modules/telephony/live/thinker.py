@@ -1,6 +1,7 @@
 """Asks the agent: one task a thought, cancelled when the answer is not wanted any more."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import structlog
 
@@ -9,9 +10,12 @@ from scriza.kernel.principal import Principal, acting
 from scriza.modules.telephony.call import events as on
 from scriza.modules.telephony.call_log import JournaledCall
 from scriza.modules.telephony.live.player import Tell
-from scriza.ports.agent import Agent, CallFacts, CallPlan, Clause, Reply, ReplyDone
+from scriza.ports.agent import Agent, CallFacts, CallPlan, Clause, Held, Reply, ReplyDone
 
 _log = structlog.get_logger()
+
+ZoneOf = Callable[[str], Awaitable[str]]
+"""Tells the IANA time zone of a number; empty when it is not known."""
 
 
 class Thinker:
@@ -26,26 +30,29 @@ class Thinker:
         call: JournaledCall,
         principal: Principal,
         deadline_ms: int,
+        zone_of: ZoneOf,
     ) -> None:
         self._agent, self._tell, self._tasks, self._call = agent, tell, tasks, call
         self._principal, self._deadline = principal, deadline_ms / 1000
+        self._zone_of = zone_of
         self._thinking: dict[int, asyncio.Task[None]] = {}
 
     async def plan(self) -> CallPlan | None:
         """How to lead the call; none when the agent cannot be asked."""
         call = self._call
         led = call.assignment
-        facts = CallFacts(
-            call_id=call.call_id,
-            direction=call.direction,
-            caller=call.caller,
-            callee=call.callee,
-            playbook=led.playbook,
-            transfer_to=led.person,
-            variables=led.variables,
-        )
         try:
             async with asyncio.timeout(self._deadline):
+                facts = CallFacts(
+                    call_id=call.call_id,
+                    direction=call.direction,
+                    caller=call.caller,
+                    callee=call.callee,
+                    playbook=led.playbook,
+                    transfer_to=led.person,
+                    variables=led.variables,
+                    zone=await self._zone_of(call.caller if call.direction == "inbound" else call.callee),
+                )
                 with acting(self._principal, request_id=f"{call.call_id}:begin", call_id=call.call_id):
                     return await self._agent.begin(facts)
         except (ScrizaError, TimeoutError) as error:
@@ -80,6 +87,8 @@ class Thinker:
                                 self._tell(on.ClauseThought(number, text, tokens))
                             case ReplyDone():
                                 self._tell(on.ThoughtDone(number, part))
+                            case Held():
+                                self._tell(on.ThoughtHeld(number, part))
                             case _:
                                 self._tell(on.ActThought(number, part))
         except (ScrizaError, TimeoutError) as error:

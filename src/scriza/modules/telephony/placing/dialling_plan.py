@@ -43,6 +43,13 @@ async def looked_up(number: str) -> Destination:
     return await asyncio.to_thread(destination, number)
 
 
+async def zone_of(number: str) -> str:
+    """The IANA time zone of a number, the first of those that its owner may be in; empty when it is not known."""
+    with suppress(BadInput):
+        return next(iter((await looked_up(number)).zones), "")
+    return ""
+
+
 @lru_cache(maxsize=4096)
 def destination(number: str) -> Destination:
     """What is known of an E.164 number. Raises BadInput for what is none, or is given to nobody in its country."""

@@ -9,6 +9,7 @@ from pymongo import ASCENDING, IndexModel
 
 from scriza.modules.telephony.documents import Session
 from scriza.modules.telephony.placing.books import Standing
+from scriza.modules.telephony.placing.callbacks import Callback
 from scriza.modules.telephony.placing.intents import CallWish, Intent, State, TextWish
 from scriza.ports.call_desk import BarredNumber, PhoneNumber
 
@@ -115,7 +116,39 @@ class CallSwitch(Document):
         name = "call_switch"
 
 
-PLACING_DOCUMENTS: tuple[type[Document], ...] = (CarrierIntent, PlacingDay, OurNumber, Barred, CallSwitch)
+class PromisedCallback(Document):
+    """A call that was promised in a call."""
+
+    id: str = Field(alias="_id")  # type: ignore[assignment] # Document leaves the kind of id to us
+    workspace: str
+    due_at: datetime
+    sender: str
+    to: str
+    playbook: str
+    reason: str
+    variables: str
+    """JSON: variables may have names that the store's documents do not allow."""
+    state: str
+    refusal: str
+
+    class Settings:
+        """Found by what is due, and by whom it is to."""
+
+        name = "callbacks"
+        indexes = [
+            IndexModel([("state", ASCENDING), ("due_at", ASCENDING)]),
+            IndexModel([("workspace", ASCENDING), ("to", ASCENDING)]),
+        ]
+
+
+PLACING_DOCUMENTS: tuple[type[Document], ...] = (
+    CarrierIntent,
+    PlacingDay,
+    OurNumber,
+    Barred,
+    CallSwitch,
+    PromisedCallback,
+)
 
 
 async def insert_intent(intent: Intent, mark: str, session: Session) -> None:
@@ -195,6 +228,20 @@ def barred_of(document: Barred) -> BarredNumber:
     return msgspec.convert(told, BarredNumber)
 
 
+def promised(callback: Callback) -> PromisedCallback:
+    """A callback as the store keeps it."""
+    fields = msgspec.structs.asdict(callback)
+    del fields["callback_id"]
+    fields["variables"] = msgspec.json.encode(callback.variables).decode()
+    return PromisedCallback(_id=callback.callback_id, **fields)
+
+
+def callback_of(document: PromisedCallback) -> Callback:
+    """A callback as it was kept."""
+    fields = document.model_dump(exclude={"id", "revision_id", "variables"})
+    return Callback(callback_id=document.id, variables=_VARIABLES.decode(document.variables), **fields)
+
+
 def _stored(intent: Intent) -> dict[str, object]:
     fields = msgspec.structs.asdict(intent)
     del fields["intent_id"]
@@ -214,4 +261,5 @@ def _intent(document: CarrierIntent) -> Intent:
 
 _OURS = {"id", "kind", "day", "open_until", "settled", "touched_by", "wish", "revision_id"}
 """Fields that an intent has not, or has in another form."""
+_VARIABLES = msgspec.json.Decoder(dict[str, str])
 _WISH: msgspec.json.Decoder[CallWish | TextWish] = msgspec.json.Decoder(CallWish | TextWish)

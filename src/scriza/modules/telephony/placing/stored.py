@@ -3,19 +3,24 @@
 import contextlib
 from collections.abc import Callable
 from datetime import datetime
+from typing import Literal
 
 from scriza.kernel.errors import Conflict
 from scriza.kernel.ids import DEFAULT_WORKSPACE, new_id
 from scriza.modules.telephony.documents import AlreadyThere, Session
 from scriza.modules.telephony.placing.books import Standing
+from scriza.modules.telephony.placing.callbacks import Callback
 from scriza.modules.telephony.placing.documents import (
     Barred,
     CallSwitch,
     OurNumber,
+    PromisedCallback,
     barred_of,
     bears,
+    callback_of,
     insert_intent,
     number_of,
+    promised,
     read_intents,
     replace_intent,
     spend,
@@ -191,6 +196,37 @@ class MongoSwitchBook:
             with contextlib.suppress(AlreadyThere):  # it stands so already
                 await switches.update_one({"_id": _SWITCH, "stopped": not stopped}, turned, upsert=stopped)
         return await self.read()
+
+
+class MongoCallbackBook:
+    """Implements CallbackBook on the store."""
+
+    def __init__(self, store: Store[Session]) -> None:
+        self._store = store
+
+    async def put(self, callback: Callback) -> None:
+        """See CallbackBook."""
+        with self._store.errors(), contextlib.suppress(AlreadyThere):
+            await promised(callback).insert()
+
+    async def due(self, now: datetime, limit: int) -> list[Callback]:
+        """See CallbackBook."""
+        waiting = {"state": "waiting", "due_at": {"$lte": now}}
+        with self._store.errors():
+            found = await PromisedCallback.find(waiting).sort("+due_at").limit(limit).to_list()
+        return [callback_of(document) for document in found]
+
+    async def settle(self, callback_id: str, state: Literal["ordered", "refused"], refusal: str = "") -> None:
+        """See CallbackBook."""
+        waiting = {"_id": callback_id, "state": "waiting"}
+        settled = {"$set": {"state": state, "refusal": refusal}}
+        with self._store.errors():
+            await PromisedCallback.get_pymongo_collection().update_one(waiting, settled)
+
+    async def forget(self, workspace: str, number: str) -> None:
+        """See CallbackBook."""
+        with self._store.errors():
+            await PromisedCallback.get_pymongo_collection().delete_many({"workspace": workspace, "to": number})
 
 
 _SETTINGS = tuple(name for name in PhoneNumber.__struct_fields__ if name != "number")
