@@ -16,11 +16,13 @@ from scriza.gateway.edge import edge_around
 from scriza.gateway.health import Check, health_routes
 from scriza.gateway.metrics import metrics_route
 from scriza.gateway.objects import objects_route
+from scriza.kernel.scopes import Scope
 from scriza.modules.telephony.routes import message_routes, recording_routes, stream_routes, webhook_routes
 from scriza.ports.agent import Agent
 from scriza.ports.asr import Asr
 from scriza.ports.call_desk import CallDesk
 from scriza.ports.llm import Llm
+from scriza.ports.memory import Memory
 from scriza.ports.strategy import Strategy
 from scriza.ports.telephony import Telephony
 from scriza.ports.tts import Tts
@@ -37,6 +39,7 @@ PORTS: dict[str, type] = {
     "tts": Tts,
     "llm": Llm,
     "strategy": Strategy,
+    "memory": Memory,
 }
 """By the provider that stands behind each."""
 
@@ -73,7 +76,7 @@ def application(container: Container, *, around: Sequence[Lifespan] = ()) -> Lit
         edge.pages(settings, modules),
     ]
     if "llm" in modules:
-        routes.append(behind(Bearer(), chat_route(container.llm)))
+        routes.append(behind(Bearer(Scope.ENGINES), chat_route(container.llm)))
     if leads_calls(settings):
         routes.append(behind(OwnCheck("Twilio signs"), *webhook_routes(container.webhooks)))
         routes.append(behind(OwnCheck("Twilio signs"), *message_routes(container.messages)))

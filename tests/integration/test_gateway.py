@@ -46,6 +46,14 @@ async def who() -> Seen:
     return seen()
 
 
+@get("/v1/for-services")
+async def for_services() -> None: ...
+
+
+@get("/v1/for-admins")
+async def for_admins() -> None: ...
+
+
 @get("/open")
 async def open_to_all() -> Seen:
     return seen()
@@ -76,7 +84,9 @@ async def session_tokens(token: str, headers: Headers) -> Principal | None:
 def app() -> Litestar:
     return edge_around(
         [
-            behind(Bearer(), who, socket),
+            behind(Bearer("calls:read"), who, socket),
+            behind(Bearer(), for_services),
+            behind(Bearer("users:write"), for_admins),
             behind(Open("a test"), open_to_all, fault),
             health_routes({}),
             metrics_route(),
@@ -127,6 +137,15 @@ async def test_anything_else_is_refused_with_a_problem(client: httpx.AsyncClient
 async def test_whoever_an_authenticator_knows_asks_in_their_own_name(client: httpx.AsyncClient) -> None:
     answer = await client.get("/v1/who", headers=bearer("adas-session"))
     assert (answer.json()["subject"], answer.json()["workspace"]) == ("ada", "acme")
+
+
+@pytest.mark.parametrize("path", ["/v1/for-services", "/v1/for-admins"])
+async def test_a_credential_opens_only_what_its_scopes_name(client: httpx.AsyncClient, path: str) -> None:
+    with structlog.testing.capture_logs() as logs:
+        refused = await client.get(path, headers=bearer("adas-session"))
+    assert (refused.status_code, refused.json()["type"]) == (403, "urn:scriza:problem:forbidden")
+    assert [(entry["event"], entry["subject"]) for entry in logs] == [("access.forbidden", "ada")]
+    assert (await client.get(path, headers=bearer())).status_code == 200
 
 
 async def test_a_process_of_ours_says_for_whom_it_acts(client: httpx.AsyncClient) -> None:

@@ -39,7 +39,7 @@ async def probe() -> str:
 
 
 async def users(token: str, _: Headers) -> Principal | None:
-    return Principal("acme", token) if token in {"ada", "ben"} else None
+    return Principal("acme", token, frozenset({"calls:read"})) if token in {"ada", "ben"} else None
 
 
 class Clock:
@@ -59,7 +59,7 @@ class Broken(MemorySharedState):
 async def edge(state: SharedState | None = None, clock: Clock | None = None) -> AsyncIterator[httpx.AsyncClient]:
     rates = Rates(MemorySharedState() if state is None else state, clock or Clock())
     limits = RateLimits(rates, {"/api/": API, "/api/v1/auth/login": LOGIN})
-    routes = [behind(Bearer(), things), behind(Open("a test"), login, probe)]
+    routes = [behind(Bearer("calls:read"), things), behind(Open("a test"), login, probe)]
     app = edge_around(routes, [ServiceAccess("service-token"), users], inside=[limits])
     async with AsyncTestClient(app) as client:
         yield client

@@ -7,6 +7,7 @@ import hmac
 from collections.abc import Iterator
 from typing import Any, Protocol
 
+import msgspec
 import structlog
 from litestar import Litestar, Router
 from litestar.connection import ASGIConnection
@@ -15,13 +16,15 @@ from litestar.handlers.base import BaseRouteHandler
 from litestar.routes import ASGIRoute, HTTPRoute, WebSocketRoute
 from litestar.types import ControllerRouterHandler
 
-from scriza.kernel.errors import ScrizaError, Unauthenticated
+from scriza.kernel.errors import Forbidden, ScrizaError, Unauthenticated
+from scriza.kernel.operation import SCOPE
 from scriza.kernel.principal import Principal
+from scriza.kernel.scopes import ALL, opens
 from scriza.wire.context import carried_principal
 
 _log = structlog.get_logger()
 
-SERVICE = Principal(subject="service", scopes=frozenset({"*"}))
+SERVICE = Principal(subject="service", scopes=frozenset({ALL}))
 """Who holds a service token and speaks for nobody else."""
 
 
@@ -36,7 +39,7 @@ class Authenticator(Protocol):
 class ServiceAccess:
     """The tokens that other Scriza processes and scripts share: the one in force, and during a rotation the old one.
 
-    Whoever holds one may say for whom it asks, by `x-scriza-principal`.
+    Whoever holds one may say for whom it asks, by `x-scriza-principal`. It has looked itself at what they may do.
     """
 
     def __init__(self, *tokens: str) -> None:
@@ -48,7 +51,10 @@ class ServiceAccess:
         """Raises BadInput when the principal makes no sense."""
         given = token.encode()
         matches = [hmac.compare_digest(given, known) for known in self._tokens]
-        return (carried_principal(headers) or SERVICE) if any(matches) else None
+        if not any(matches):
+            return None
+        carried = carried_principal(headers) or SERVICE
+        return msgspec.structs.replace(carried, scopes=carried.scopes | SERVICE.scopes)
 
 
 class AccessRule:
@@ -60,10 +66,20 @@ class AccessRule:
 
 
 class Bearer(AccessRule):
-    """A bearer credential that an authenticator accepts."""
+    """A credential that an authenticator accepts, and that holds the scope of the route's operation.
 
-    async def __call__(self, connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
-        """Raises Unauthenticated, and logs it."""
+    `scope` is for routes that belong to no operation; whoever holds all scopes passes everywhere.
+    """
+
+    def __init__(self, scope: str = "") -> None:
+        self._scope = scope
+
+    def needed(self, handler: BaseRouteHandler) -> str:
+        """The scope that a route asks for."""
+        return str(handler.opt.get(SCOPE) or self._scope)
+
+    async def __call__(self, connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+        """Raises Unauthenticated and Forbidden, and logs it."""
         principal, failure = connection.scope.get("user"), connection.scope.get("auth")
         route = connection.scope.get("path_template", "")
         if isinstance(failure, ScrizaError):
@@ -72,6 +88,9 @@ class Bearer(AccessRule):
         if not isinstance(principal, Principal):
             _log.warning("access.unauthenticated", route=route)
             raise Unauthenticated("a bearer token is needed")
+        if not opens(principal.scopes, needed := self.needed(handler)):
+            _log.warning("access.forbidden", route=route, subject=principal.subject, scope=needed)
+            raise Forbidden(f"this needs the scope {needed}" if needed else "this is for other processes of ours")
 
 
 class Open(AccessRule):

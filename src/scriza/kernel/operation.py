@@ -20,6 +20,8 @@ import msgspec
 
 F = TypeVar("F", bound=Callable[..., object])
 
+SCOPE = "scope"
+"""Under which name a route tells the edge what its operation asks of callers."""
 _MARK = "__scriza_operation__"
 _PLACEHOLDER = re.compile(r"{(\w+)}")
 
@@ -42,6 +44,7 @@ class Declaration(msgspec.Struct, frozen=True):
     idempotent: bool
     keyed: bool
     versioned: bool
+    scope: str
 
 
 class Operation(msgspec.Struct, frozen=True):
@@ -72,6 +75,8 @@ class Operation(msgspec.Struct, frozen=True):
     """Whoever asks may send an ``Idempotency-Key``: under one key it is done once, and the reply is given again."""
     versioned: bool
     """The reply's `etag` is sent as ``ETag`` too, and the request's `if_match`, if it has one, may be ``If-Match``."""
+    scope: str
+    """What a caller must hold, of `kernel.scopes`; empty is for other processes of ours only."""
     summary: str
 
     def bind(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> dict[str, Any]:
@@ -90,14 +95,15 @@ def operation(
     idempotent: bool = False,
     keyed: bool = False,
     versioned: bool = False,
+    scope: str = "",
 ) -> Callable[[F], F]:
-    """Declare where a port's method is served: ``"POST /v1/turn"``, ``"GET /v1/models"`` or ``"WS /v1/stream"``."""
+    """Declare where a port's method is served, ``"POST /v1/turn"`` or ``"WS /v1/stream"``, and which `scope` opens it."""
     verb, _, path = route.partition(" ")
     if verb not in {"GET", "POST", "DELETE", "PUT", "WS"} or not path.startswith("/"):
         raise ValueError(f"not a route: {route!r}")
     if keyed and verb != "POST":
         raise ValueError(f"only a POST takes a key: {route!r}")
-    declaration = Declaration(verb, path, binary, timeout, idempotent or verb == "GET", keyed, versioned)
+    declaration = Declaration(verb, path, binary, timeout, idempotent or verb == "GET", keyed, versioned, scope)
 
     def mark(method: F) -> F:
         setattr(method, _MARK, declaration)
@@ -149,5 +155,6 @@ def _read(name: str, method: Callable[..., object], told: Declaration) -> Operat
         idempotent=told.idempotent,
         keyed=told.keyed,
         versioned=told.versioned,
+        scope=told.scope,
         summary=(inspect.getdoc(method) or name).partition("\n")[0],
     )

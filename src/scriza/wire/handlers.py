@@ -21,7 +21,7 @@ from litestar.params import BodyKwarg, FromPath, HeaderParameter, QueryParameter
 from litestar.types import Method
 
 from scriza.kernel.errors import Conflict, KeyReused, PreconditionFailed, Problem, ScrizaError
-from scriza.kernel.operation import Kind, Operation
+from scriza.kernel.operation import SCOPE, Kind, Operation
 from scriza.wire import etags, problems
 from scriza.wire.answers import Answer, StreamAnswer, UnaryAnswer
 from scriza.wire.bodies import body_decoder, converted, read_body
@@ -113,6 +113,7 @@ def http_handler(
     return HTTPRouteHandler(
         operation.path.replace("}", ":str}"),
         http_method=cast("Method", operation.verb),
+        opt={SCOPE: operation.scope},
         status_code=204 if operation.reply is type(None) else 200,
         operation_id=f"{port}.{operation.name}",
         operation_class=_TakesRawBody if operation.binary else Documented,

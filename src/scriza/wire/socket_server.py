@@ -13,7 +13,7 @@ from litestar import WebSocket
 from litestar.handlers import WebsocketRouteHandler
 
 from scriza.kernel.errors import BadInput, TooLarge
-from scriza.kernel.operation import Operation
+from scriza.kernel.operation import SCOPE, Operation
 from scriza.kernel.principal import current
 from scriza.wire import problems
 from scriza.wire.codec import Blocks, End, Failure, encode, tag
@@ -38,7 +38,7 @@ def socket_handler(
 
     handle.__name__ = operation.name
     handle.__qualname__ = f"{port}.{operation.name}"
-    return WebsocketRouteHandler(operation.path)(handle)
+    return WebsocketRouteHandler(operation.path, opt={SCOPE: operation.scope})(handle)
 
 
 class _Duplex:
