@@ -62,15 +62,18 @@ def store_options(mongo_url: str, tmp_path: Path) -> "StoreOptions":
 
 @pytest.fixture
 async def store(store_options: "StoreOptions") -> AsyncIterator["MongoStore"]:
-    """Open, with telephony's documents; dropped at the end."""
+    """Open, with all documents; dropped at the end."""
     import pymongo
 
+    from scriza.modules.memory.documents import MEMORY_DOCUMENTS
     from scriza.modules.telephony.documents import DOCUMENTS
     from scriza.modules.telephony.placing.documents import PLACING_DOCUMENTS
     from scriza.modules.telephony.recordings.documents import RECORDING_DOCUMENTS
     from scriza_adapters.mongo.store import open_store
 
-    async with open_store(store_options, (*DOCUMENTS, *PLACING_DOCUMENTS, *RECORDING_DOCUMENTS)) as store:
+    async with open_store(
+        store_options, (*DOCUMENTS, *PLACING_DOCUMENTS, *RECORDING_DOCUMENTS, *MEMORY_DOCUMENTS)
+    ) as store:
         yield store
         with pymongo.timeout(60):
             await store.database.client.drop_database(store.database)

@@ -20,6 +20,12 @@ from scriza.factories import calling, listening, placing, recording, speaking, s
 from scriza.kernel.clock import utc_now
 from scriza.kernel.errors import ScrizaError
 from scriza.modules.asr.service import AsrService
+from scriza.modules.memory.documents import MEMORY_DOCUMENTS
+from scriza.modules.memory.post_call import PostCall
+from scriza.modules.memory.service import TOPICS as MEMORY_TOPICS
+from scriza.modules.memory.service import MemoryService
+from scriza.modules.memory.stored import CONSUMER as MEMORY
+from scriza.modules.memory.stored import MongoMemoryBook
 from scriza.modules.strategy.service import StrategyService
 from scriza.modules.strategy.shipped import Samples
 from scriza.modules.telephony.documents import DOCUMENTS
@@ -58,6 +64,7 @@ from scriza.ports.agent import Agent
 from scriza.ports.asr import Asr
 from scriza.ports.call_desk import CallDesk
 from scriza.ports.llm import Llm
+from scriza.ports.memory import Memory
 from scriza.ports.strategy import Strategy
 from scriza.ports.telephony import Telephony
 from scriza.ports.tts import Tts
@@ -72,8 +79,9 @@ _log = structlog.get_logger()
 
 _ASKS: dict[str, tuple[str, ...]] = {
     "telephony": ("agent", "asr", "tts"),
-    "agent": ("llm", "strategy"),
+    "agent": ("llm", "strategy", "memory"),
     "strategy": ("tts", "llm"),
+    "memory": ("llm", "strategy"),
 }
 """Which modules a module needs behind their ports."""
 DOORS: dict[str, tuple[str, ...]] = {"telephony": ("telephony", "call_desk")}
@@ -158,6 +166,14 @@ class Container(containers.DeclarativeContainer):
         providers.Callable(place, settings, "strategy"),
         local=strategy_here,
         remote=providers.Singleton(connect, Strategy, settings.provided.strategy_url, token=token),
+    )
+    memory_book = providers.Singleton(MongoMemoryBook, store)
+    post_call = providers.Singleton(PostCall, memory_book, llm, strategy)
+    memory_here = providers.Singleton(MemoryService, memory_book, post_call, key=secrets.provided.pseudonym_key)
+    memory: providers.Selector[Memory] = providers.Selector(
+        providers.Callable(place, settings, "memory"),
+        local=memory_here,
+        remote=providers.Singleton(connect, Memory, settings.provided.memory_url, token=token),
     )
     agent: providers.Selector[Agent] = providers.Selector(
         providers.Callable(place, settings, "agent"),
@@ -253,7 +269,7 @@ async def running(container: Container) -> AsyncIterator[None]:
     settings = container.settings()
     async with AsyncExitStack() as stack:
         options = storage.store_options(settings, container.data_dir())
-        documents = (*DOCUMENTS, *PLACING_DOCUMENTS, *RECORDING_DOCUMENTS)
+        documents = (*DOCUMENTS, *PLACING_DOCUMENTS, *RECORDING_DOCUMENTS, *MEMORY_DOCUMENTS)
         container.store.override(await stack.enter_async_context(open_store(options, documents)))
         await stack.enter_async_context(container.teller())
         stack.push_async_callback(container.shared_state().close)
@@ -317,6 +333,13 @@ async def _asr_running(container: Container) -> AsyncIterator[None]:
         yield
     finally:
         await asr.close()
+
+
+@asynccontextmanager
+async def _memory_running(container: Container) -> AsyncIterator[None]:
+    container.store().bus.subscribe(MEMORY, MEMORY_TOPICS, container.memory_here().hear)
+    async with _beside(container.post_call().run):
+        yield
 
 
 @asynccontextmanager
@@ -386,5 +409,6 @@ _OPENERS: dict[str, Callable[[Container], AbstractAsyncContextManager[None]]] = 
     "llm": _llm_running,
     "tts": _tts_running,
     "asr": _asr_running,
+    "memory": _memory_running,
     "telephony": _telephony_running,
 }

@@ -1,6 +1,7 @@
 """Every operation that any port declares is reached through the wire with what it was asked, and answers through it."""
 
 from collections.abc import AsyncIterator, Callable
+from datetime import date
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,6 +15,7 @@ from scriza.ports import asr, tts
 from scriza.ports.agent import CallFacts, Conversation, Exchange, Reply
 from scriza.ports.call_desk import BarredQuery, BarredReason, NumberSettings, PlaceCall
 from scriza.ports.llm import Message, Turn
+from scriza.ports.memory import CallsQuery, Correction, Recall
 from scriza.ports.strategy import PlaybookRef
 from scriza.ports.telephony import CallQuery
 from scriza.ports.tts import Speak
@@ -55,6 +57,14 @@ ASKED: dict[str, tuple[Any, ...]] = {
     "GET /api/v1/calls/{call_id}/recording": ("CA1",),
     "POST /v1/playbook": (PlaybookRef("paper-kite"),),
     "GET /api/v1/calls": (CallQuery(limit=7, cursor="abc"),),
+    "POST /v1/recall": (Recall("+14155550123"),),
+    "GET /api/v1/memory/calls/{call_id}": ("CA1",),
+    "GET /api/v1/memory/calls": (CallsQuery(date(2026, 3, 2), "demo_booked", "sv_1", limit=7, cursor="abc"),),
+    "GET /api/v1/memory/callers/{number}": ("+14155550123",),
+    "POST /api/v1/memory/callers/{number}/corrections": ("+14155550123", Correction("mem_1", "Ada")),
+    "DELETE /api/v1/memory/callers/{number}/known/{known_id}": ("+14155550123", "mem_1"),
+    "DELETE /api/v1/memory/callers/{number}": ("+14155550123",),
+    "GET /api/v1/memory/erasures/{erasure_id}": ("era_1",),
 }
 """One request to each operation. One that is new needs one here."""
 

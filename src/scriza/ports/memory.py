@@ -23,9 +23,11 @@ class RememberedTurn(msgspec.Struct, omit_defaults=True, kw_only=True):
     """
 
     turn: int
-    stage: str = ""
     said: str = ""
     """Empty in a turn that the agent begins."""
+    said_in: str = ""
+    """The stage in which it was said; `stage` is the one that the answer led to."""
+    stage: str = ""
     confidence: float | None = None
     said_at: datetime | None = None
     said_from_ms: int | None = None

@@ -88,6 +88,8 @@ class Variable(Section, frozen=True, kw_only=True):
     source: Literal["call", "contact", "crm", "memory"] = "call"
     """`call`: the caller says it; the others are brought along, and `memory` is known from earlier calls."""
     pii: bool = False
+    confidential: bool = False
+    """For the call in which it was said alone: it is not remembered of the caller."""
     example: str = ""
 
 

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, Field, SecretStr
 
 from scriza.settings.kinds import HttpUrl, SocketUrl, Token
 
-MODULES = ("telephony", "agent", "asr", "tts", "llm", "strategy")
+MODULES = ("telephony", "agent", "asr", "tts", "llm", "strategy", "memory")
 """Every module that a process can serve, or find behind ``SCRIZA_<MODULE>_URL``."""
 
 
@@ -80,3 +80,4 @@ class RemoteModules(BaseModel):
     tts_url: HttpUrl = Field("", description="Where speech is made.")
     llm_url: HttpUrl = Field("", description="Where turns are answered.")
     strategy_url: HttpUrl = Field("", description="Where playbooks are kept.")
+    memory_url: HttpUrl = Field("", description="Where calls and callers are remembered.")

@@ -1,14 +1,13 @@
 """Telephony's port: what can be asked about calls, and the calls that nobody will end."""
 
-import base64
-import binascii
 from datetime import datetime, timedelta
 
 import msgspec
 import structlog
 
 from scriza.kernel.clock import WallClock, utc_now
-from scriza.kernel.errors import BadInput, NotFound
+from scriza.kernel.cursor import cursor, read_cursor
+from scriza.kernel.errors import NotFound
 from scriza.kernel.principal import current
 from scriza.modules.telephony.announcements import call_completed, told_at_the_end
 from scriza.modules.telephony.call_log import CallLog, CallReader, Ending, IdleCall, Place
@@ -39,11 +38,11 @@ class TelephonyService:
 
     async def calls(self, query: CallQuery) -> CallPage:
         """A page of calls, newest first. Raises BadInput for a cursor that no page has given."""
-        after = _read_cursor(query.cursor) if query.cursor else None
+        after = read_cursor(query.cursor, Place) if query.cursor else None
         found = await self._reader.page(current().principal.workspace, query.limit + 1, after)
         page = found[: query.limit]
         more = len(found) > len(page)
-        return CallPage(data=page, next=_cursor(page[-1]) if more else "")
+        return CallPage(data=page, next=cursor(Place(page[-1].started_at, page[-1].call_id)) if more else "")
 
     async def recording(self, call_id: str) -> RecordingLink:
         """Where the call can be heard. Raises NotFound, and Conflict until the recording is complete."""
@@ -83,16 +82,3 @@ async def _close(calls: CallLog, idle: IdleCall, since: datetime, now: datetime)
     )
     completed = call_completed(call, metrics, status=call.status, reason=LOST, outcome="", seconds=duration)
     return await calls.end(ending, *told_at_the_end(call, completed, now))
-
-
-def _cursor(last: CallRecord) -> str:
-    place = msgspec.json.encode(Place(last.started_at, last.call_id))
-    return base64.urlsafe_b64encode(place).decode().rstrip("=")
-
-
-def _read_cursor(cursor: str) -> Place:
-    try:
-        padded = cursor + "=" * (-len(cursor) % 4)
-        return msgspec.json.decode(base64.b64decode(padded, altchars=b"-_", validate=True), type=Place)
-    except (binascii.Error, ValueError, msgspec.DecodeError) as error:
-        raise BadInput("the cursor is not one that a page has given") from error

@@ -1,0 +1,223 @@
+"""Memory's documents, and how they become what the ports tell.
+
+Documents are read and written as they are, without a model in between: their fields are those of the port's Structs,
+and each event changes some of them in place.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+import msgspec
+from beanie import Document
+from pydantic import Field
+from pymongo import ASCENDING, DESCENDING, IndexModel
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.asynchronous.collection import AsyncCollection
+
+from scriza.modules.memory.callers import KnownCaller
+from scriza.ports.memory import ERASERS, Erasure, ModuleErasure, RememberedCall, RememberedTurn
+
+Session = AsyncClientSession
+Row = dict[str, object]
+Collection = AsyncCollection[Row]
+
+
+class MemoryLog(Document):
+    """One turn of a call: the fields of `RememberedTurn`; `learned` is a list of pairs, since names may have dots."""
+
+    id: str = Field(alias="_id")  # type: ignore[assignment] # Document leaves the kind of id to us
+    """Workspace, ``/``, call, ``:``, turn."""
+    workspace: str
+    call_id: str
+    turn: int
+
+    class Settings:
+        """Read by call."""
+
+        name = "memory_logs"
+        indexes = [IndexModel([("workspace", ASCENDING), ("call_id", ASCENDING)])]
+
+
+class MemoryCall(Document):
+    """A call: the fields of `RememberedCall` beside these; or the tombstone of one that was forgotten."""
+
+    id: str = Field(alias="_id")  # type: ignore[assignment] # Document leaves the kind of id to us
+    """Workspace, ``/``, call."""
+    workspace: str
+    call_id: str = ""
+    caller: str = ""
+    started_at: datetime | None = None
+    complete: bool = False
+    worked: bool = False
+    taught: bool = False
+    """What is known of its caller has learned from it."""
+    due_at: datetime | None = None
+    """From then on whoever comes first works it over."""
+    claim: str = ""
+    """The mark of who does."""
+    attempts: int = 0
+    forgotten: bool = False
+    expires_at: datetime | None = None
+
+    class Settings:
+        """Pages read by time; forgetting by caller; work by when it is due. The store removes old tombstones."""
+
+        name = "memory_calls"
+        indexes = [
+            IndexModel([("workspace", ASCENDING), ("started_at", DESCENDING), ("call_id", DESCENDING)]),
+            IndexModel([("workspace", ASCENDING), ("caller", ASCENDING)]),
+            IndexModel([("due_at", ASCENDING)]),
+            IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=0),
+        ]
+
+
+class MemoryCaller(Document):
+    """What is known of a caller: the fields of `KnownCaller`; of one that was forgotten, when."""
+
+    id: str = Field(alias="_id")  # type: ignore[assignment] # Document leaves the kind of id to us
+    """Workspace, ``/``, pseudonym."""
+    workspace: str
+    forgotten_at: datetime | None = None
+    """Calls that began before belong to nobody."""
+    erasure_id: str = ""
+    expires_at: datetime | None = None
+
+    class Settings:
+        """The store removes old tombstones."""
+
+        name = "memory_callers"
+        indexes = [IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=0)]
+
+
+class MemoryErasure(Document):
+    """Proof of an erasure; it holds nothing that leads to a person."""
+
+    id: str = Field(alias="_id")  # type: ignore[assignment] # Document leaves the kind of id to us
+    workspace: str
+    requested_at: datetime
+    modules: dict[str, Row]
+
+    class Settings:
+        """Read by id."""
+
+        name = "memory_erasures"
+
+
+MEMORY_DOCUMENTS: tuple[type[Document], ...] = (MemoryLog, MemoryCall, MemoryCaller, MemoryErasure)
+
+TOMBSTONES_FOR = timedelta(days=30)
+"""So long an event may be on its way: the bus gives a consumer up after a week, and remembers what it has heard for a
+month."""
+
+
+def logs() -> Collection:
+    """The turns."""
+    return MemoryLog.get_pymongo_collection()
+
+
+def calls() -> Collection:
+    """The calls."""
+    return MemoryCall.get_pymongo_collection()
+
+
+def callers() -> Collection:
+    """The callers."""
+    return MemoryCaller.get_pymongo_collection()
+
+
+def erasures() -> Collection:
+    """The erasures."""
+    return MemoryErasure.get_pymongo_collection()
+
+
+def call_key(workspace: str, call_id: str) -> str:
+    """The id of a call's document."""
+    return f"{workspace}/{call_id}"
+
+
+def turn_key(workspace: str, call_id: str, turn: int) -> str:
+    """The id of a turn's document."""
+    return f"{workspace}/{call_id}:{turn}"
+
+
+def caller_key(workspace: str, caller: str) -> str:
+    """The id of a caller's document."""
+    return f"{workspace}/{caller}"
+
+
+def call_tombstone(key: str, workspace: str, erasure_id: str, at: datetime) -> Row:
+    """What is left of a call that was forgotten."""
+    return {
+        "_id": key,
+        "workspace": workspace,
+        "forgotten": True,
+        "erasure_id": erasure_id,
+        "expires_at": at + TOMBSTONES_FOR,
+    }
+
+
+def caller_tombstone(key: str, workspace: str, erasure_id: str, at: datetime) -> Row:
+    """What is left of a caller that was forgotten."""
+    return {
+        "_id": key,
+        "workspace": workspace,
+        "erasure_id": erasure_id,
+        "forgotten_at": at,
+        "expires_at": at + TOMBSTONES_FOR,
+    }
+
+
+def stored(fields: object) -> Row:
+    """Fields, or a Struct, as documents hold them."""
+    row: Row = msgspec.to_builtins(fields, builtin_types=(datetime,))
+    learned = row.get("learned")
+    if isinstance(learned, Mapping):
+        row["learned"] = [[name, value] for name, value in learned.items()]
+    return row
+
+
+def turn_of(row: Row) -> RememberedTurn:
+    """A document of `memory_logs`."""
+    learned = msgspec.convert(row.get("learned", []), list[tuple[str, str]])
+    return msgspec.convert({**row, "learned": dict(learned)}, RememberedTurn)
+
+
+def call_of(row: Row, turns: list[RememberedTurn]) -> RememberedCall:
+    """A document of `memory_calls` that is no tombstone, with these turns."""
+    call = msgspec.convert(row, RememberedCall)
+    call.turns = turns
+    call.state = "worked" if row.get("worked") else "complete" if row.get("complete") else "live"
+    if call.started_at is not None and call.duration_seconds is not None:
+        call.ended_at = call.started_at + timedelta(seconds=call.duration_seconds)
+    return call
+
+
+def known_caller_of(row: Row | None) -> KnownCaller:
+    """A document of `memory_callers`, or none."""
+    return msgspec.convert(row or {}, KnownCaller)
+
+
+def erasure_of(row: Row) -> Erasure:
+    """A document of `memory_erasures`."""
+    kept = msgspec.convert(row, _StoredErasure)
+    parts = [
+        ModuleErasure(
+            module,
+            "pending" if part.done_at is None else "done",
+            part.erased,
+            part.done_at,
+        )
+        for module, part in ((name, kept.modules.get(name, _StoredPart())) for name in ("memory", *ERASERS))
+    ]
+    return Erasure(kept.id, kept.requested_at, all(part.state == "done" for part in parts), parts)
+
+
+class _StoredPart(msgspec.Struct):
+    erased: dict[str, int] = {}
+    done_at: datetime | None = None
+
+
+class _StoredErasure(msgspec.Struct):
+    id: str = msgspec.field(name="_id")
+    requested_at: datetime
+    modules: dict[str, _StoredPart]

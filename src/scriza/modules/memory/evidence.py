@@ -1,0 +1,111 @@
+"""Whether something follows from what was said: pure.
+
+A quote counts when its words stand in the utterance, in that order and next to each other; case and punctuation do not
+matter. A value counts when it is among what the quote can mean, by its type. Nothing else is believed, whoever says it:
+a model that was talked into something finds no words for it.
+"""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from datetime import date
+from typing import Literal
+
+from scriza.modules.memory.readings import dates, digits, numbers, times, with_figures
+from scriza.ports.memory import Value
+
+Kind = Literal["str", "int", "bool", "date", "time", "phone", "email", "money", "enum"]
+"""The types of the playbook's variables and fields."""
+
+_WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
+_SPOKEN_SIGNS = frozenset("at dot dash hyphen underscore point the rate".split())
+_NEGATIONS = frozenset(
+    "no not never none nope nah neither nor without cannot nobody nothing dont doesnt didnt isnt arent wasnt werent "
+    "wont wouldnt cant couldnt shouldnt havent hasnt hadnt aint".split()
+)
+_FEWEST_DIGITS = 7
+
+
+def quoted(quote: str, said: str) -> str:
+    """The words of the utterance that the quote repeats, as they stand there; empty when it does not say them."""
+    wanted, words = _words(quote), list(_WORD.finditer(said))
+    folded = [_folded(word[0]) for word in words]
+    for start in range(len(folded) - len(wanted) + 1):
+        if wanted and folded[start : start + len(wanted)] == wanted:
+            return said[words[start].start() : words[start + len(wanted) - 1].end()]
+    return ""
+
+
+def follows(value: Value, kind: Kind, quote: str, on: date) -> bool:
+    """Whether the value follows from the quote, said on the day `on`. Values of an `enum` have to be said."""
+    match kind:
+        case "int":
+            return _is_int(value) and int(value) in numbers(quote)
+        case "bool":
+            return isinstance(value, bool) and value is not _denies(quote)
+        case "date":
+            return str(value) in {day.isoformat() for day in dates(quote, on)}
+        case "time":
+            return str(value) in times(quote) or _says(str(value), quote)
+        case "phone":
+            return _same_phone(str(value), quote)
+        case "email":
+            return "@" in str(value) and _letters(str(value)) in _letters(quote)
+        case "money":
+            return bool(numbers(str(value))) and numbers(str(value)) <= numbers(quote)
+        case "str" | "enum":
+            return _says(str(value).replace("_", " "), quote)
+
+
+def witness(value: str, kind: Kind, said: str, on: date, values: Sequence[str] = ()) -> str:
+    """The words of an utterance from which a value that was learned in it follows; empty when it does not.
+
+    Which of an enum's `values` is meant was decided by the playbook's own words for it, so the utterance stands for it.
+    """
+    if found := quoted(value.replace("_", " "), said):
+        return found
+    typed: Value = value.lower() in ("true", "yes") if kind == "bool" else value
+    known = kind == "enum" and value in values
+    return said.strip() if known or follows(typed, kind, said, on) else ""
+
+
+def typed(value: str, kind: Kind) -> Value | None:
+    """A learned value as a field of this type has it; none when it is no such thing."""
+    match kind:
+        case "int":
+            found = numbers(value)
+            return found.pop() if len(found) == 1 else None
+        case "bool":
+            return {"true": True, "yes": True, "false": False, "no": False}.get(value.strip().lower())
+        case _:
+            return value
+
+
+def _says(value: str, quote: str) -> bool:
+    return bool(quoted(value, quote) or quoted(with_figures(value.lower()), with_figures(quote.lower())))
+
+
+def _is_int(value: Value) -> bool:
+    return not isinstance(value, bool) and (isinstance(value, int) or value.strip().lstrip("-").isdecimal())
+
+
+def _denies(quote: str) -> bool:
+    return not _NEGATIONS.isdisjoint(_words(quote))
+
+
+def _same_phone(value: str, quote: str) -> bool:
+    wanted, said = digits(value), digits(quote)
+    return len(said) >= _FEWEST_DIGITS and (wanted in said or wanted.endswith(said))
+
+
+def _letters(text: str) -> str:
+    """Letters and figures alone, without what is said for signs: the letters of an address, spoken or written."""
+    return "".join(word for word in _words(text) if word not in _SPOKEN_SIGNS)
+
+
+def _words(text: str) -> list[str]:
+    return [_folded(word) for word in _WORD.findall(text)]
+
+
+def _folded(word: str) -> str:
+    return unicodedata.normalize("NFKC", word).casefold().replace("'", "").replace("\u2019", "")
