@@ -26,6 +26,7 @@ class PinnedPlaybook(msgspec.Struct, frozen=True):
 # ---- ingest and lint ---------------------------------------------------------------------------------------------
 
 SourceKind = Literal["yaml", "json", "markdown", "csv"]
+Level = Literal["error", "warning", "note"]
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -42,7 +43,7 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
     otherwise than it was written.
     """
 
-    level: Literal["error", "warning", "note"]
+    level: Level
     code: str
     """A word for programs; docs/playbooks.md lists them."""
     message: str

@@ -1,0 +1,29 @@
+"""Where in a file what is found is written."""
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from scriza.ports.strategy import Finding, Place
+
+
+def nearest(places: Mapping[str, Place], pointer: str) -> Place | None:
+    """The place of what is pointed at, or of the closest part around it that has one."""
+    while pointer not in places:
+        if not pointer:
+            return None
+        pointer = pointer.rpartition("/")[0]
+    return places[pointer]
+
+
+def placed(findings: Iterable[Finding], places: Mapping[str, Place], file: str) -> list[Finding]:
+    """The findings with file, line and column, in the order in which they stand there."""
+    found = [_placed(finding, places, file) for finding in findings]
+    return sorted(found, key=lambda finding: (finding.line, finding.column))
+
+
+def _placed(finding: Finding, places: Mapping[str, Place], file: str) -> Finding:
+    place = None if finding.line else nearest(places, finding.pointer)
+    if place is None:
+        return msgspec.structs.replace(finding, file=file)
+    return msgspec.structs.replace(finding, file=file, line=place.line, column=place.column)

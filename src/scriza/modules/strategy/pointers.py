@@ -1,0 +1,6 @@
+"""JSON pointers (RFC 6901)."""
+
+
+def below(pointer: str, *keys: str | int) -> str:
+    """The pointer to what `keys` lead to from `pointer`."""
+    return pointer + "".join(f"/{str(key).replace('~', '~0').replace('/', '~1')}" for key in keys)
