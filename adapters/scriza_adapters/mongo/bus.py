@@ -17,19 +17,23 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from scriza.kernel.errors import ScrizaError
 from scriza.kernel.events import Topic
+from scriza.kernel.ids import DEFAULT_WORKSPACE, new_id
 from scriza.ports.events import Handler
 from scriza_adapters.mongo.errors import translated
 from scriza_adapters.mongo.outbox import OUTBOX, Row
-from scriza_adapters.mongo.relay import CONSUMERS, INBOX, BusTimes, Consumer, no_longer_waiting
+from scriza_adapters.mongo.relay import CONSUMERS, INBOX, PARKED, BusTimes, Consumer, no_longer_waiting
 
 _log = structlog.get_logger()
 
 BUS_COLLECTIONS = {
     INBOX: [IndexModel([("at", ASCENDING)], expireAfterSeconds=30 * 24 * 3600)],
+    PARKED: [IndexModel([("at", ASCENDING)], expireAfterSeconds=30 * 24 * 3600), IndexModel([("lane", ASCENDING)])],
     CONSUMERS: [IndexModel([("seen_at", ASCENDING)])],
 }
 
 _RETIRED_AFTER = timedelta(days=7)
+_PROCESS_GONE_AFTER = timedelta(minutes=10)
+"""Its consumers leave a sign of life every few seconds; clocks of machines may differ by minutes."""
 
 
 class MongoEventBus:
@@ -40,6 +44,8 @@ class MongoEventBus:
         self._times = times or BusTimes()
         self._here: dict[str, Consumer] = {}
         self._elsewhere: dict[str, frozenset[str]] = {}
+        self._expected: dict[str, frozenset[Topic]] = {}
+        self._process = new_id("process")
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._running = False
 
@@ -51,13 +57,24 @@ class MongoEventBus:
         if self._running:
             self._start(consumer)
 
+    def subscribe_everywhere(self, consumer: str, topics: frozenset[Topic], handler: Handler) -> None:
+        """A consumer of this process's own, which ends with it."""
+        name = f"{consumer}@{self._process}"
+        if name in self._here:
+            raise ValueError(f"the consumer {consumer!r} is subscribed already")
+        self._here[name] = Consumer(self._database, name, topics, handler, self._times, of_process=True)
+        if self._running:
+            self._start(name)
+
+    def expect(self, consumer: str, topics: frozenset[Topic]) -> None:
+        """Events are kept for this consumer from now on; one that does not come within a week is given up."""
+        self._expected[consumer] = topics
+
     def waiting_for(self, topics: set[Topic]) -> list[str]:
         """The consumers, of this and other processes, that are to hear any of these topics."""
-        here = [name for name, consumer in self._here.items() if not consumer.topics.isdisjoint(topics)]
-        elsewhere = [
-            name for name, wanted in self._elsewhere.items() if name not in self._here and not wanted.isdisjoint(topics)
-        ]
-        return here + elsewhere
+        here = {name: consumer.topics for name, consumer in self._here.items()}
+        known: dict[str, frozenset[str]] = {**self._elsewhere, **self._expected, **here}
+        return [name for name, wanted in known.items() if not wanted.isdisjoint(topics)]
 
     def wake(self) -> None:
         """Something has been told: look now."""
@@ -111,19 +128,27 @@ class MongoEventBus:
 
     async def _call_roll(self) -> None:
         """Learn the consumers of all processes, and stop keeping events for those that nobody has had for a week."""
+        consumers, now = self._database[CONSUMERS], datetime.now(UTC)
         with translated():
-            rows = await self._database[CONSUMERS].find({}).to_list()
-            present = [msgspec.convert(row, _RollEntry) for row in rows]
-            since = datetime.now(UTC) - _RETIRED_AFTER
-            for entry in present:
-                if entry.seen_at < since:
-                    await self._database[OUTBOX].update_many({"waiting": entry.name}, no_longer_waiting(entry.name))
-                    await self._database[CONSUMERS].delete_one({"_id": entry.name, "seen_at": {"$lt": since}})
+            for name, topics in self._expected.items():
+                new: Row = {"topics": sorted(topics), "seen_at": now, "workspace": DEFAULT_WORKSPACE}
+                unheld: Row = {"holder": "", "beat": ""}
+                await consumers.update_one({"_id": name}, {"$setOnInsert": new | unheld}, upsert=True)
+            present: list[_RollEntry] = []
+            for entry in msgspec.convert(await consumers.find({}).to_list(), list[_RollEntry]):
+                since = now - (_PROCESS_GONE_AFTER if entry.of_process else _RETIRED_AFTER)
+                if entry.seen_at >= since or entry.name in self._here:
+                    present.append(entry)
+                    continue
+                await self._database[OUTBOX].update_many({"waiting": entry.name}, no_longer_waiting(entry.name))
+                await consumers.delete_one({"_id": entry.name, "seen_at": {"$lt": since}})
+                if not entry.of_process:
                     _log.warning("events.consumer_retired", consumer=entry.name)
-        self._elsewhere = {entry.name: frozenset(entry.topics) for entry in present if entry.seen_at >= since}
+        self._elsewhere = {entry.name: frozenset(entry.topics) for entry in present if entry.name not in self._here}
 
 
 class _RollEntry(msgspec.Struct):
     name: str = msgspec.field(name="_id")
     topics: list[str]
     seen_at: datetime
+    of_process: bool = False

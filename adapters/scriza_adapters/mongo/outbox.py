@@ -12,6 +12,7 @@ needs no arithmetic:
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
@@ -37,6 +38,7 @@ Client = AsyncMongoClient[Row]
 OUTBOX = "outbox"
 OUTBOX_INDEXES = [
     IndexModel([("waiting", ASCENDING), ("order", ASCENDING)]),
+    IndexModel([("lane", ASCENDING)]),
     IndexModel([("done_at", ASCENDING)], expireAfterSeconds=24 * 3600),
 ]
 
@@ -84,13 +86,24 @@ class Rows:
 
 def lane(event: Event) -> str:
     """Events of one lane keep their order."""
-    return f"{event.workspace}/{event.subject}"
+    return lane_of(event.workspace, event.subject)
+
+
+def lane_of(workspace: str, subject: str) -> str:
+    """The lane of what is told about a subject."""
+    return f"{workspace}/{subject}"
 
 
 def telling(row: Row) -> Telling:
     """A row as it was told, without what this process cannot read: none of its consumers can want a newer topic."""
     fields = msgspec.convert(row, _StoredRow)
     return Telling(fields.id, fields.lane, [event for text in fields.events if (event := _readable(text))])
+
+
+def without(row: Row, topics: AbstractSet[Topic]) -> list[str]:
+    """A row's events, as they were told, but for those of these topics and what nobody here can read."""
+    told = msgspec.convert(row, _StoredRow).events
+    return [text for text in told if (event := _readable(text)) and event.type not in topics]
 
 
 def _readable(text: str) -> Event | None:

@@ -4,6 +4,9 @@
 follows the handler's success: a process that dies between the two delivers once more, which a handler rules out for
 itself with `UnitOfWork.receive`.
 
+An event that its handler fails on again and again, for no reason that passes, goes to ``parked_events``: those behind
+it go on, and it waits there for somebody to look at it.
+
 The lease is a document of ``consumers``. Its holder leaves a new `beat` in it again and again; whoever has watched the
 same beat for a whole lease's time takes over, by an update that is conditional on that beat. So no two machines need to
 agree on the time.
@@ -20,18 +23,22 @@ from bson import ObjectId
 from pymongo import ASCENDING
 from pymongo.asynchronous.database import AsyncDatabase
 
-from scriza.kernel.errors import ScrizaError
+from scriza.kernel.errors import Conflict, DeadlineExceeded, RateLimited, ScrizaError, Unavailable, UpstreamFailed
 from scriza.kernel.events import Event, Topic
 from scriza.kernel.ids import DEFAULT_WORKSPACE, new_id
 from scriza.kernel.principal import Principal, acting
 from scriza.ports.events import Handler
 from scriza_adapters.mongo.errors import translated
-from scriza_adapters.mongo.outbox import OUTBOX, GroupCommit, Row, Telling, insert_once, telling
+from scriza_adapters.mongo.outbox import OUTBOX, GroupCommit, Row, Telling, insert_once, lane_of, telling
 
 _log = structlog.get_logger()
 
 CONSUMERS = "consumers"
 INBOX = "inbox"
+PARKED = "parked_events"
+
+_PASSES = (Conflict, DeadlineExceeded, RateLimited, Unavailable, UpstreamFailed)
+"""What is no fault of the event's: it is tried for as long as that lasts."""
 
 
 class BusTimes(msgspec.Struct, frozen=True):
@@ -48,6 +55,8 @@ class BusTimes(msgspec.Struct, frozen=True):
     first_pause: float = 0.2
     longest_pause: float = 60.0
     """A lane whose event fails waits, twice as long each time, up to this."""
+    most_failures: int = 10
+    """An event that has failed so often for no reason that passes is parked: after two minutes, by these pauses."""
     roll_call: float = 5.0
     """How often the consumers of other processes are looked up."""
     goodbye: float = 5.0
@@ -71,6 +80,8 @@ class _Setback(msgspec.Struct):
     """A lane whose first event failed."""
 
     failures: int = 0
+    faults: int = 0
+    """Those for no reason that passes."""
     until: float = 0.0
 
 
@@ -84,15 +95,25 @@ class Consumer:
     _SETBACKS = 1000
 
     def __init__(
-        self, database: AsyncDatabase[Row], name: str, topics: frozenset[Topic], handler: Handler, times: BusTimes
+        self,
+        database: AsyncDatabase[Row],
+        name: str,
+        topics: frozenset[Topic],
+        handler: Handler,
+        times: BusTimes,
+        *,
+        of_process: bool = False,
     ) -> None:
         self.name = name
         self.topics = topics
+        self.of_process = of_process
+        """Nobody else has this consumer, and nobody will when this process is gone."""
         self._handler = handler
         self._times = times
         self._outbox = database[OUTBOX]
         self._inbox = database[INBOX]
         self._consumers = database[CONSUMERS]
+        self._parked = database[PARKED]
         self._me = new_id("bus")
         self._held_until = 0.0
         self._watched = _Lease("", "")
@@ -140,9 +161,13 @@ class Consumer:
             lease.cancel()
 
     async def release(self) -> None:
-        """Let another process take over at once."""
+        """Let another process take over at once; what is this process's own ends with it."""
         self._held_until = 0.0
         with translated():
+            if self.of_process:
+                await self._outbox.update_many({"waiting": self.name}, no_longer_waiting(self.name))
+                await self._consumers.delete_one({"_id": self.name})
+                return
             await self._consumers.update_one({"_id": self.name, "holder": self._me}, {"$set": {"holder": ""}})
 
     def _now(self) -> float:
@@ -170,7 +195,9 @@ class Consumer:
             await asyncio.sleep(self._times.lease * 0.3)
 
     async def _register(self) -> None:
-        entry = {"topics": sorted(self.topics), "seen_at": datetime.now(UTC), "workspace": DEFAULT_WORKSPACE}
+        entry: Row = {"topics": sorted(self.topics), "seen_at": datetime.now(UTC), "workspace": DEFAULT_WORKSPACE}
+        if self.of_process:
+            entry["of_process"] = True
         unheld = {"holder": "", "beat": ""}
         with translated():
             await self._consumers.update_one({"_id": self.name}, {"$set": entry, "$setOnInsert": unheld}, upsert=True)
@@ -245,6 +272,7 @@ class Consumer:
             if self._stopping or not self._holds() or not await self._hand_over(lane, event):
                 await self._notes.add(_Note(told.id, done, whole=False))
                 return False
+            self._setbacks.pop(lane, None)
             done.append(event)
             heard.add(key)
         await self._notes.add(_Note(told.id, done, whole=True))
@@ -258,14 +286,40 @@ class Consumer:
                 async with asyncio.timeout(self._times.handler):
                     await self._handler(event)
         except Exception as error:
-            self._set_back(lane, event, error)
+            setback = self._setbacks.setdefault(lane, _Setback())
+            setback.failures += 1
+            setback.faults += not isinstance(error, _PASSES)
+            if setback.faults >= self._times.most_failures:
+                await self._park(event, error)
+                return True
+            self._set_back(setback, event, error)
             return False
         return True
 
-    def _set_back(self, lane: str, event: Event, error: Exception) -> None:
-        setback = self._setbacks.setdefault(lane, _Setback())
-        pause = min(self._times.first_pause * 2**setback.failures, self._times.longest_pause)
-        setback.failures += 1
+    async def _park(self, event: Event, error: Exception) -> None:
+        """Put the event aside, where it can be looked at; its consumer goes on without it."""
+        parked = {
+            "workspace": event.workspace,
+            "consumer": self.name,
+            "topic": event.type.value,
+            "lane": lane_of(event.workspace, event.subject),
+            "event": msgspec.json.encode(event).decode(),
+            "error": type(error).__name__,
+            "at": datetime.now(UTC),
+        }
+        with translated():
+            await self._parked.update_one({"_id": _inbox_key(self.name, event)}, {"$set": parked}, upsert=True)
+        _log.error(
+            "events.parked",
+            consumer=self.name,
+            event_id=event.id,
+            topic=event.type.value,
+            error=type(error).__name__,
+            cure="mend what the consumer fails on, then have the event delivered again",
+        )
+
+    def _set_back(self, setback: _Setback, event: Event, error: Exception) -> None:
+        pause = min(self._times.first_pause * 2 ** min(setback.failures - 1, 20), self._times.longest_pause)
         setback.until = self._now() + pause
         asyncio.get_running_loop().call_later(pause, self.wake)
         _log.warning(

@@ -115,7 +115,7 @@ class RedisSharedState:
             async with self._asking():
                 cursor, found = await self._redis.scan(cursor, match=pattern, count=_SCANNED)
             for key in found:
-                yield key.decode().removeprefix(_PREFIX)
+                yield str(key, "utf-8").removeprefix(_PREFIX) if isinstance(key, bytes) else key
             if not cursor:
                 return
 

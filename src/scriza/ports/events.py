@@ -28,5 +28,17 @@ class EventBus(Protocol):
     """Delivers what the outbox holds."""
 
     def subscribe(self, consumer: str, topics: frozenset[Topic], handler: Handler) -> None:
-        """`handler` gets each event once per `consumer` name, also across restarts; if it raises, it gets it again."""
+        """`handler` gets each event once per `consumer` name, also across restarts.
+
+        If it raises, it gets the event again, later each time; what it can never deal with is put aside in the end, and
+        the log tells so. Until it is called, nothing that is told is kept for a consumer whose name no process knows.
+        """
+        ...
+
+    def subscribe_everywhere(self, consumer: str, topics: frozenset[Topic], handler: Handler) -> None:
+        """Every process that has the consumer gets each event told while it runs: for what it keeps in memory."""
+        ...
+
+    def expect(self, consumer: str, topics: frozenset[Topic]) -> None:
+        """A process elsewhere has this consumer: keep events for it also before it has first been there."""
         ...
