@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Protocol
 import msgspec
 
 from scriza.kernel.operation import operation
+from scriza.kernel.scopes import Scope
 from scriza.ports.agent import Promise, ToolRun
 from scriza.ports.telephony import TurnLatency
 
@@ -205,8 +206,8 @@ class CallerForgotten(msgspec.Struct, frozen=True):
 class CallerErased(msgspec.Struct, frozen=True):
     """Data of `caller.erased`: nothing is left in this module; how much was there, by kind (``turns``, ``clips``).
 
-    Its event's subject is the erasure's id and its key ``{module}/{id of the caller.forgotten that it answers}``, so that
-    it counts once.
+    Its event's subject is the erasure's id and its key ``{module}/{id of the caller.forgotten that it answers}``, so
+    that it counts once.
     """
 
     erasure_id: str
@@ -241,37 +242,37 @@ class Memory(Protocol):
         """What earlier calls of the number have taught."""
         ...
 
-    @operation("GET /api/v1/memory/calls/{call_id}")
+    @operation("GET /api/v1/memory/calls/{call_id}", scope=Scope.MEMORY_READ)
     async def call(self, call_id: str) -> RememberedCall:
         """One call with its turns. Raises NotFound, also for a call that was forgotten."""
         ...
 
-    @operation("GET /api/v1/memory/calls")
+    @operation("GET /api/v1/memory/calls", scope=Scope.MEMORY_READ)
     async def calls(self, query: CallsQuery) -> RememberedCalls:
         """Calls, without their turns. Raises BadInput for a cursor that no page has given."""
         ...
 
-    @operation("GET /api/v1/memory/callers/{number}")
+    @operation("GET /api/v1/memory/callers/{number}", scope=Scope.MEMORY_READ)
     async def caller(self, number: str) -> CallerMemory:
         """What is known of who has this number, E.164. Raises BadInput for what is none."""
         ...
 
-    @operation("POST /api/v1/memory/callers/{number}/corrections", idempotent=True)
+    @operation("POST /api/v1/memory/callers/{number}/corrections", idempotent=True, scope=Scope.MEMORY_WRITE)
     async def correct(self, number: str, correction: Correction) -> Remembered:
         """Put right one thing that is known. Raises NotFound."""
         ...
 
-    @operation("DELETE /api/v1/memory/callers/{number}/known/{known_id}", idempotent=True)
+    @operation("DELETE /api/v1/memory/callers/{number}/known/{known_id}", idempotent=True, scope=Scope.MEMORY_WRITE)
     async def forget_one(self, number: str, known_id: str) -> None:
         """Forget one thing that is known; earlier calls do not teach it again. One that is not there is fine."""
         ...
 
-    @operation("DELETE /api/v1/memory/callers/{number}", idempotent=True)
+    @operation("DELETE /api/v1/memory/callers/{number}", idempotent=True, scope=Scope.MEMORY_FORGET)
     async def forget(self, number: str) -> Erasure:
         """Erase everything about a number, here at once and in every other module by `caller.forgotten`."""
         ...
 
-    @operation("GET /api/v1/memory/erasures/{erasure_id}")
+    @operation("GET /api/v1/memory/erasures/{erasure_id}", scope=Scope.MEMORY_READ)
     async def erasure(self, erasure_id: str) -> Erasure:
         """How far an erasure is. Raises NotFound."""
         ...
