@@ -431,6 +431,8 @@ class Extraction(Section, frozen=True, kw_only=True):
     description: Annotated[str, msgspec.Meta(min_length=1, max_length=300)]
     values: list[str] = []
     """Of an `enum`."""
+    slot: str = ""
+    """The variable that it is taken from where no model reads the call; empty is the one of its own name."""
 
 
 class Score(Section, frozen=True, kw_only=True):

@@ -193,11 +193,12 @@ def _secrets(call: RememberedCall, playbook: Playbook) -> Iterator[str]:
 
 
 def _learned_field(wanted: Extraction, call: RememberedCall) -> ExtractedField | RefusalReason | None:
-    """The field from the last turn that filled the variable of its name; none when no turn did."""
-    turn = next((turn for turn in reversed(call.turns) if wanted.name in turn.learned), None)
+    """The field from the last turn that filled its variable; none when no turn did."""
+    slot = wanted.slot or wanted.name
+    turn = next((turn for turn in reversed(call.turns) if slot in turn.learned), None)
     if turn is None:
         return None
-    learned = turn.learned[wanted.name]
+    learned = turn.learned[slot]
     value = typed(learned, wanted.type)
     if value is None or (wanted.type == "enum" and learned not in wanted.values):
         return "not allowed"
