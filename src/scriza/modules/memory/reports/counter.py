@@ -1,0 +1,88 @@
+"""Counts calls: in the background, by what their logs say, each as often as its log changes.
+
+A call is never added twice: what it added before is taken back in the same transaction, so that repeated, late and
+corrected events all lead to the same sums.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from itertools import groupby
+
+import structlog
+
+from scriza.kernel.errors import ScrizaError
+from scriza.modules.memory.reports.books import FiguresBook, Log, Mark
+from scriza.modules.memory.reports.counting import Led, cell_of, figures_of
+from scriza.modules.memory.reports.days import Counted
+
+_log = structlog.get_logger()
+
+BATCH = 100
+_PAGE = 1000
+
+Leads = Callable[[str, str], Awaitable[Led]]
+"""What is known of a version: by workspace and version. Raises ScrizaError when nobody can tell now."""
+
+
+class Counter:
+    """Counts what waits to be counted. Several may do so at the same time; only the work is then done twice."""
+
+    def __init__(self, book: FiguresBook, log: Log, leads: Leads) -> None:
+        self._book = book
+        self._log = log
+        self._leads = leads
+
+    async def count_due(self) -> int:
+        """Take up one batch; how many calls of it are dealt with. Those that cannot be counted now go behind others."""
+        marks = await self._book.uncounted(BATCH)
+        done = 0
+        for workspace, of_one in groupby(sorted(marks, key=lambda mark: mark.workspace), lambda mark: mark.workspace):
+            done += await self._count(workspace, list(of_one))
+        return done
+
+    async def catch_up(self) -> None:
+        """Count all that waits."""
+        while await self.count_due() == BATCH:
+            pass
+
+    async def rebuild(self, workspace: str) -> int:
+        """Count all calls anew and add up every day again; how many sums were wrong.
+
+        Reports can be read meanwhile. Of calls whose log is no more the figures stay as they are.
+        """
+        after = ""
+        while call_ids := await self._log.call_ids(workspace, after, _PAGE):
+            await self._book.mark(workspace, call_ids)
+            await self.catch_up()
+            after = call_ids[-1]
+        days = await self._book.counted_days(workspace)
+        wrong = sum([await self._book.rebuild(workspace, day) for day in days])
+        _log.info("reports.rebuilt", days=len(days), wrong=wrong)
+        return wrong
+
+    async def _count(self, workspace: str, marks: Sequence[Mark]) -> int:
+        counts, gone, later = list[tuple[Mark, Counted]](), list[Mark](), list[Mark]()
+        for mark in marks:
+            try:
+                counted = await self._counted(workspace, mark.call_id)
+            except ScrizaError as error:
+                _log.warning("reports.call_not_counted", call_id=mark.call_id, reason=error.detail)
+                later.append(mark)
+                continue
+            if counted is None:
+                gone.append(mark)
+            else:
+                counts.append((mark, counted))
+        if gone:
+            await self._book.drop(gone)
+        if later:
+            await self._book.put_off(later)
+        if counts:
+            await self._book.count(workspace, counts)
+        return len(marks) - len(later)
+
+    async def _counted(self, workspace: str, call_id: str) -> Counted | None:
+        call = await self._log.call(workspace, call_id)
+        if call is None or call.started_at is None:
+            return None
+        led = await self._leads(workspace, call.playbook)
+        return Counted(cell_of(call, call.started_at, led), figures_of(call, led))

@@ -1,0 +1,51 @@
+"""What HTTP adds to reports: each as CSV, for who asks for ``text/csv`` or with ``format=csv``."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from litestar import Request, Response, Router
+
+from scriza.kernel.errors import BadInput
+from scriza.kernel.operation import operations
+from scriza.modules.memory.reports.table import csv_of
+from scriza.ports.reports import Reports
+
+_Request = Request[Any, Any, Any]
+_CSV = "text/csv"
+_REPORTS = {operation.path: operation for operation in operations(Reports)}
+
+
+def or_csv(json: Router, reports: Callable[[], Reports]) -> Router:
+    """The routes of the port, `json`, which also answer in CSV; `reports` is asked each time."""
+
+    async def answer(request: _Request) -> Response[str] | None:
+        if not _wants_csv(request):
+            return None
+        operation = _REPORTS[request.url.path]
+        assert operation.request is not None
+        asked = {name: values[-1] for name, values in request.query_params.dict().items()}
+        try:
+            query = msgspec.convert(asked, operation.request, strict=False)
+        except msgspec.ValidationError as error:
+            raise BadInput(f"query: {error}") from None
+        report = await getattr(reports(), operation.name)(query)
+        return Response(
+            csv_of(report),
+            media_type=f"{_CSV}; charset=utf-8",
+            headers={"content-disposition": f'attachment; filename="{operation.name}.csv"', "vary": "accept"},
+        )
+
+    return Router(path="/", route_handlers=[json], before_request=answer)
+
+
+def _wants_csv(request: _Request) -> bool:
+    """The query decides where it says anything, else the header, by which is named first."""
+    form = request.query_params.get("format", "")
+    if form not in ("", "json", "csv"):
+        raise BadInput("format: json or csv")
+    if form:
+        return form == "csv"
+    named = [part.partition(";")[0].strip().lower() for part in request.headers.get("accept", "").split(",")]
+    known = [media_type for media_type in named if media_type in (_CSV, "application/json")]
+    return known[:1] == [_CSV]
