@@ -34,6 +34,7 @@ from scriza.modules.memory.documents import (
     turn_of,
 )
 from scriza.modules.memory.projection import Told
+from scriza.modules.memory.reports.documents import seal, uncounted
 from scriza.ports.memory import CallerErased, CallerForgotten, CallsQuery, Erasure, RememberedCall
 from scriza.ports.store import Store, UnitOfWork
 
@@ -89,9 +90,9 @@ class MongoMemoryBook:
 
     async def _add(self, unit: Unit, event: Event, told: Told, *, complete: bool) -> None:
         key = call_key(event.workspace, told.call_id)
-        fields: Row = {"workspace": event.workspace, "call_id": told.call_id, **stored(told.call)}
+        fields: Row = {"workspace": event.workspace, "call_id": told.call_id, **stored(told.call), **uncounted()}
         if complete:
-            fields |= {"complete": True, "worked": False, "due_at": event.time, "claim": "", "attempts": 0}
+            fields |= {"complete": True, "worked": False, "due_at": self._clock(), "claim": "", "attempts": 0}
         changes: Row = {"$set": fields, "$min": {"started_at": told.at}, "$inc": {"told": 1}}
         await calls().update_one({"_id": key}, changes, upsert=True, session=unit.session)
         if told.turn is not None:
@@ -151,7 +152,7 @@ class MongoMemoryBook:
     async def keep(self, job: Job, findings: Findings, lesson: Lesson, *, final: bool) -> bool:
         """See MemoryBook."""
         which = {"_id": call_key(job.workspace, job.call_id), "claim": job.mark}
-        kept: Row = stored(findings) | {"taught": True}
+        kept: Row = stored(findings) | {"taught": True} | uncounted()
         changes: Row = {"$set": kept}
         if final:
             changes = {"$set": kept | {"worked": True}, "$unset": {"due_at": "", "claim": "", "attempts": ""}}
@@ -273,7 +274,8 @@ class MongoMemoryBook:
 
 
 async def _erase_calls(unit: Unit, workspace: str, call_ids: Sequence[str], erasure_id: str, at: datetime) -> int:
-    """Leave nothing of these calls but their tombstones; returns how many turns there were."""
+    """Leave nothing of these calls but their tombstones, and what they count; returns how many turns there were."""
+    await seal(workspace, call_ids, unit.session, erase=True)
     for call_id in call_ids:
         key = call_key(workspace, call_id)
         tombstone = call_tombstone(key, workspace, erasure_id, at)
