@@ -2,15 +2,20 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Literal
 
 import msgspec
 
 from scriza.kernel.errors import Conflict
+from scriza.kernel.pseudonym import NameOf, pseudonym
 from scriza.modules.telephony.placing.books import Standing
 from scriza.modules.telephony.placing.callbacks import Callback
 from scriza.modules.telephony.placing.intents import CallWish, Intent
 from scriza.ports.call_desk import BarredNumber, PhoneNumber, Switch
+
+name_of: NameOf = partial(pseudonym, "key")
+"""The pseudonyms of these books."""
 
 
 class MemoryIntentBook:
@@ -50,6 +55,10 @@ class MemoryIntentBook:
     async def find(self, intent_id: str) -> Intent | None:
         return self.intents.get(intent_id)
 
+    async def of(self, workspace: str, who: str, before: datetime) -> list[Intent]:
+        known = [each for each in self.intents.values() if each.workspace == workspace and each.recorded_at <= before]
+        return [each for each in known if each.to and name_of(workspace, each.to) == who]
+
     async def owned(self, carrier_ids: list[str]) -> set[str]:
         return {intent.carrier_id for intent in self.intents.values()} & set(carrier_ids)
 
@@ -88,13 +97,20 @@ class MemoryBarredBook:
         self._entries: dict[tuple[str, str], BarredNumber] = {}
 
     async def put(self, workspace: str, entry: BarredNumber) -> BarredNumber:
-        known = self._entries.setdefault((workspace, entry.number), entry)
+        key = self._key(workspace, entry.number)
+        kept = entry if key[1] == entry.number else msgspec.structs.replace(entry, number=key[1], note="")
+        known = self._entries.setdefault(key, kept)
         if entry.source == "team" != known.source:
-            known = self._entries[workspace, entry.number] = entry
-        return known
+            known = self._entries[key] = kept
+        return msgspec.structs.replace(known, number=entry.number)
+
+    def _key(self, workspace: str, number: str) -> tuple[str, str]:
+        erased = (workspace, name_of(workspace, number))
+        return erased if erased in self._entries else (workspace, number)
 
     async def find(self, workspace: str, number: str) -> BarredNumber | None:
-        return self._entries.get((workspace, number))
+        found = self._entries.get(self._key(workspace, number))
+        return found and msgspec.structs.replace(found, number=number)
 
     async def page(self, workspace: str, limit: int, after: str) -> list[BarredNumber]:
         return [
@@ -102,9 +118,17 @@ class MemoryBarredBook:
         ][:limit]
 
     async def forget(self, workspace: str, number: str, *, only_source: str = "") -> None:
-        entry = self._entries.get((workspace, number))
+        key = self._key(workspace, number)
+        entry = self._entries.get(key)
         if entry is not None and only_source in {"", entry.source}:
-            del self._entries[workspace, number]
+            del self._entries[key]
+
+    async def erase(self, workspace: str, who: str) -> int:
+        theirs = [key for key in self._entries if key[0] == workspace and name_of(*key) == who]
+        for key in theirs:
+            entry = self._entries.pop(key)
+            self._entries[workspace, who] = msgspec.structs.replace(entry, number=who, note="")
+        return len(theirs)
 
 
 class MemorySwitchBook:
@@ -140,7 +164,9 @@ class MemoryCallbackBook:
         if known.state == "waiting":
             self.callbacks[callback_id] = msgspec.structs.replace(known, state=state, refusal=refusal)
 
-    async def forget(self, workspace: str, number: str) -> None:
-        for known in list(self.callbacks.values()):
-            if (known.workspace, known.to) == (workspace, number):
-                del self.callbacks[known.callback_id]
+    async def forget(self, workspace: str, who: str) -> int:
+        theirs = [each for each in self.callbacks.values() if each.workspace == workspace]
+        theirs = [each for each in theirs if name_of(workspace, each.to) == who]
+        for known in theirs:
+            del self.callbacks[known.callback_id]
+        return len(theirs)

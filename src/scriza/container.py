@@ -193,16 +193,17 @@ class Container(containers.DeclarativeContainer):
     gate = providers.Singleton(calling.signature_gate, settings, secrets)
     stream_tokens = providers.Singleton(StreamTokens, secrets.provided.stream_key, once)
     rules = providers.Singleton(placing.rules, settings)
-    intents = providers.Singleton(MongoIntentBook, store)
+    name_of = providers.Singleton(calling.name_of, secrets)
+    intents = providers.Singleton(MongoIntentBook, store, name_of)
     numbers = providers.Singleton(MongoNumberBook, store)
-    barred = providers.Singleton(MongoBarredBook, store)
+    barred = providers.Singleton(MongoBarredBook, store, name_of)
     switch_book = providers.Singleton(MongoSwitchBook, store)
     permission = providers.Singleton(ListsAndSwitch, rules, barred, switch_book)
     dispatcher = providers.Singleton(
         Dispatcher, intents, carrier, providers.Singleton(placing.links, settings), permission
     )
     texts = providers.Singleton(Texts, intents, dispatcher)
-    callback_book = providers.Singleton(MongoCallbackBook, store)
+    callback_book = providers.Singleton(MongoCallbackBook, store, name_of)
     reception = providers.Singleton(Reception, numbers, dispatcher, agent, rules)
     switchboard = providers.Singleton(
         Switchboard,
@@ -256,10 +257,10 @@ class Container(containers.DeclarativeContainer):
         accepts=switchboard.provided.accepts,
         on_status=switchboard.provided.carrier_says,
         on_answered=switchboard.provided.answered,
-        name_of=providers.Singleton(calling.name_of, secrets),
+        name_of=name_of,
     )
     recording_callback = providers.Singleton(RecordingCallback, gate, recordings)
-    messages = providers.Singleton(Messages, call_log, call_log, gate, reception, barred)
+    messages = providers.Singleton(Messages, call_log, call_log, gate, reception, barred, name_of)
     stream_door = providers.Singleton(StreamDoor, call_log, gate, stream_tokens, switchboard)
 
 

@@ -21,6 +21,7 @@ from scriza.modules.telephony.placing.intents import (
     Refused,
     TextWish,
     after,
+    erased,
 )
 from scriza.ports.call_desk import BarredNumber, PhoneNumber, Switch
 from tests.memory_books import (
@@ -29,6 +30,7 @@ from tests.memory_books import (
     MemoryIntentBook,
     MemoryNumberBook,
     MemorySwitchBook,
+    name_of,
 )
 
 START = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
@@ -59,11 +61,11 @@ def books(request: pytest.FixtureRequest) -> Books:
 
     store = request.getfixturevalue("store")
     return Books(
-        MongoIntentBook(store),
+        MongoIntentBook(store, name_of),
         MongoNumberBook(store),
-        MongoBarredBook(store),
+        MongoBarredBook(store, name_of),
         MongoSwitchBook(store),
-        MongoCallbackBook(store),
+        MongoCallbackBook(store, name_of),
     )
 
 
@@ -226,6 +228,25 @@ async def test_messages_are_kept_without_asking_for_a_place(books: Books) -> Non
     assert await books.intents.find("i1") == text
 
 
+async def test_what_was_intended_for_a_person_is_found_by_their_pseudonym_until_it_is_erased(books: Books) -> None:
+    who = name_of("default", "+4930123456")
+    for name, to, when in (
+        ("a", "+4930123456", START),
+        ("b", "+4930111111", START),
+        ("c", "+4930123456", at(60)),
+    ):
+        await books.intents.record(call(name, to=to, when=when), anything)
+    assert [intent.intent_id for intent in await books.intents.of("default", who, at(1))] == ["a"]
+    assert await books.intents.of("other", who, at(1)) == []
+    refused = await change(books.intents, "a", Refused("forgotten"))
+    assert await books.intents.change(refused, erased(refused))
+    assert await books.intents.of("default", who, at(1)) == []
+    kept = await books.intents.find("a")
+    assert kept is not None
+    assert (kept.to, kept.reason, kept.sender) == ("", "forgotten", "+4930999999")
+    assert kept.wish == CallWish(Assignment("book"), ring_seconds=20)
+
+
 # ---- numbers ------------------------------------------------------------------------------------------------------
 
 
@@ -271,6 +292,39 @@ async def test_an_entry_is_taken_off_only_if_it_came_from_where_it_is_said(books
     await books.barred.forget("other", "+1")
     assert await books.barred.find("default", "+1") is not None
     await books.barred.forget("default", "+1", only_source="team")
+    assert await books.barred.find("default", "+1") is None
+
+
+async def test_an_erased_number_stays_on_the_list_under_its_pseudonym_alone(books: Books) -> None:
+    who = name_of("default", "+1")
+    await books.barred.put("default", BarredNumber("+1", "call", "asked for by Ada", START))
+    await books.barred.put("other", BarredNumber("+1", "call", "of others", START))
+    assert await books.barred.erase("default", who) == 1
+    assert await books.barred.erase("default", who) == 0
+    assert await books.barred.page("default", 10, "") == [BarredNumber(who, "call", "", START)]
+    assert await books.barred.find("default", "+1") == BarredNumber("+1", "call", "", START)
+    assert await books.barred.find("default", "+12") is None
+    assert await books.barred.find("other", "+1") == BarredNumber("+1", "call", "of others", START)
+
+
+async def test_an_erased_entry_stands_as_any_other_and_never_gets_its_number_back(books: Books) -> None:
+    who = name_of("default", "+1")
+    await books.barred.put("default", BarredNumber("+1", "call", "", START))
+    await books.barred.erase("default", who)
+    assert (await books.barred.put("default", BarredNumber("+1", "message", "STOP", at(1)))).source == "call"
+    assert (await books.barred.put("default", BarredNumber("+1", "team", "Ada", at(2)))).source == "team"
+    assert await books.barred.page("default", 10, "") == [BarredNumber(who, "team", "", at(2))]
+    await books.barred.forget("default", "+1", only_source="message")
+    assert await books.barred.find("default", "+1") is not None
+    await books.barred.forget("default", "+1")
+    assert await books.barred.find("default", "+1") is None
+
+
+async def test_an_erased_entry_is_taken_off_by_its_pseudonym_as_well(books: Books) -> None:
+    who = name_of("default", "+1")
+    await books.barred.put("default", BarredNumber("+1", "call", "", START))
+    await books.barred.erase("default", who)
+    await books.barred.forget("default", who)
     assert await books.barred.find("default", "+1") is None
 
 
@@ -322,5 +376,5 @@ async def test_callbacks_to_a_number_are_forgotten_in_its_workspace_alone(books:
     await books.callbacks.put(callback("c1", 10))
     await books.callbacks.put(callback("c2", 10, to="+14155550123"))
     await books.callbacks.put(callback("c3", 10, workspace="other"))
-    await books.callbacks.forget("acme", "+4930123456")
+    assert await books.callbacks.forget("acme", name_of("acme", "+4930123456")) == 1
     assert {each.callback_id for each in await books.callbacks.due(at(10), 10)} == {"c2", "c3"}

@@ -3,6 +3,7 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 from structlog.testing import capture_logs
 
@@ -12,7 +13,8 @@ from scriza.modules.telephony.call_log import CallReader, NewCall
 from scriza.modules.telephony.messages import Messages, Wish, wish_of
 from scriza.modules.telephony.signatures import SignatureGate, SigningKeys
 from scriza.ports.call_desk import BarredNumber, PhoneNumber
-from scriza.ports.telephony import MessageRecord
+from scriza.ports.telephony import MessageReceived, MessageRecord
+from tests.memory_books import name_of
 from tests.memory_log import MemoryCallLog
 from tests.memory_placing import MemoryPlacing
 from tests.unit.webhook_rig import PUBLIC, TOKEN, signed
@@ -31,7 +33,7 @@ class Office:
         self.placing = MemoryPlacing(clock=lambda: self.now)
         gate = SignatureGate(SigningKeys((TOKEN,)), public_url=PUBLIC, mode="enforce")
         self.messages = Messages(
-            self.log, reader or self.log, gate, self.placing.reception, self.placing.barred, lambda: self.now
+            self.log, reader or self.log, gate, self.placing.reception, self.placing.barred, name_of, lambda: self.now
         )
 
     async def text(self, body: str, sid: str = "SM1", **more: str) -> str:
@@ -126,12 +128,14 @@ async def test_a_reply_is_kept_beside_the_last_call_with_that_number_and_told(of
     assert record.messages == [MessageRecord("SM1", "Tuesday at ten", office.now)]
     told = office.log.told[0]
     assert (told.type, told.subject, told.workspace) == (Topic.MESSAGE_RECEIVED, "CA2", "default")
-    assert bytes(told.data) == b'{"call_id":"CA2","message_id":"SM1","text":"Tuesday at ten"}'
+    data = msgspec.json.decode(told.data, type=MessageReceived)
+    assert data == MessageReceived("CA2", "SM1", "Tuesday at ten", name_of("default", THEM))
 
 
 async def test_a_message_without_any_call_is_told_all_the_same(office: Office) -> None:
     await office.text("Hello?")
-    assert office.log.told[0].call_id == ""
+    (told,) = office.log.told
+    assert (told.call_id, told.subject) == ("", name_of("default", THEM))
 
 
 async def test_a_message_that_comes_twice_is_the_same_message(office: Office) -> None:

@@ -1,10 +1,9 @@
 """What leads calls, and who carries them."""
 
-from collections.abc import Callable
 from functools import partial
 
 from scriza.data_dir import Secrets
-from scriza.kernel.pseudonym import pseudonym
+from scriza.kernel.pseudonym import NameOf, pseudonym
 from scriza.modules.telephony.live.session import SessionOptions
 from scriza.modules.telephony.signatures import SignatureGate, SigningKeys, socket_url
 from scriza.modules.telephony.turns.adaptive_silence import AdaptiveSilence
@@ -32,8 +31,8 @@ def signature_gate(settings: Settings, secrets: Secrets) -> SignatureGate:
     )
 
 
-def name_of(secrets: Secrets) -> Callable[[str, str], str]:
-    """Gives the pseudonym of a number in a workspace, in this order: workspace, number."""
+def name_of(secrets: Secrets) -> NameOf:
+    """The pseudonyms of this installation."""
     return partial(pseudonym, secrets.pseudonym_key)
 
 

@@ -26,11 +26,15 @@ class Topic(StrEnum):
     USAGE_ASR = "usage.asr"
 
 
+_NO_CALL = ("who_", "era_")
+"""How subjects begin that are pseudonyms of people, or erasures."""
+
+
 class Event(msgspec.Struct, frozen=True):
     """One fact. Telling it twice gives the same `id`, so that a consumer counts it once.
 
-    `subject` is the call id where there is one, else the request's; events of one subject are delivered in the order
-    they were told.
+    `subject` is the call id where there is one, else whom or what it is about, or at last the request; events of one
+    subject are delivered in the order they were told.
     `data` is the JSON of the topic's own Struct.
     """
 
@@ -49,7 +53,7 @@ class Event(msgspec.Struct, frozen=True):
     @property
     def call_id(self) -> str:
         """The call that it tells of, empty where there is none."""
-        return "" if self.subject == self.request_id else self.subject
+        return "" if self.subject == self.request_id or self.subject.startswith(_NO_CALL) else self.subject
 
 
 def event(

@@ -2,6 +2,10 @@
 
 import hashlib
 import hmac
+from collections.abc import Callable
+
+NameOf = Callable[[str, str], str]
+"""Gives the pseudonym of a number in a workspace: workspace first."""
 
 
 def pseudonym(key: str, workspace: str, number: str) -> str:

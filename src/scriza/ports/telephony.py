@@ -88,6 +88,8 @@ class CallRecord(msgspec.Struct):
     reason: str = ""
     """Why it was placed, as the order says."""
     messages: list[MessageRecord] = []
+    forgotten: bool = False
+    """The other side has been forgotten: nothing but figures is left of the call."""
 
 
 class CallQuery(msgspec.Struct):
@@ -182,6 +184,8 @@ class MessageReceived(msgspec.Struct, frozen=True):
     call_id: str
     message_id: str
     text: str
+    caller: str = ""
+    """Who has sent it, as in `CallStarted`."""
 
 
 class UtteranceTranscribed(msgspec.Struct, frozen=True):

@@ -59,6 +59,8 @@ class ReceivedMessage(msgspec.Struct, frozen=True):
     call_id: str
     text: str
     at: datetime
+    who: str = ""
+    """The pseudonym of the sender's number."""
 
 
 class StatusReport(msgspec.Struct, frozen=True):

@@ -61,6 +61,8 @@ class Call(Document):
     metrics: dict[str, object] = {}
     turns: list[dict[str, object]] = []
     touched_by: str
+    erased: bool = False
+    """Its other side is forgotten: figures are left of it, and nothing is added any more."""
     assignment: str = "{}"
     """JSON: variables may have names that the store's documents do not allow."""
 
@@ -126,14 +128,15 @@ class CallMessage(Document):
     id: str = Field(alias="_id")  # type: ignore[assignment] # Document leaves the kind of id to us
     workspace: str
     call_id: str
+    who: str = ""
     text: str
     at: datetime
 
     class Settings:
-        """Read by call."""
+        """Read by call, erased by person."""
 
         name = "call_messages"
-        indexes = [IndexModel([("call_id", ASCENDING)])]
+        indexes = [IndexModel([("call_id", ASCENDING)]), IndexModel([("workspace", ASCENDING), ("who", ASCENDING)])]
 
 
 class Claim(Document):
@@ -155,14 +158,18 @@ class WebhookAnswer(Document):
 
     id: str = Field(alias="_id")  # type: ignore[assignment] # Document leaves the kind of id to us
     workspace: str
+    call_id: str = ""
     answer: bytes
     expires_at: datetime
 
     class Settings:
-        """The store removes what has expired, a minute late or so."""
+        """Erased by call; the store removes what has expired, a minute late or so."""
 
         name = "webhook_answers"
-        indexes = [IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=0)]
+        indexes = [
+            IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=0),
+            IndexModel([("call_id", ASCENDING)]),
+        ]
 
 
 DOCUMENTS: tuple[type[Document], ...] = (Call, CallTurn, CallEventLog, CallMessage, Claim, WebhookAnswer)
@@ -320,6 +327,7 @@ def record(call: Call, turns: list[TurnRecord], messages: list[MessageRecord]) -
         order_id=assignment.order_id,
         reason=assignment.reason,
         messages=messages,
+        forgotten=call.erased,
     )
 
 

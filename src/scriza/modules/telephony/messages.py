@@ -15,6 +15,7 @@ from scriza.kernel.clock import WallClock, utc_now
 from scriza.kernel.errors import Unavailable
 from scriza.kernel.events import Topic, event
 from scriza.kernel.principal import Principal, acting, current
+from scriza.kernel.pseudonym import NameOf
 from scriza.modules.telephony.call_log import CallLog, CallReader, ReceivedMessage
 from scriza.modules.telephony.forms import Form, one, phone_number, sid
 from scriza.modules.telephony.placing.books import BarredBook
@@ -59,10 +60,11 @@ class Messages:
         gate: SignatureGate,
         reception: Reception,
         barred: BarredBook,
+        name_of: NameOf,
         clock: WallClock = utc_now,
     ) -> None:
         self._calls, self._reader, self._gate = calls, reader, gate
-        self._reception, self._barred, self._clock = reception, barred, clock
+        self._reception, self._barred, self._name_of, self._clock = reception, barred, name_of, clock
 
     async def receive(self, webhook: Webhook) -> str:
         """A message has come in; nothing is said to it.
@@ -109,13 +111,14 @@ class Messages:
 
     async def _keep(self, workspace: str, message_id: str, sender: str, text: str) -> None:
         call_id, now = await self._reader.last_call_with(workspace, sender), self._clock()
+        who = self._name_of(workspace, sender)
         told = event(
             Topic.MESSAGE_RECEIVED,
-            MessageReceived(call_id, message_id, text),
+            MessageReceived(call_id, message_id, text, who),
             source="telephony",
-            subject=call_id or current().request_id,
+            subject=call_id or who,
             key=message_id,
             time=now,
             workspace=workspace,
         )
-        await self._calls.keep_message(ReceivedMessage(message_id, workspace, call_id, text, now), told)
+        await self._calls.keep_message(ReceivedMessage(message_id, workspace, call_id, text, now, who), told)

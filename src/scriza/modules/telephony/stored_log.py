@@ -154,18 +154,29 @@ class MongoCallLog:
     async def _append(
         self, unit: Unit, *, lines: Sequence[Entry], events: Sequence[Event], metrics: CallMetrics | None
     ) -> None:
-        if lines:
-            call_id = lines[0].call_id
-            await insert_lines(lines, await self._workspace(call_id), unit.session)
-            tokens, latest = sum(entry.tokens for entry in lines), max(entry.at for entry in lines)
-            changes = _followed(lines)
-            if metrics is not None:
-                changes["metrics"] = stored_metrics(metrics)
-            update = {"$set": changes, "$inc": {"tokens_used": tokens}, "$max": {"changed_at": latest}}
-            if not await update_call({"call_id": call_id, "closed_by": ""}, update, unit.session):
-                changes["turns"] = stored_turns(fold(await read_lines(call_id, unit.session)))
-                await update_call({"call_id": call_id}, update, unit.session)
+        if lines and not await self._journal(unit, lines, metrics):
+            return
         await unit.publish(*events)
+
+    async def _journal(self, unit: Unit, lines: Sequence[Entry], metrics: CallMetrics | None) -> bool:
+        """False, and nothing is kept, when the call is forgotten."""
+        call_id = lines[0].call_id
+        workspace = await self._workspace(call_id)
+        tokens, latest = sum(entry.tokens for entry in lines), max(entry.at for entry in lines)
+        changes = _followed(lines)
+        if metrics is not None:
+            changes["metrics"] = stored_metrics(metrics)
+        update = {"$set": changes, "$inc": {"tokens_used": tokens}, "$max": {"changed_at": latest}}
+        if await update_call({"call_id": call_id, "closed_by": ""}, update, unit.session):
+            await insert_lines(lines, workspace, unit.session)
+            return True
+        call = await read_call(call_id, unit.session)
+        if call is None or call.erased:
+            return False
+        await insert_lines(lines, workspace, unit.session)
+        changes["turns"] = stored_turns(fold(await read_lines(call_id, unit.session)))
+        await update_call({"call_id": call_id, "erased": {"$ne": True}}, update, unit.session)
+        return True
 
     async def _workspace(self, call_id: str) -> str:
         """The call's workspace, which never changes; remembered, since a live call is asked for it with every turn."""
@@ -273,6 +284,8 @@ class MongoCallLog:
             call = await read_call(call_id)
             if call is None:
                 raise NotFound("there is no such call")
+            if call.erased:
+                return
             kept = CallEventLog(_id=f"{call_id}/{part}", workspace=call.workspace, call_id=call_id, part=part, log=log)
             with contextlib.suppress(AlreadyThere):
                 await kept.insert()

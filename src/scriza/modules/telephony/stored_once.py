@@ -39,7 +39,8 @@ class MongoOnce:
         expires_at = self._clock() + _KEEP
         with self._store.errors():
             try:
-                await WebhookAnswer(_id=key, workspace=_workspace(), answer=answer, expires_at=expires_at).insert()
+                about = {"workspace": _workspace(), "call_id": current().call_id}
+                await WebhookAnswer(_id=key, **about, answer=answer, expires_at=expires_at).insert()
             except AlreadyThere:
                 return await self.answer(key) or answer
             return answer

@@ -19,6 +19,7 @@ from scriza.kernel.errors import BadInput, Forbidden, Unavailable
 from scriza.kernel.events import Event
 from scriza.kernel.ids import DEFAULT_WORKSPACE, derived_id
 from scriza.kernel.principal import Principal, acting, current
+from scriza.kernel.pseudonym import NameOf
 from scriza.modules.telephony.announcements import COMPLETED, STARTED, about_call, call_completed, told_at_the_end
 from scriza.modules.telephony.call_log import (
     CallLog,
@@ -96,7 +97,7 @@ class Webhooks:
         accepts: Callable[[str], bool],
         on_status: Callable[[str, CallStatus], Awaitable[None]],
         on_answered: Callable[[str, Answerer], None],
-        name_of: Callable[[str, str], str],
+        name_of: NameOf,
         now: WallClock = utc_now,
     ) -> None:
         self._calls = log
@@ -203,7 +204,8 @@ class Webhooks:
 
     async def _answer(self, webhook: Webhook, decide: Callable[[Webhook, Form], Awaitable[str]]) -> str:
         form = self._read(webhook)
-        with _on_call(sid(form, "CallSid")):
+        # The leg to a person who is to take over a call has a name of its own, and is about that call.
+        with _on_call(_in_query(webhook.target, CALL) or sid(form, "CallSid")):
             key = _key(webhook, form)
             try:
                 async with asyncio.timeout(_ANSWER_SECONDS):

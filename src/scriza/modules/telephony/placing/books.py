@@ -40,6 +40,10 @@ class IntentBook(Protocol):
         """The intent as it is now."""
         ...
 
+    async def of(self, workspace: str, who: str, before: datetime) -> list[Intent]:
+        """Those to a person, by the pseudonym of their number, that were recorded by then."""
+        ...
+
     async def owned(self, carrier_ids: list[str]) -> set[str]:
         """Which of the carrier's ids are those of intents that are done."""
         ...
@@ -86,6 +90,13 @@ class BarredBook(Protocol):
 
     async def forget(self, workspace: str, number: str, *, only_source: str = "") -> None:
         """Take a number off the list; with `only_source` only an entry that came from there."""
+        ...
+
+    async def erase(self, workspace: str, who: str) -> int:
+        """Keep of a person's entry nothing but the pseudonym of their number, by which they are still not called.
+
+        Returns how many entries were changed. The entry's `number` is the pseudonym from then on.
+        """
         ...
 
 

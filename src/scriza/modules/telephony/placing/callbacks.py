@@ -54,8 +54,8 @@ class CallbackBook(Protocol):
         """It does not wait any more."""
         ...
 
-    async def forget(self, workspace: str, number: str) -> None:
-        """Drop all to this number."""
+    async def forget(self, workspace: str, who: str) -> int:
+        """Drop all to a person, by the pseudonym of their number; returns how many."""
         ...
 
 

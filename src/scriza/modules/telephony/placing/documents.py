@@ -22,6 +22,8 @@ class CarrierIntent(Document):
     kind: str
     sender: str
     to: str
+    who: str = ""
+    """The pseudonym of `to`; empty when that is erased."""
     wish: str
     """JSON: variables may have names that the store's documents do not allow."""
     recorded_at: datetime
@@ -52,6 +54,7 @@ class CarrierIntent(Document):
             IndexModel([("carrier_id", ASCENDING)]),
             IndexModel([("settled", ASCENDING), ("due_at", ASCENDING)]),
             IndexModel([("workspace", ASCENDING), ("over", ASCENDING), ("kind", ASCENDING)]),
+            IndexModel([("workspace", ASCENDING), ("who", ASCENDING)]),
         ]
 
 
@@ -86,11 +89,13 @@ class OurNumber(Document):
 
 
 class Barred(Document):
-    """A number on a do-not-call list."""
+    """A number on a do-not-call list; where it is erased, its pseudonym is in its place, in `_id` too."""
 
     id: str = Field(alias="_id")  # type: ignore[assignment] # Document leaves the kind of id to us
     workspace: str
     number: str
+    who: str = ""
+    """The pseudonym of the number."""
     source: str
     note: str
     since: datetime
@@ -99,7 +104,10 @@ class Barred(Document):
         """Paged by number."""
 
         name = "do_not_call"
-        indexes = [IndexModel([("workspace", ASCENDING), ("number", ASCENDING)])]
+        indexes = [
+            IndexModel([("workspace", ASCENDING), ("number", ASCENDING)]),
+            IndexModel([("workspace", ASCENDING), ("who", ASCENDING)]),
+        ]
 
 
 class CallSwitch(Document):
@@ -124,6 +132,8 @@ class PromisedCallback(Document):
     due_at: datetime
     sender: str
     to: str
+    who: str = ""
+    """The pseudonym of `to`."""
     playbook: str
     reason: str
     variables: str
@@ -137,7 +147,7 @@ class PromisedCallback(Document):
         name = "callbacks"
         indexes = [
             IndexModel([("state", ASCENDING), ("due_at", ASCENDING)]),
-            IndexModel([("workspace", ASCENDING), ("to", ASCENDING)]),
+            IndexModel([("workspace", ASCENDING), ("who", ASCENDING)]),
         ]
 
 
@@ -151,17 +161,17 @@ PLACING_DOCUMENTS: tuple[type[Document], ...] = (
 )
 
 
-async def insert_intent(intent: Intent, mark: str, session: Session) -> None:
+async def insert_intent(intent: Intent, who: str, mark: str, session: Session) -> None:
     """Keep a new one. Raises AlreadyThere."""
-    await CarrierIntent(**_stored(intent), touched_by=mark, _id=intent.intent_id, day=day_of(intent)).insert(
-        session=session
-    )
+    fields = _stored(intent, who)
+    await CarrierIntent(**fields, touched_by=mark, _id=intent.intent_id, day=day_of(intent)).insert(session=session)
 
 
-async def replace_intent(old: Intent, new: Intent, mark: str, session: Session) -> bool:
+async def replace_intent(old: Intent, new: Intent, who: str, mark: str, session: Session) -> bool:
     """Put `new` in the place of `old`; False when it is not `old` any more."""
+    changed = {**_stored(new, who), "touched_by": mark}
     result = await CarrierIntent.get_pymongo_collection().update_one(
-        {"_id": old.intent_id, "version": old.version}, {"$set": {**_stored(new), "touched_by": mark}}, session=session
+        {"_id": old.intent_id, "version": old.version}, {"$set": changed}, session=session
     )
     return result.matched_count == 1
 
@@ -228,25 +238,35 @@ def barred_of(document: Barred) -> BarredNumber:
     return msgspec.convert(told, BarredNumber)
 
 
-def promised(callback: Callback) -> PromisedCallback:
-    """A callback as the store keeps it."""
+async def erase_barred(entry: Barred, session: Session) -> None:
+    """Put the pseudonym in the place of the number, and leave the note out."""
+    entries = Barred.get_pymongo_collection()
+    kept = entry.model_dump(exclude={"id", "revision_id"}) | {"number": entry.who, "note": ""}
+    there = {"_id": f"{entry.workspace}/{entry.who}"}
+    await entries.update_one(there, {"$setOnInsert": kept}, upsert=True, session=session)
+    await entries.delete_one({"_id": entry.id}, session=session)
+
+
+def promised(callback: Callback, who: str) -> PromisedCallback:
+    """A callback to this person, as the store keeps it."""
     fields = msgspec.structs.asdict(callback)
     del fields["callback_id"]
     fields["variables"] = msgspec.json.encode(callback.variables).decode()
-    return PromisedCallback(_id=callback.callback_id, **fields)
+    return PromisedCallback(_id=callback.callback_id, who=who, **fields)
 
 
 def callback_of(document: PromisedCallback) -> Callback:
     """A callback as it was kept."""
-    fields = document.model_dump(exclude={"id", "revision_id", "variables"})
+    fields = document.model_dump(exclude={"id", "who", "revision_id", "variables"})
     return Callback(callback_id=document.id, variables=_VARIABLES.decode(document.variables), **fields)
 
 
-def _stored(intent: Intent) -> dict[str, object]:
+def _stored(intent: Intent, who: str) -> dict[str, object]:
     fields = msgspec.structs.asdict(intent)
     del fields["intent_id"]
     return {
         **fields,
+        "who": who,
         "wish": msgspec.json.encode(intent.wish).decode(),
         "kind": "call" if isinstance(intent.wish, CallWish) else "text",
         "open_until": intent.open_until,
@@ -259,7 +279,7 @@ def _intent(document: CarrierIntent) -> Intent:
     return Intent(intent_id=document.id, wish=_WISH.decode(document.wish), **fields)
 
 
-_OURS = {"id", "kind", "day", "open_until", "settled", "touched_by", "wish", "revision_id"}
+_OURS = {"id", "kind", "who", "day", "open_until", "settled", "touched_by", "wish", "revision_id"}
 """Fields that an intent has not, or has in another form."""
 _VARIABLES = msgspec.json.Decoder(dict[str, str])
 _WISH: msgspec.json.Decoder[CallWish | TextWish] = msgspec.json.Decoder(CallWish | TextWish)

@@ -169,6 +169,23 @@ def after(intent: Intent, event: Event, now: datetime) -> Intent:
     return msgspec.structs.replace(intent, version=intent.version + 1, **_changes(intent, event, now))
 
 
+def can_be_erased(intent: Intent, now: datetime) -> bool:
+    """Whether nothing will be looked up or told about it any more."""
+    return intent.settled and (intent.over or intent.open_until <= now)
+
+
+def erased(intent: Intent) -> Intent:
+    """Without who it was about and what it said. It stays what was done once, and what it cost."""
+    match intent.wish:
+        case CallWish() as call:
+            wish: CallWish | TextWish = msgspec.structs.replace(call, assignment=Assignment(call.assignment.playbook))
+        case TextWish():
+            wish = TextWish("")
+        case _:
+            assert_never(intent.wish)
+    return msgspec.structs.replace(intent, to="", wish=wish, version=intent.version + 1)
+
+
 def _changes(intent: Intent, event: Event, now: datetime) -> dict[str, object]:
     match event:
         case Asked():

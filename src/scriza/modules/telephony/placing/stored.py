@@ -3,10 +3,14 @@
 import contextlib
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Literal
+
+import msgspec
 
 from scriza.kernel.errors import Conflict
 from scriza.kernel.ids import DEFAULT_WORKSPACE, new_id
+from scriza.kernel.pseudonym import NameOf
 from scriza.modules.telephony.documents import AlreadyThere, Session
 from scriza.modules.telephony.placing.books import Standing
 from scriza.modules.telephony.placing.callbacks import Callback
@@ -18,6 +22,7 @@ from scriza.modules.telephony.placing.documents import (
     barred_of,
     bears,
     callback_of,
+    erase_barred,
     insert_intent,
     number_of,
     promised,
@@ -35,10 +40,10 @@ _SWITCH = "calls"
 
 
 class MongoIntentBook:
-    """Implements IntentBook on the store."""
+    """Implements IntentBook on the store. `name_of` gives the pseudonyms by which people are found again."""
 
-    def __init__(self, store: Store[Session]) -> None:
-        self._store = store
+    def __init__(self, store: Store[Session], name_of: NameOf) -> None:
+        self._store, self._name_of = store, name_of
 
     async def record(self, intent: Intent, admit: Callable[[Standing], None]) -> Intent:
         """See IntentBook."""
@@ -48,7 +53,7 @@ class MongoIntentBook:
             if isinstance(intent.wish, CallWish):
                 admit(await standing(intent, unit.session))
                 await spend(intent, intent.cost_micro_usd, unit.session)
-            await insert_intent(intent, mark, unit.session)
+            await insert_intent(intent, self._who(intent), mark, unit.session)
 
         for _ in range(_COLLISIONS):
             if known := await self.find(intent.intent_id):
@@ -65,7 +70,7 @@ class MongoIntentBook:
         mark = new_id("op")
 
         async def work(unit: UnitOfWork[Session]) -> bool:
-            if not await replace_intent(old, new, mark, unit.session):
+            if not await replace_intent(old, new, self._who(new), mark, unit.session):
                 return False
             if more := new.cost_micro_usd - old.cost_micro_usd:
                 await spend(new, more, unit.session)
@@ -82,6 +87,11 @@ class MongoIntentBook:
             found = await read_intents({"_id": intent_id})
         return found[0] if found else None
 
+    async def of(self, workspace: str, who: str, before: datetime) -> list[Intent]:
+        """See IntentBook."""
+        with self._store.errors():
+            return await read_intents({"workspace": workspace, "who": who, "recorded_at": {"$lte": before}})
+
     async def owned(self, carrier_ids: list[str]) -> set[str]:
         """See IntentBook."""
         with self._store.errors():
@@ -92,6 +102,9 @@ class MongoIntentBook:
         unsettled = {"settled": False, "due_at": {"$lte": now}}
         with self._store.errors():
             return await read_intents(unsettled, limit)
+
+    def _who(self, intent: Intent) -> str:
+        return self._name_of(intent.workspace, intent.to) if intent.to else ""
 
 
 class MongoNumberBook:
@@ -131,17 +144,22 @@ class MongoNumberBook:
 
 
 class MongoBarredBook:
-    """Implements BarredBook on the store."""
+    """Implements BarredBook on the store. `name_of` gives the pseudonyms that stand for erased numbers."""
 
-    def __init__(self, store: Store[Session]) -> None:
-        self._store = store
+    def __init__(self, store: Store[Session], name_of: NameOf) -> None:
+        self._store, self._name_of = store, name_of
 
     async def put(self, workspace: str, entry: BarredNumber) -> BarredNumber:
         """See BarredBook."""
+        who = self._name_of(workspace, entry.number)
+        erased = f"{workspace}/{who}"
+        with self._store.errors():
+            known = await Barred.find_one({"_id": erased})
         kept = Barred(
-            _id=f"{workspace}/{entry.number}",
+            _id=f"{workspace}/{entry.number}" if known is None else erased,
             workspace=workspace,
             number=entry.number,
+            who=who,
             source=entry.source,
             note=entry.note,
             since=entry.since,
@@ -152,7 +170,7 @@ class MongoBarredBook:
             except AlreadyThere:
                 if entry.source == "team":
                     others = {"_id": kept.id, "source": {"$ne": "team"}}
-                    told = {"source": entry.source, "note": entry.note, "since": entry.since}
+                    told = {"source": entry.source, "note": "" if known else entry.note, "since": entry.since}
                     await Barred.get_pymongo_collection().update_one(others, {"$set": told})
                 return await self.find(workspace, entry.number) or entry
         return entry
@@ -160,8 +178,8 @@ class MongoBarredBook:
     async def find(self, workspace: str, number: str) -> BarredNumber | None:
         """See BarredBook."""
         with self._store.errors():
-            found = await Barred.find_one({"_id": f"{workspace}/{number}"})
-        return None if found is None else barred_of(found)
+            found = await Barred.find_one({"_id": {"$in": self._ids(workspace, number)}})
+        return None if found is None else msgspec.structs.replace(barred_of(found), number=number)
 
     async def page(self, workspace: str, limit: int, after: str) -> list[BarredNumber]:
         """See BarredBook."""
@@ -171,9 +189,23 @@ class MongoBarredBook:
 
     async def forget(self, workspace: str, number: str, *, only_source: str = "") -> None:
         """See BarredBook."""
-        which = {"_id": f"{workspace}/{number}"} | ({"source": only_source} if only_source else {})
+        which: dict[str, object] = {"_id": {"$in": self._ids(workspace, number)}}
+        if only_source:
+            which["source"] = only_source
         with self._store.errors():
-            await Barred.get_pymongo_collection().delete_one(which)
+            await Barred.get_pymongo_collection().delete_many(which)
+
+    async def erase(self, workspace: str, who: str) -> int:
+        """See BarredBook."""
+        with self._store.errors():
+            known = await Barred.find({"workspace": workspace, "who": who, "number": {"$ne": who}}).to_list()
+        for entry in known:
+            await self._store.run(partial(_erase, entry=entry))
+        return len(known)
+
+    def _ids(self, workspace: str, number: str) -> list[str]:
+        """What a number's entry may be kept under."""
+        return [f"{workspace}/{number}", f"{workspace}/{self._name_of(workspace, number)}"]
 
 
 class MongoSwitchBook:
@@ -199,15 +231,16 @@ class MongoSwitchBook:
 
 
 class MongoCallbackBook:
-    """Implements CallbackBook on the store."""
+    """Implements CallbackBook on the store. `name_of` gives the pseudonyms by which people are found again."""
 
-    def __init__(self, store: Store[Session]) -> None:
-        self._store = store
+    def __init__(self, store: Store[Session], name_of: NameOf) -> None:
+        self._store, self._name_of = store, name_of
 
     async def put(self, callback: Callback) -> None:
         """See CallbackBook."""
+        kept = promised(callback, self._name_of(callback.workspace, callback.to))
         with self._store.errors(), contextlib.suppress(AlreadyThere):
-            await promised(callback).insert()
+            await kept.insert()
 
     async def due(self, now: datetime, limit: int) -> list[Callback]:
         """See CallbackBook."""
@@ -223,10 +256,15 @@ class MongoCallbackBook:
         with self._store.errors():
             await PromisedCallback.get_pymongo_collection().update_one(waiting, settled)
 
-    async def forget(self, workspace: str, number: str) -> None:
+    async def forget(self, workspace: str, who: str) -> int:
         """See CallbackBook."""
+        theirs = {"workspace": workspace, "who": who}
         with self._store.errors():
-            await PromisedCallback.get_pymongo_collection().delete_many({"workspace": workspace, "to": number})
+            return (await PromisedCallback.get_pymongo_collection().delete_many(theirs)).deleted_count
+
+
+async def _erase(unit: UnitOfWork[Session], entry: Barred) -> None:
+    await erase_barred(entry, unit.session)
 
 
 _SETTINGS = tuple(name for name in PhoneNumber.__struct_fields__ if name != "number")
