@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Protocol
 import msgspec
 
 from scriza.kernel.operation import operation
+from scriza.kernel.scopes import Scope
 
 By = Literal["day", "agent", "playbook", "outcome", "direction"]
 """What the rows of a report stand for. `agent` is the playbook's slug, `playbook` one of its versions."""
@@ -317,42 +318,42 @@ class Comparison(msgspec.Struct, frozen=True):
 class Reports(Protocol):
     """Reports about a workspace's calls. All raise BadInput for an unknown zone and for days in the wrong order."""
 
-    @operation("GET /api/v1/reports/overview")
+    @operation("GET /api/v1/reports/overview", scope=Scope.REPORTS_READ)
     async def overview(self, query: GroupedQuery) -> Overview:
         """Calls, outcomes, time and cost, by day, agent, version, outcome or direction."""
         ...
 
-    @operation("GET /api/v1/reports/objections")
+    @operation("GET /api/v1/reports/objections", scope=Scope.REPORTS_READ)
     async def objections(self, query: ReportQuery) -> Objections:
         """What callers object, whether it was answered, and what came of those calls."""
         ...
 
-    @operation("GET /api/v1/reports/unanswered")
+    @operation("GET /api/v1/reports/unanswered", scope=Scope.REPORTS_READ)
     async def unanswered(self, query: UnansweredQuery) -> Unanswered:
         """What callers say that the playbook has no answer to, grouped by likeness."""
         ...
 
-    @operation("GET /api/v1/reports/interruptions")
+    @operation("GET /api/v1/reports/interruptions", scope=Scope.REPORTS_READ)
     async def interruptions(self, query: GroupedQuery) -> Interruptions:
         """Who was spoken over, and who fell silent."""
         ...
 
-    @operation("GET /api/v1/reports/sentiment")
+    @operation("GET /api/v1/reports/sentiment", scope=Scope.REPORTS_READ)
     async def sentiment(self, query: ReportQuery) -> Sentiment:
         """How callers sound, stage by stage."""
         ...
 
-    @operation("GET /api/v1/reports/latency")
+    @operation("GET /api/v1/reports/latency", scope=Scope.REPORTS_READ)
     async def latency(self, query: GroupedQuery) -> Latency:
         """How soon the agent answers, and where the time goes."""
         ...
 
-    @operation("GET /api/v1/reports/funnel")
+    @operation("GET /api/v1/reports/funnel", scope=Scope.REPORTS_READ)
     async def funnel(self, query: ReportQuery) -> Funnel:
         """How far calls come through the stages."""
         ...
 
-    @operation("GET /api/v1/reports/comparison")
+    @operation("GET /api/v1/reports/comparison", scope=Scope.REPORTS_READ)
     async def comparison(self, query: ComparisonQuery) -> Comparison:
         """Two versions of a playbook side by side, with confidence intervals."""
         ...

@@ -32,10 +32,13 @@ class MemoryLog(Document):
     turn: int
 
     class Settings:
-        """Read by call."""
+        """Read by call; what had no answer also by time."""
 
         name = "memory_logs"
-        indexes = [IndexModel([("workspace", ASCENDING), ("call_id", ASCENDING)])]
+        indexes = [
+            IndexModel([("workspace", ASCENDING), ("call_id", ASCENDING)]),
+            IndexModel([("workspace", ASCENDING), ("unanswered", ASCENDING), ("said_at", DESCENDING)]),
+        ]
 
 
 class MemoryCall(Document):
@@ -56,6 +59,9 @@ class MemoryCall(Document):
     claim: str = ""
     """The mark of who does."""
     attempts: int = 0
+    uncounted: str = ""
+    """Reports have not counted yet what is known of it; each change leaves another mark."""
+    uncounted_at: datetime | None = None
     forgotten: bool = False
     expires_at: datetime | None = None
 
@@ -67,6 +73,7 @@ class MemoryCall(Document):
             IndexModel([("workspace", ASCENDING), ("started_at", DESCENDING), ("call_id", DESCENDING)]),
             IndexModel([("workspace", ASCENDING), ("caller", ASCENDING)]),
             IndexModel([("due_at", ASCENDING)]),
+            IndexModel([("uncounted_at", ASCENDING)]),
             IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=0),
         ]
 
@@ -103,7 +110,46 @@ class MemoryErasure(Document):
         name = "memory_erasures"
 
 
-MEMORY_DOCUMENTS: tuple[type[Document], ...] = (MemoryLog, MemoryCall, MemoryCaller, MemoryErasure)
+class ReportDay(Document):
+    """One day's sums."""
+
+    id: str = Field(alias="_id")  # type: ignore[assignment] # Document leaves the kind of id to us
+    workspace: str
+    day: str
+    agent: str
+    playbook: str
+    direction: str
+    sealed: bool
+    total: bytes
+    quarters: bytes
+
+    class Settings:
+        """Read by day."""
+
+        name = "report_days"
+        indexes = [IndexModel([("workspace", ASCENDING), ("day", ASCENDING)])]
+
+
+class CountedCall(Document):
+    """What one call has added."""
+
+    id: str = Field(alias="_id")  # type: ignore[assignment] # Document leaves the kind of id to us
+    """The same as that of the call's document."""
+    workspace: str
+    day: str
+    counted: bytes
+
+    class Settings:
+        """Read by day when sums are rebuilt."""
+
+        name = "counted_calls"
+        indexes = [IndexModel([("workspace", ASCENDING), ("day", ASCENDING)])]
+
+
+MEMORY_DOCUMENTS: tuple[type[Document], ...] = (
+    *(MemoryLog, MemoryCall, MemoryCaller, MemoryErasure),
+    *(ReportDay, CountedCall),
+)
 
 TOMBSTONES_FOR = timedelta(days=30)
 """So long an event may be on its way: the bus gives a consumer up after a week, and remembers what it has heard for a
@@ -128,6 +174,16 @@ def callers() -> Collection:
 def erasures() -> Collection:
     """The erasures."""
     return MemoryErasure.get_pymongo_collection()
+
+
+def report_days() -> Collection:
+    """The sums of days."""
+    return ReportDay.get_pymongo_collection()
+
+
+def counted_calls() -> Collection:
+    """What each call has added to them."""
+    return CountedCall.get_pymongo_collection()
 
 
 def call_key(workspace: str, call_id: str) -> str:

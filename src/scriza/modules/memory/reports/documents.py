@@ -1,108 +1,89 @@
-"""Documents of the figures, and how they are read and written.
+"""How the documents of the figures are read and written.
 
-What changes a call's log marks the call in the same transaction (`mark_uncounted`), and what takes a log away seals the
-call's figures (`seal`).
+What changes a call's log marks the call in the same step (`uncounted`), and what takes a log away seals the call's
+figures in the same transaction (`seal`).
 """
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 
 import msgspec
-from beanie import Document
-from pydantic import Field
-from pymongo import ASCENDING, DeleteOne, IndexModel, ReplaceOne
-from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo import ReplaceOne, UpdateOne
 
 from scriza.kernel.ids import new_id
-from scriza.modules.memory.reports.books import DaysWanted, Mark, StoredDay
+from scriza.modules.memory.documents import (
+    Row,
+    Session,
+    call_key,
+    calls,
+    counted_calls,
+    logs,
+    report_days,
+    turn_of,
+)
+from scriza.modules.memory.reports.books import DaysWanted, Mark, StoredDay, Unanswerable
 from scriza.modules.memory.reports.days import Changes, Counted, Day, DayKey
 
-Session = AsyncClientSession
-
-
-class ReportDay(Document):
-    """One day's sums."""
-
-    id: str = Field(alias="_id")  # type: ignore[assignment] # Document leaves the kind of id to us
-    workspace: str
-    day: str
-    agent: str
-    playbook: str
-    direction: str
-    sealed: bool
-    total: bytes
-    quarters: bytes
-
-    class Settings:
-        """Read by day."""
-
-        name = "report_days"
-        indexes = [IndexModel([("workspace", ASCENDING), ("day", ASCENDING)])]
-
-
-class CountedCall(Document):
-    """What one call has added."""
-
-    id: str = Field(alias="_id")  # type: ignore[assignment] # Document leaves the kind of id to us
-    """The call's."""
-    workspace: str
-    day: str
-    counted: bytes
-
-    class Settings:
-        """Read by day when sums are rebuilt."""
-
-        name = "counted_calls"
-        indexes = [IndexModel([("workspace", ASCENDING), ("day", ASCENDING)])]
-
-
-class UncountedCall(Document):
-    """A call whose log has changed since it was counted."""
-
-    id: str = Field(alias="_id")  # type: ignore[assignment] # Document leaves the kind of id to us
-    """The call's."""
-    workspace: str
-    token: str
-    since: datetime
-
-    class Settings:
-        """The longest waiting is taken first."""
-
-        name = "uncounted_calls"
-        indexes = [IndexModel([("since", ASCENDING)])]
-
-
-REPORT_DOCUMENTS: tuple[type[Document], ...] = (ReportDay, CountedCall, UncountedCall)
+_EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 # ---- what waits ---------------------------------------------------------------------------------------------------
 
 
-async def mark_uncounted(workspace: str, call_id: str, session: Session | None = None) -> None:
-    """Have a call counted anew; belongs into the transaction that changes its log."""
-    changed = {"$set": {"token": new_id("mark")}}
-    first = {"$setOnInsert": {"workspace": workspace, "since": datetime.now(UTC)}}
-    waiting = UncountedCall.get_pymongo_collection()
-    await waiting.update_one({"_id": call_id}, changed | first, upsert=True, session=session)
+def uncounted() -> Row:
+    """Fields of a call's document that has to be counted anew, since its log changes in the same step."""
+    return {"uncounted": new_id("mark"), "uncounted_at": datetime.now(UTC)}
 
 
 async def read_marks(limit: int) -> list[Mark]:
     """The longest waiting."""
-    rows = await UncountedCall.get_pymongo_collection().find({}).sort("since", ASCENDING).limit(limit).to_list()
-    return [Mark(str(row["workspace"]), str(row["_id"]), str(row["token"])) for row in rows]
+    fields = {"workspace": 1, "call_id": 1, "uncounted": 1}
+    rows = await calls().find({"uncounted_at": {"$gt": _EVER}}, fields).sort("uncounted_at", 1).limit(limit).to_list()
+    return [Mark(str(row["workspace"]), str(row["call_id"]), str(row["uncounted"])) for row in rows]
+
+
+async def mark_uncounted(workspace: str, call_ids: Sequence[str]) -> None:
+    """Have these calls counted anew."""
+    which = {"_id": {"$in": [call_key(workspace, call_id) for call_id in call_ids]}, "forgotten": {"$ne": True}}
+    await calls().update_many(which, {"$set": uncounted()})
 
 
 async def put_off(marks: Sequence[Mark]) -> None:
     """Behind all others."""
-    which = {"_id": {"$in": [mark.call_id for mark in marks]}}
-    await UncountedCall.get_pymongo_collection().update_many(which, {"$set": {"since": datetime.now(UTC)}})
+    which = {"_id": {"$in": [call_key(mark.workspace, mark.call_id) for mark in marks]}, "uncounted_at": {"$gt": _EVER}}
+    await calls().update_many(which, {"$set": {"uncounted_at": datetime.now(UTC)}})
 
 
 async def delete_marks(marks: Sequence[Mark], session: Session | None = None) -> None:
     """Those that are still as they were read."""
-    if marks:
-        gone = [DeleteOne({"_id": mark.call_id, "token": mark.token}) for mark in marks]
-        await UncountedCall.get_pymongo_collection().bulk_write(gone, session=session)
+    gone = {"$unset": {"uncounted": "", "uncounted_at": ""}}
+    changes = [
+        UpdateOne({"_id": call_key(mark.workspace, mark.call_id), "uncounted": mark.token}, gone) for mark in marks
+    ]
+    if changes:
+        await calls().bulk_write(changes, session=session)
+
+
+# ---- the log ------------------------------------------------------------------------------------------------------
+
+
+async def read_call_ids(workspace: str, after: str, limit: int) -> list[str]:
+    """Calls that are remembered, in the order of their ids."""
+    which = {"_id": {"$gt": call_key(workspace, after), "$lt": f"{workspace}0"}, "forgotten": {"$ne": True}}
+    rows = await calls().find(which, {"call_id": 1}).sort("_id", 1).limit(limit).to_list()
+    return [str(row["call_id"]) for row in rows]
+
+
+async def read_unanswered(workspace: str, since: datetime, until: datetime, limit: int) -> list[Unanswerable]:
+    """The latest words without an answer."""
+    which = {"workspace": workspace, "unanswered": True, "said_at": {"$gte": since, "$lt": until}}
+    rows = await logs().find(which).sort("said_at", -1).limit(limit).to_list()
+    turns = [(str(row["call_id"]), turn_of(row)) for row in rows]
+    return [
+        Unanswerable(call_id, turn.said, turn.said_in or turn.stage, turn.said_at)
+        for call_id, turn in turns
+        if turn.said and turn.said_at
+    ]
 
 
 # ---- calls --------------------------------------------------------------------------------------------------------
@@ -110,31 +91,26 @@ async def delete_marks(marks: Sequence[Mark], session: Session | None = None) ->
 
 async def read_counted(workspace: str, call_ids: Sequence[str], session: Session) -> dict[str, Counted]:
     """What these calls have added, of those that are counted."""
-    which = {"_id": {"$in": list(call_ids)}, "workspace": workspace}
-    rows = await CountedCall.get_pymongo_collection().find(which, session=session).to_list()
-    return {str(row["_id"]): _COUNTED.decode(bytes(row["counted"])) for row in rows}
+    keys = {call_key(workspace, call_id): call_id for call_id in call_ids}
+    rows = await counted_calls().find({"_id": {"$in": list(keys)}}, session=session).to_list()
+    return {keys[str(row["_id"])]: _COUNTED.decode(_bytes(row["counted"])) for row in rows}
 
 
 async def read_counted_on(workspace: str, day: date, session: Session) -> list[Counted]:
     """What the calls of a day have added, sealed ones too."""
     which = {"workspace": workspace, "day": day.isoformat()}
-    rows = await CountedCall.get_pymongo_collection().find(which, session=session).to_list()
-    return [_COUNTED.decode(bytes(row["counted"])) for row in rows]
+    rows = await counted_calls().find(which, session=session).to_list()
+    return [_COUNTED.decode(_bytes(row["counted"])) for row in rows]
 
 
 async def write_counted(workspace: str, counted: Mapping[str, Counted], session: Session) -> None:
     """Keep what calls have added, in the place of what is kept of them."""
-    if not counted:
-        return
-    written = [
-        ReplaceOne(
-            {"_id": call_id},
-            {"workspace": workspace, "day": each.cell.day.isoformat(), "counted": _ENCODE(each)},
-            upsert=True,
-        )
-        for call_id, each in counted.items()
-    ]
-    await CountedCall.get_pymongo_collection().bulk_write(written, session=session)
+    written = []
+    for call_id, each in counted.items():
+        row: Row = {"workspace": workspace, "day": each.cell.day.isoformat(), "counted": _ENCODE(each)}
+        written.append(ReplaceOne({"_id": call_key(workspace, call_id)}, row, upsert=True))
+    if written:
+        await counted_calls().bulk_write(written, session=session)
 
 
 async def seal(workspace: str, call_ids: Sequence[str], session: Session, *, erase: bool) -> None:
@@ -150,9 +126,8 @@ async def seal(workspace: str, call_ids: Sequence[str], session: Session, *, era
         changes.replace(counted, sealed[call_id])
     await write_changes(workspace, changes, session)
     if erase:
-        gone = {"_id": {"$in": list(call_ids)}, "workspace": workspace}
-        await CountedCall.get_pymongo_collection().delete_many(gone, session=session)
-        await UncountedCall.get_pymongo_collection().delete_many(gone, session=session)
+        keys = [call_key(workspace, call_id) for call_id in call_ids]
+        await counted_calls().delete_many({"_id": {"$in": keys}}, session=session)
     else:
         await write_counted(workspace, sealed, session)
 
@@ -163,7 +138,7 @@ async def seal(workspace: str, call_ids: Sequence[str], session: Session, *, era
 async def write_changes(workspace: str, changes: Changes, session: Session) -> None:
     """Make changes to days, each read and written once."""
     for key in changes.by_day:
-        stored = await ReportDay.get_pymongo_collection().find_one({"_id": _id(workspace, key)}, session=session)
+        stored = await report_days().find_one({"_id": _id(workspace, key)}, session=session)
         day = Day() if stored is None else _stored_day(stored).open()
         changes.apply(key, day)
         await write_day(workspace, key, day, session)
@@ -171,13 +146,13 @@ async def write_changes(workspace: str, changes: Changes, session: Session) -> N
 
 async def write_day(workspace: str, key: DayKey, day: Day, session: Session) -> None:
     """Keep a day's sums; an empty day is not kept."""
-    days, which = ReportDay.get_pymongo_collection(), {"_id": _id(workspace, key)}
+    which = {"_id": _id(workspace, key)}
     if day.empty:
-        await days.delete_one(which, session=session)
+        await report_days().delete_one(which, session=session)
         return
     total, quarters = day.encode()
     told = msgspec.to_builtins(key) | {"workspace": workspace, "total": total, "quarters": quarters}
-    await days.replace_one(which, told, upsert=True, session=session)
+    await report_days().replace_one(which, told, upsert=True, session=session)
 
 
 async def read_days(workspace: str, wanted: DaysWanted, session: Session | None = None) -> list[StoredDay]:
@@ -193,16 +168,15 @@ async def read_days(workspace: str, wanted: DaysWanted, session: Session | None 
     if wanted.direction:
         which["direction"] = wanted.direction
     fields = None if wanted.quarters else {"quarters": 0}
-    rows = await ReportDay.get_pymongo_collection().find(which, fields, session=session).to_list()
+    rows = await report_days().find(which, fields, session=session).to_list()
     return [_stored_day(row) for row in rows]
 
 
 async def read_day_names(workspace: str) -> list[date]:
     """Days that have sums, or calls that are counted on them."""
     found: set[str] = set()
-    for documents in (ReportDay, CountedCall):
-        rows = await documents.get_pymongo_collection().distinct("day", {"workspace": workspace})
-        found.update(str(row) for row in rows)
+    for collection in (report_days(), counted_calls()):
+        found.update(map(str, await collection.distinct("day", {"workspace": workspace})))
     return sorted(date.fromisoformat(day) for day in found)
 
 
@@ -216,7 +190,7 @@ def _stored_day(row: Mapping[str, object]) -> StoredDay:
 
 def _bytes(value: object) -> bytes:
     if not isinstance(value, bytes):
-        raise TypeError("a day's sums are bytes")
+        raise TypeError("figures are kept as bytes")
     return value
 
 

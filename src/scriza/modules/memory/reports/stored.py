@@ -1,25 +1,46 @@
-"""The figures in the store."""
+"""The figures, and the log that they are counted from, in the store."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 
-from scriza.modules.memory.reports.books import DaysWanted, Mark, StoredDay
+from scriza.modules.memory.book import MemoryBook
+from scriza.modules.memory.documents import Session
+from scriza.modules.memory.reports.books import DaysWanted, Mark, StoredDay, Unanswerable
 from scriza.modules.memory.reports.days import Changes, Counted, Day, added_up
 from scriza.modules.memory.reports.documents import (
-    Session,
     delete_marks,
     mark_uncounted,
     put_off,
+    read_call_ids,
     read_counted,
     read_counted_on,
     read_day_names,
     read_days,
     read_marks,
+    read_unanswered,
     write_changes,
     write_counted,
     write_day,
 )
 from scriza.ports.store import Store, UnitOfWork
+
+
+class StoredLog:
+    """Implements Log on memory's book and its documents."""
+
+    def __init__(self, store: Store[Session], book: MemoryBook) -> None:
+        self._store = store
+        self.call = book.call
+
+    async def call_ids(self, workspace: str, after: str, limit: int) -> list[str]:
+        """See Log."""
+        with self._store.errors():
+            return await read_call_ids(workspace, after, limit)
+
+    async def unanswered(self, workspace: str, since: datetime, until: datetime, limit: int) -> list[Unanswerable]:
+        """See Log."""
+        with self._store.errors():
+            return await read_unanswered(workspace, since, until, limit)
 
 
 class MongoFigures:
@@ -64,8 +85,7 @@ class MongoFigures:
     async def mark(self, workspace: str, call_ids: Sequence[str]) -> None:
         """See FiguresBook."""
         with self._store.errors():
-            for call_id in call_ids:
-                await mark_uncounted(workspace, call_id)
+            await mark_uncounted(workspace, call_ids)
 
     async def days(self, workspace: str, wanted: DaysWanted) -> list[StoredDay]:
         """See FiguresBook."""
