@@ -30,6 +30,17 @@ Currency = Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{3}$")]
 """ISO 4217."""
 JsonSchema = dict[str, object]
 
+BUILT_IN_INTENTS = frozenset(
+    "busy goodbye hello how_are_you identity no person repeat stop_calling thanks wait yes".split()
+)
+"""What the agent understands by itself, so that answers and exits may be about it."""
+BUILT_IN_VARIABLES = frozenset({"agent_name", "company"})
+"""What every line may name: they are the persona's."""
+BUILT_IN_TOOLS = frozenset(
+    "book_slot end_call look_up_contact press_keys schedule_callback send_sms set_outcome transfer".split()
+)
+"""Tools of our own, by the names under which a playbook switches them on or describes them anew."""
+
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
     """A part of the document. A misspelt key must not silently mean nothing."""

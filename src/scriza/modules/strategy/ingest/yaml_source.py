@@ -29,6 +29,11 @@ _ENDLESS = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _T = TypeVar("_T")
 
 
+def is_plain_value(text: str) -> bool:
+    """Whether a plain scalar would be read as something else than a text."""
+    return any(pattern.fullmatch(text) for pattern in (_NULL, _BOOL, _INT, _FLOAT, _ENDLESS))
+
+
 def read_yaml(text: str, first_line: int = 1) -> Tree:
     """A YAML document with the places of its values. Raises Unreadable where it is none."""
     return _Reader(text, first_line).tree
