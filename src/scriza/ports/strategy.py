@@ -82,9 +82,11 @@ class Draft(msgspec.Struct, frozen=True, omit_defaults=True):
 # ---- merge and diff ----------------------------------------------------------------------------------------------
 # Pointers are RFC 6901, with a record's `id` (or `name`) where a list has records: ``/faqs/price/a/0``. An exit goes
 # by the stage that it leads to, with what it is taken on behind a colon: ``/stages/pitch/exits/booking:yes``. Other
-# items of lists go by their index, which is never taken for an id, since ids begin with a letter.
+# items of lists go by their index, in the base where there are three versions, and a new one by ``-``. An index is
+# never taken for an id, since ids begin with a letter.
 
 Side = Literal["ours", "theirs"]
+Choice = Literal["ours", "theirs", "union"]
 MergeStrategy = Literal["manual", "ours", "theirs", "union"]
 """What stands where both sides changed the same place.
 
@@ -96,7 +98,7 @@ rather than a deletion), and ours where only one value can stand.
 class Conflict(msgspec.Struct, frozen=True):
     """A place that both sides changed, each in its own way. A side that has nothing there leaves its value out.
 
-    Swapping the sides of a merge swaps `ours` and `theirs`, and changes nothing else.
+    Swapping the sides of a merge swaps `ours` and `theirs`, also in `take`, and changes nothing else.
     """
 
     pointer: str
@@ -108,7 +110,7 @@ class Conflict(msgspec.Struct, frozen=True):
     theirs: object | UnsetType = UNSET
     suggestion: str = ""
     """What to do about it, in words."""
-    take: Literal["", "ours", "theirs", "union"] = ""
+    take: Choice | Literal[""] = ""
     """The same as a choice; empty when only a person can tell."""
 
 

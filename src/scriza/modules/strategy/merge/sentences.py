@@ -1,0 +1,50 @@
+"""Texts merged by their sentences, as diff3 merges files by their lines (Khanna, Kunal, Pierce 2007)."""
+
+import re
+from difflib import SequenceMatcher
+from itertools import pairwise
+
+_PART = re.compile(r"\n\s*|[^\n]+?(?:[.!?\u2026\u0964]+[\"')\]\u2019\u201d]*(?=\s|$)|(?=\n)|$)[^\S\n]*")
+
+_Edit = tuple[int, int, tuple[str, ...]]
+"""Sentences of the base, from and up to, and what stands in their place."""
+
+
+def merged_text(base: str, ours: str, theirs: str) -> str | None:
+    """The text with the edits of both; None where they touch the same sentences, and not in the same way."""
+    parts = [split(text) for text in (base, ours, theirs)]
+    if any(joined(part) != text for part, text in zip(parts, (base, ours, theirs), strict=True)):
+        return None
+    edits = sorted({*_edits(parts[0], parts[1]), *_edits(parts[0], parts[2])})
+    if any(_touch(one, other) for one, other in pairwise(edits)):
+        return None
+    merged, done = [], 0
+    for begin, end, instead in edits:
+        merged += [*parts[0][done:begin], *instead]
+        done = end
+    return joined([*merged, *parts[0][done:]])
+
+
+def split(text: str) -> list[str]:
+    """Sentences, and the breaks between lines."""
+    return [part if part.startswith("\n") else part.strip() for part in _PART.findall(text)]
+
+
+def joined(parts: list[str]) -> str:
+    """The text again, with one space between sentences."""
+    text = ""
+    for part in parts:
+        close = not text or part.startswith("\n") or text[-1].isspace()
+        text += part if close else f" {part}"
+    return text
+
+
+def _edits(base: list[str], side: list[str]) -> list[_Edit]:
+    found = SequenceMatcher(None, base, side, autojunk=False).get_opcodes()
+    return [(begin, end, tuple(side[left:right])) for tag, begin, end, left, right in found if tag != "equal"]
+
+
+def _touch(one: _Edit, other: _Edit) -> bool:
+    """Whether two edits, in their order, are about the same sentences, or one adds where the other edits."""
+    adds = one[0] == one[1] or other[0] == other[1]
+    return other[0] <= one[1] if adds else other[0] < one[1]

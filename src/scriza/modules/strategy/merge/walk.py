@@ -1,0 +1,203 @@
+"""The merge itself: down three documents at once, by the types of their fields. Pure.
+
+Wherever two of the three are the same there is nothing to decide. Where all three differ the walk goes a level deeper:
+records by field, mappings by key, lists by item, texts by sentence. What cannot be taken apart further is a conflict.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Literal, TypeVar
+
+import msgspec
+from msgspec import UNSET, inspect
+
+from scriza.modules.strategy import shape
+from scriza.modules.strategy.changes import changes, values_of
+from scriza.modules.strategy.items import Key, is_new, keyed, said
+from scriza.modules.strategy.merge.advice import advice
+from scriza.modules.strategy.merge.sentences import merged_text
+from scriza.modules.strategy.order import merged_order, moved, with_added
+from scriza.modules.strategy.pointers import below
+from scriza.modules.strategy.renames import renames
+from scriza.ports.playbook import Section
+from scriza.ports.strategy import AutoMerge, Choice, Conflict, Rename, Side
+
+_Kind = Literal["value", "text", "delete_edit", "add_add", "order"]
+_Keyed = Mapping[Key, object]
+_T = TypeVar("_T")
+_IN_A_ROW = shape.ORDERED | {"prompts"}
+"""Lists in which it matters what comes first, so that two moves of the same item contradict each other."""
+
+
+class Walk:
+    """One merge, and what it has to tell. A value that is not there is UNSET."""
+
+    def __init__(self, choose: Callable[[str], Choice | None]) -> None:
+        """`choose` says what stands at a pointer in conflict; None leaves the conflict open, with ours there."""
+        self.open: list[Conflict] = []
+        self.resolved: list[Conflict] = []
+        self.auto: list[AutoMerge] = []
+        self.renames: list[Rename] = []
+        self._choose = choose
+        self._renamed: dict[str, Key] = {}
+
+    def value(self, pointer: str, type_: inspect.Type, base: object, ours: object, theirs: object) -> object:
+        """What comes of three values; UNSET when nothing is to stand there."""
+        if ours == theirs:
+            return self._taken(pointer, type_, base, ours, "both")
+        if theirs == base:
+            return self._taken(pointer, type_, base, ours, "ours")
+        if ours == base:
+            return self._taken(pointer, type_, base, theirs, "theirs")
+        match ours, theirs:
+            case Section(), Section():
+                return self._record(pointer, base, ours, theirs)
+            case dict(), dict():
+                return self._mapping(pointer, values_of(type_), _or_empty(base), ours, theirs)
+            case list(), list() if isinstance(type_, inspect.ListType):
+                return self._list(pointer, type_, base if isinstance(base, list) else [], ours, theirs)
+        text = _text(base, ours, theirs)
+        if text is None:
+            return self._conflict(pointer, base, ours, theirs)
+        self.auto.append(AutoMerge(pointer, "both", "changed"))
+        return text
+
+    def _taken(
+        self, pointer: str, type_: inspect.Type, base: object, value: object, side: Literal["ours", "theirs", "both"]
+    ) -> object:
+        found = changes(pointer, type_, base, value, into="before")
+        self.auto += [AutoMerge(change.pointer, side, change.kind) for change in found]
+        return value
+
+    def _record(self, pointer: str, base: object, ours: Section, theirs: Section) -> Section:
+        """By field; of a record that both have added against the defaults of its fields."""
+        merged = {}
+        for field in shape.struct(type(ours)).fields:
+            before = getattr(base, field.name) if isinstance(base, Section) else _default(field)
+            mine, its = getattr(ours, field.name), getattr(theirs, field.name)
+            value = self.value(below(pointer, field.name), field.type, before, mine, its)
+            merged[field.name] = None if value is UNSET else value
+        return msgspec.structs.replace(ours, **merged)
+
+    def _mapping(
+        self, pointer: str, type_: inspect.Type, base: _Keyed, ours: _Keyed, theirs: _Keyed
+    ) -> dict[Key, object]:
+        merged = {}
+        for key in dict.fromkeys([*base, *ours, *theirs]):
+            three = (known.get(key, UNSET) for known in (base, ours, theirs))
+            value = self.value(below(pointer, key), type_, *three)
+            if value is not UNSET:
+                merged[key] = value
+        return merged
+
+    def _list(
+        self, pointer: str, type_: inspect.ListType, base: list[object], ours: list[object], theirs: list[object]
+    ) -> list[object]:
+        sides = keyed(type_, base, ours, theirs)
+        if shape.record_of(type_) is None:
+            values = self._texts(pointer, type_, *sides)
+            unique = {said(text): text for key in self._order(pointer, values, *sides) for text in values[key]}
+            return list(unique.values())
+        self._note_renames(pointer, *sides)
+        records = self._mapping(pointer, type_.item_type, *sides)
+        return [records[key] for key in self._order(pointer, records, *sides)]
+
+    def _texts(
+        self, pointer: str, type_: inspect.ListType, base: _Keyed, ours: _Keyed, theirs: _Keyed
+    ) -> dict[Key, list[object]]:
+        """The texts by their keys; two of them where both rewordings of a line are to stand."""
+        merged = {}
+        for key in dict.fromkeys([*base, *ours, *theirs]):
+            if is_new(key):
+                at, sides = below(pointer, "-"), (key in ours, key in theirs)
+                self.auto.append(AutoMerge(at, "both" if all(sides) else "ours" if sides[0] else "theirs", "added"))
+                merged[key] = [ours.get(key, theirs.get(key))]
+                continue
+            was, mine, its = (known.get(key, UNSET) for known in (base, ours, theirs))
+            texts = self._line(below(pointer, key), type_.item_type, was, mine, its)
+            if texts:
+                merged[key] = texts
+        return merged
+
+    def _line(self, pointer: str, type_: inspect.Type, base: object, ours: object, theirs: object) -> list[object]:
+        reworded = isinstance(base, str) and isinstance(ours, str) and isinstance(theirs, str)
+        if reworded and base not in (ours, theirs) and ours != theirs and _text(base, ours, theirs) is None:
+            chosen = self._conflict(pointer, base, ours, theirs, line=True)
+            return [ours, theirs] if self._choose(pointer) == "union" else [chosen]
+        value = self.value(pointer, type_, base, ours, theirs)
+        return [] if value is UNSET else [value]
+
+    def _order(self, pointer: str, kept: Collection[Key], base: _Keyed, ours: _Keyed, theirs: _Keyed) -> list[Key]:
+        name = pointer.rpartition("/")[2]
+        if name in shape.SETS:
+            return sorted(kept, key=lambda key: str(base.get(key, key[1:])))
+        if name not in shape.ORDERED and all(list(side) == sorted(side) for side in (base, ours, theirs)):
+            return sorted(kept)
+        common = {key for key in base if key in ours and key in theirs and key in kept}
+        was, mine, its = ([key for key in side if key in common] for side in (base, ours, theirs))
+        order = merged_order(was, mine, its)
+        if order is not None:
+            self._note_moves(pointer, moved(was, mine), moved(was, its))
+        elif name in _IN_A_ROW:
+            order = self._conflict(pointer, was, mine, its, kind="order")
+        return with_added(was if order is None else order, (list(ours), list(theirs)), kept)
+
+    def _note_moves(self, pointer: str, ours: set[Key], theirs: set[Key]) -> None:
+        for key in sorted(ours | theirs):
+            side: Side | Literal["both"] = "ours" if key not in theirs else "theirs" if key not in ours else "both"
+            self.auto.append(AutoMerge(below(pointer, key), side, "moved"))
+
+    def _note_renames(self, pointer: str, base: _Keyed, ours: _Keyed, theirs: _Keyed) -> None:
+        sides: tuple[tuple[Side, _Keyed], ...] = (("ours", ours), ("theirs", theirs))
+        for side, known in sides:
+            for old, new, likeness in renames(base, known):
+                self.renames.append(Rename(below(pointer, old), below(pointer, new), side, round(likeness, 2)))
+                self._renamed[below(pointer, old)] = new
+
+    def _conflict(
+        self, pointer: str, base: _T, ours: _T, theirs: _T, *, kind: _Kind | None = None, line: bool = False
+    ) -> _T:
+        """Tells of the conflict, and returns what stands in its place meanwhile."""
+        kind = kind or _kind(base, ours, theirs)
+        text, take = advice(kind, ours, theirs, line=line, renamed_to=self._renamed.get(pointer, ""))
+        if take == "union" and kind == "delete_edit":
+            take = "theirs" if _absent(ours) else "ours"
+        choice = self._choose(pointer)
+        conflict = Conflict(pointer, kind, _told(base), _told(ours), _told(theirs), text, take)
+        (self.open if choice is None else self.resolved).append(conflict)
+        if choice == "theirs" or (choice == "union" and _absent(ours)):
+            return theirs
+        return ours
+
+
+def _text(base: object, ours: object, theirs: object) -> str | None:
+    """A text in which the sides changed different sentences; None for all else."""
+    if not (isinstance(base, str) and isinstance(ours, str) and isinstance(theirs, str)):
+        return None
+    return merged_text(base, ours, theirs) if base and ours and theirs else None
+
+
+def _kind(base: object, ours: object, theirs: object) -> _Kind:
+    if _absent(base):
+        return "add_add"
+    if _absent(ours) or _absent(theirs):
+        return "delete_edit"
+    texts = [value for value in (base, ours, theirs) if isinstance(value, str)]
+    return "text" if len(texts) == 3 and any(" " in text for text in texts) else "value"
+
+
+def _absent(value: object) -> bool:
+    return value is UNSET or value is None or value == ""
+
+
+def _told(value: object) -> object:
+    return UNSET if value is None or value is UNSET else msgspec.to_builtins(value)
+
+
+def _default(field: inspect.Field) -> object:
+    if field.default_factory is not msgspec.NODEFAULT:
+        return field.default_factory()
+    return UNSET if field.default is msgspec.NODEFAULT else field.default
+
+
+def _or_empty(value: object) -> dict[Key, object]:
+    return value if isinstance(value, dict) else {}
