@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from importlib import resources
 from typing import Any
 
 import msgspec
@@ -14,7 +15,6 @@ from scriza.modules.llm.service import LlmService
 from scriza.modules.memory.post_call import PostCall
 from scriza.modules.memory.service import MemoryService
 from scriza.modules.memory.stored import MongoMemoryBook
-from scriza.modules.strategy.shipped import Samples
 from scriza.ports.agent import Promise, TurnNotes
 from scriza.ports.memory import CallerErased
 from scriza.ports.playbook import Analysis, Extraction, Playbook, Score, Variable
@@ -33,7 +33,8 @@ VERSION = "sv_of_the_test"
 
 def book_of_the_test() -> Playbook:
     """Paper Kite's, with variables and fields of every type, one of which is confidential."""
-    sample = Samples().by_slug["paper-kite"].playbook
+    written = resources.files("scriza.modules.strategy").joinpath("samples", "paper-kite.yaml").read_bytes()
+    sample = msgspec.yaml.decode(written, type=Playbook)
     return msgspec.structs.replace(
         sample,
         variables=[

@@ -17,7 +17,9 @@ from scriza.ports.memory import Value
 Kind = Literal["str", "int", "bool", "date", "time", "phone", "email", "money", "enum"]
 """The types of the playbook's variables and fields."""
 
-_WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
+_LETTERS = r"(?:[^\W_]|[\u0300-\u036f\u0900-\u0963\u0966-\u0dff])+"
+"""With accents and the vowel signs of Indian scripts, which are no letters by themselves."""
+_WORD = re.compile(rf"{_LETTERS}(?:['\u2019]{_LETTERS})*")
 _SPOKEN_SIGNS = frozenset("at dot dash hyphen underscore point the rate".split())
 _NEGATIONS = frozenset(
     "no not never none nope nah neither nor without cannot nobody nothing dont doesnt didnt isnt arent wasnt werent "
@@ -50,7 +52,8 @@ def follows(value: Value, kind: Kind, quote: str, on: date) -> bool:
         case "phone":
             return _same_phone(str(value), quote)
         case "email":
-            return "@" in str(value) and _letters(str(value)) in _letters(quote)
+            address = _letters(str(value))
+            return "@" in str(value) and bool(address) and address in _letters(quote)
         case "money":
             return bool(numbers(str(value))) and numbers(str(value)) <= numbers(quote)
         case "str" | "enum":
