@@ -175,9 +175,10 @@ class Container(containers.DeclarativeContainer):
         local=memory_here,
         remote=providers.Singleton(connect, Memory, settings.provided.memory_url, token=token),
     )
+    agent_here = providers.Singleton(thinking.agent, settings, llm, strategy, memory)
     agent: providers.Selector[Agent] = providers.Selector(
         providers.Callable(place, settings, "agent"),
-        local=providers.Singleton(thinking.agent, settings, llm),
+        local=agent_here,
         remote=providers.Singleton(connect, Agent, settings.provided.agent_url, token=token),
     )
 
@@ -337,6 +338,14 @@ async def _asr_running(container: Container) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
+async def _agent_running(container: Container) -> AsyncIterator[None]:
+    try:
+        yield
+    finally:
+        await container.agent_here().close()
+
+
+@asynccontextmanager
 async def _memory_running(container: Container) -> AsyncIterator[None]:
     container.store().bus.subscribe(MEMORY, MEMORY_TOPICS, container.memory_here().hear)
     async with _beside(container.post_call().run):
@@ -411,5 +420,6 @@ _OPENERS: dict[str, Callable[[Container], AbstractAsyncContextManager[None]]] = 
     "tts": _tts_running,
     "asr": _asr_running,
     "memory": _memory_running,
+    "agent": _agent_running,
     "telephony": _telephony_running,
 }

@@ -9,8 +9,6 @@ import msgspec
 import pytest
 
 from scriza.kernel.errors import BadInput, NotFound, ScrizaError, TooLarge, UpstreamFailed
-from scriza.modules.agent.playbook import Answer as PlaybookAnswer
-from scriza.modules.agent.playbook import Intent, Playbook, sample_playbook
 from scriza.modules.agent.service import AgentService
 from scriza.modules.llm.service import LlmService
 from scriza.ports.agent import (
@@ -29,16 +27,21 @@ from scriza.ports.agent import (
     TransferTo,
 )
 from scriza.ports.llm import Llm, TextPiece, ToolPiece, Turn
+from scriza.ports.playbook import Answer as PlaybookAnswer
+from scriza.ports.playbook import Intent, Playbook
 from scriza.wire import connect, disconnect
 from tests.contract.doors import Doors
+from tests.playbooks import PAPER_KITE
 from tests.standins.llm_engine import Says, ScriptedEngine, routes
+from tests.standins.memory import Recollections
+from tests.standins.strategy import Shelf, version_of
 from tests.standins.teller import Told
 from tests.waiting import eventually
 
 SALES = "+14155550123"
 TOLD = "This is Sunny from Paper Kite. I have a caller for you. They said: let us see about that elephant."
 """What the person hears of the caller."""
-PLAYBOOK = sample_playbook()
+PLAYBOOK, VERSION = PAPER_KITE, version_of(PAPER_KITE)
 
 Part = Clause | Act | ReplyDone
 
@@ -61,7 +64,7 @@ async def opened(
     doors: Doors, engine: ScriptedEngine | None = None, transfer_to: str = "", playbook: Playbook = PLAYBOOK
 ) -> AsyncIterator[Agent]:
     llm = LlmService(Told(), **routes(engine))
-    async with doors(Agent, AgentService(llm, [playbook], transfer_to=transfer_to)) as agent:
+    async with doors(Agent, AgentService(llm, Shelf([playbook]), Recollections(), transfer_to=transfer_to)) as agent:
         yield agent
     await llm.close()
 
@@ -96,8 +99,8 @@ def asking(utterance: str, conversation: Conversation, **fields: object) -> Repl
     return msgspec.structs.replace(Reply("CA1", 1, utterance, conversation), **fields)
 
 
-def at(stage: str, *exchanges: Exchange) -> Conversation:
-    return Conversation(PLAYBOOK.id, stage, PLAYBOOK.lines.opening.inbound, list(exchanges))
+def at(stage: str, *exchanges: Exchange, version: str = VERSION) -> Conversation:
+    return Conversation(version, stage, PLAYBOOK.opening.inbound, list(exchanges))
 
 
 async def talk(agent: Agent, *utterances: str, direction: str = "inbound") -> list[Answer]:
@@ -116,7 +119,7 @@ async def talk(agent: Agent, *utterances: str, direction: str = "inbound") -> li
 
 async def test_a_plan_has_every_line_and_what_callers_are_likely_to_say(agent: Agent) -> None:
     plan = await agent.begin(CallFacts("CA1"))
-    assert plan.conversation == Conversation("paper-kite@1", "greeting")
+    assert plan.conversation == Conversation(VERSION, "greeting")
     assert all(msgspec.structs.astuple(plan.lines))
     assert "how much does it cost per month" in plan.phrases
     assert (plan.language, plan.voice.locale, plan.voice.tone) == ("en", "en-US", "friendly")
@@ -129,12 +132,12 @@ async def test_who_was_called_is_greeted_otherwise_than_who_calls(agent: Agent) 
     assert msgspec.structs.replace(called, opening="") == msgspec.structs.replace(calling, opening="")
 
 
-@pytest.mark.parametrize("name", ["paper-kite", "paper-kite@1", ""])
-async def test_a_playbook_is_named_by_its_slug_or_with_its_version(agent: Agent, name: str) -> None:
-    assert (await agent.begin(CallFacts("CA1", playbook=name))).conversation.playbook == "paper-kite@1"
+@pytest.mark.parametrize("name", ["paper-kite", VERSION, ""])
+async def test_a_playbook_is_named_by_its_slug_or_by_its_version(agent: Agent, name: str) -> None:
+    assert (await agent.begin(CallFacts("CA1", playbook=name))).conversation.playbook == VERSION
 
 
-@pytest.mark.parametrize("name", ["paper-kite@2", "another", "../../etc/passwd"])
+@pytest.mark.parametrize("name", ["sv_0000", "another", "../../etc/passwd"])
 async def test_a_playbook_that_is_not_here_is_not_found(agent: Agent, name: str) -> None:
     with pytest.raises(NotFound):
         await agent.begin(CallFacts("CA1", playbook=name))
@@ -229,23 +232,25 @@ async def test_the_person_hears_what_is_known_of_the_caller(doors: Doors) -> Non
 
 async def test_lines_for_machines_and_for_those_who_come_back_are_in_the_plan(agent: Agent) -> None:
     lines = (await agent.begin(CallFacts("CA1", direction="outbound"))).lines
-    assert (lines.voicemail, lines.introduction) == (PLAYBOOK.lines.voicemail, PLAYBOOK.lines.introduction)
-    assert lines.unreached == PLAYBOOK.lines.unreached != ""
+    assert (lines.voicemail, lines.introduction) == (PLAYBOOK.voicemail.text, PLAYBOOK.lines.introduction)
+    assert lines.unreached == PLAYBOOK.transfer.unreached != ""
 
 
 async def test_keys_are_pressed_where_the_playbook_says_so_or_the_model_asks(doors: Doors) -> None:
-    intent = Intent("menu", ["press one for sales"], PlaybookAnswer(["Sure."], press="1w2"), ["press one"])
+    pressing = PlaybookAnswer(say=["Sure."], press="1w2")
+    intent = Intent(id="menu", phrases=["press one for sales"], answer=pressing, triggers=["press one"])
     stages = [msgspec.structs.replace(PLAYBOOK.stages[0], keys=4), *PLAYBOOK.stages[1:]]
     playbook = msgspec.structs.replace(PLAYBOOK, intents=[*PLAYBOOK.intents, intent], stages=stages)
     engine = ScriptedEngine()
+    version = version_of(playbook)
     async with opened(doors, playbook=playbook) as agent:
-        answer = await answered(agent, asking("press one for sales", at("greeting")))
+        answer = await answered(agent, asking("press one for sales", at("greeting", version=version)))
     assert answer.acts == [PressKeys("1w2")]
     assert answer.done.expects_keys == 4
     async with opened(doors, engine, playbook=playbook) as agent:
         for keys, acts in (("2", [PressKeys("2")]), ("hash", [])):
             engine.will(Says(["One moment.", ToolPiece("c1", "press_keys", f'{{"keys": "{keys}"}}')]))
-            assert (await answered(agent, asking("about that elephant", at("pitch")))).acts == acts
+            assert (await answered(agent, asking("about that elephant", at("pitch", version=version)))).acts == acts
 
 
 async def test_a_text_message_is_sent_once_however_often_it_is_asked_for(agent: Agent) -> None:
@@ -266,7 +271,7 @@ async def test_the_conversation_comes_back_with_the_exchange_and_nothing_else_is
     after = (await answered(agent, asking("is it secure", before))).conversation
     assert after.exchanges[0] == before.exchanges[0]
     assert after.exchanges[1].user == "is it secure"
-    assert after.exchanges[1].line_ids == ["safety.1", "pitch.ask.1"]
+    assert after.exchanges[1].line_ids == ["safety.1", "pitch.ask.demo.1"]
     assert (after.opening, after.slots, after.playbook) == (before.opening, {"time": "monday"}, before.playbook)
 
 
@@ -332,16 +337,16 @@ async def test_the_model_is_told_what_was_heard_and_what_fits(modelled: Agent, e
     ((model, turn),) = engine.asked
     system, *rest = turn.messages
     assert [(message.role, message.content) for message in rest] == [
-        ("assistant", PLAYBOOK.lines.opening.inbound),
+        ("assistant", PLAYBOOK.opening.inbound),
         ("user", "what is the price"),
         ("assistant", "It is nineteen"),
         ("user", "how much is it"),
     ]
     assert "You are Sunny" in system.content
-    assert PLAYBOOK.facts[0] in system.content
+    assert PLAYBOOK.facts[0].text in system.content
     assert "One flat price" in system.content
     assert turn.conversation_id == "CA1"
-    assert [line.id for line in turn.script][:2] == ["price.2+pitch.ask.1", "price.3+pitch.ask.1"]
+    assert [line.id for line in turn.script][:2] == ["price.2+pitch.ask.demo.1", "price.3+pitch.ask.demo.1"]
     assert model == "cheap-1"
 
 
@@ -429,7 +434,7 @@ async def test_a_language_model_that_moved_out_and_cannot_be_reached_is_stood_in
     doors: Doors,
 ) -> None:
     gone = connect(Llm, "http://127.0.0.1:9", token="a-service-token")
-    async with doors(Agent, AgentService(gone, [PLAYBOOK])) as agent:
+    async with doors(Agent, AgentService(gone, Shelf([PLAYBOOK]), Recollections())) as agent:
         answer = await answered(agent, asking("how much is it", at("pitch")))
     assert "nineteen dollars" in answer.text
     assert answer.done.model == "script"
@@ -444,7 +449,7 @@ async def test_a_language_model_that_ends_its_answer_before_it_is_complete_is_st
             yield TextPiece("It costs ")
 
     llm = CutOff(Told())
-    async with doors(Agent, AgentService(llm, [PLAYBOOK])) as agent:
+    async with doors(Agent, AgentService(llm, Shelf([PLAYBOOK]), Recollections())) as agent:
         answer = await answered(agent, asking("how much is it", at("pitch")))
     assert "nineteen dollars" in answer.text
     assert answer.done.model == "script"

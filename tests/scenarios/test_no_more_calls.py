@@ -7,10 +7,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from scriza.kernel.errors import Unavailable
-from scriza.modules.agent.playbook import sample_playbook
+from scriza.modules.agent.builtin import built_in
 from scriza.ports.agent import DO_NOT_CALL, Clause, HangUp, Reply, ReplyPart, SetOutcome
 from scriza.ports.call_desk import BarredNumber
 from tests.memory_books import MemoryBarredBook
+from tests.playbooks import PAPER_KITE
 from tests.scenarios.engines import LineAsr, ScriptedAgent
 from tests.scenarios.memory_phone import MemoryPhone
 from tests.scenarios.world import World, call
@@ -57,6 +58,8 @@ def test_the_other_side_is_put_on_the_list_once_the_store_is_there(
 
 
 def test_the_sample_playbook_promises_it_only_where_it_is_done() -> None:
-    promises = [answer for _, answer in sample_playbook().answers() if re.search(r"\blist\b", " ".join(answer.say))]
+    stages = [answer for stage in PAPER_KITE.stages for answer in stage.answers.values()]
+    intents = [intent.answer for intent in (*PAPER_KITE.intents, *built_in("en").intents)]
+    promises = [answer for answer in (*stages, *intents) if re.search(r"\blist\b", " ".join(map(str, answer.say)))]
     assert promises
     assert {answer.outcome for answer in promises} == {DO_NOT_CALL}

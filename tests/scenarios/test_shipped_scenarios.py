@@ -20,13 +20,13 @@ import pytest
 
 from scriza.audio.levels import dbfs
 from scriza.kernel.events import Event, Topic
-from scriza.modules.agent.playbook import sample_playbook
 from scriza.ports.telephony import CallRecord, ReplyGenerated
 from scriza.ports.tts import Spoken
 from scriza.simulator.options import Options
 from scriza.simulator.report import CallOutcome, Utterance
 from scriza.simulator.scenario import Scenario, load, shipped
 from tests.phone_line import free_port, phone_line
+from tests.playbooks import PAPER_KITE
 from tests.running_scriza import RunningScriza, running_scriza
 
 pytestmark = pytest.mark.timeout(180)
@@ -256,7 +256,7 @@ def test_a_machine_gets_the_message_after_its_beep_and_nothing_before(evening: E
     played = evening.calls["outbound-voicemail"]
     beep = next(utterance for utterance in played.outcome.utterances if utterance.kind == "beep")
     assert played.outcome.agent[0].start_ms > beep.end_ms
-    assert [turn.agent for turn in played.record.turns] == [sample_playbook().lines.voicemail]
+    assert [turn.agent for turn in played.record.turns] == [PAPER_KITE.voicemail.text]
     assert not any(utterance.over_agent for utterance in played.outcome.utterances)
 
 
@@ -269,21 +269,21 @@ def test_a_person_whom_we_call_says_hello_first(evening: Evening) -> None:
 
 
 def test_a_screening_hears_who_calls_and_why_and_the_person_the_opening(evening: Evening) -> None:
-    record, lines = evening.calls["outbound-screened"].record, sample_playbook().lines
-    assert [turn.agent for turn in record.turns][:2] == [lines.introduction, lines.opening.outbound]
+    record, lines = evening.calls["outbound-screened"].record, PAPER_KITE.lines
+    assert [turn.agent for turn in record.turns][:2] == [lines.introduction, PAPER_KITE.opening.outbound]
 
 
 def test_a_caller_whom_nobody_took_over_is_told_so_and_goes_on_where_the_conversation_was(evening: Evening) -> None:
     played = evening.calls["warm-transfer-unanswered"]
     assert (played.record.metrics.transfers, played.record.metrics.reattached) == (1, 0)
-    assert [turn.agent for turn in played.record.turns].count(sample_playbook().lines.unreached) == 1
+    assert [turn.agent for turn in played.record.turns].count(PAPER_KITE.transfer.unreached) == 1
     assert len(played.record.turns) == 5
 
 
 def test_a_person_hears_who_is_calling_before_the_two_are_connected(evening: Evening) -> None:
     played = evening.calls["warm-transfer-answered"]
     legs = [happening.text for happening in played.outcome.happenings if happening.kind == "leg"]
-    whisper = sample_playbook().transfer.whisper
+    whisper = PAPER_KITE.transfer.whisper
     assert legs[0] == "the dialled phone: answers"
     assert legs[1].startswith(f'hears "{whisper} They said: can i talk to a person.')
     assert legs[2:] == ["presses 1", "connected"]

@@ -9,11 +9,11 @@ import pytest
 import pytest_asyncio
 
 from scriza.kernel.events import Topic
-from scriza.modules.agent.playbook import sample_playbook
 from scriza.simulator.report import CallOutcome
 from scriza.simulator.scenario import Scenario, Transfer
 from tests.exchange import Exchange, KnowingAsr, exchange
 from tests.phone_line import caller
+from tests.playbooks import PAPER_KITE
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(120)]
 
@@ -65,7 +65,7 @@ async def test_the_record_tells_how_it_went_and_the_end_is_told_once(day: Day, n
 
 
 async def test_who_was_not_taken_over_is_told_so_and_nobody_else_is(day: Day) -> None:
-    unreached = sample_playbook().lines.unreached
+    unreached = PAPER_KITE.transfer.unreached
     for name, (_, reason) in CALLERS.items():
         record = await day.office.record(day.outcomes[name].call_sid)
         assert [turn.agent for turn in record.turns].count(unreached) == (reason == "agent-goodbye")

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from scriza.kernel.events import Topic
-from scriza.modules.agent.playbook import sample_playbook
 from scriza.simulator.report import Happening
 from scriza.simulator.scenario import Transfer
 from tests.phone_line import caller, free_port, phone_line
+from tests.playbooks import PAPER_KITE
 from tests.running_scriza import running_scriza
 from tests.system.test_whole_calls import PlacedCall
 
@@ -19,7 +19,6 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
 
 ALWAYS = {"SCRIZA_OUTBOUND_HOURS": "Mon-Sun 00:00-24:00"}
 COLLEAGUE = {"SCRIZA_TRANSFER_TO": "+14155550188"}
-LINES = sample_playbook().lines
 
 
 async def test_a_machine_that_takes_a_call_of_ours_gets_the_message(tmp_path: Path) -> None:
@@ -28,7 +27,7 @@ async def test_a_machine_that_takes_a_call_of_ours_gets_the_message(tmp_path: Pa
         assert await call.run() == 0, call.output
         record = await call.record()
     assert (record.direction, record.ended_reason) == ("outbound", "voicemail-left")
-    assert [turn.agent for turn in record.turns] == [LINES.voicemail]
+    assert [turn.agent for turn in record.turns] == [PAPER_KITE.voicemail.text]
     assert record.reason == "the scenario outbound-voicemail"
 
 
@@ -46,7 +45,7 @@ async def test_a_caller_whom_nobody_takes_over_is_kept(tmp_path: Path) -> None:
         call = PlacedCall(scriza, "warm-transfer-unanswered", "--to", scriza.url)
         assert await call.run() == 0, call.output
         record = await call.record()
-    assert LINES.unreached in [turn.agent for turn in record.turns]
+    assert PAPER_KITE.transfer.unreached in [turn.agent for turn in record.turns]
     assert (record.ended_reason, record.metrics.transfers) == ("agent-goodbye", 1)
 
 
@@ -73,6 +72,6 @@ async def test_a_transfer_goes_on_in_another_process_when_the_one_that_began_it_
                 assert (outcome.ended_by, outcome.streams, outcome.violations) == ("agent", 2, [])
                 record = await line.record(outcome.call_sid)
                 assert (record.ended_reason, record.metrics.transfers) == ("agent-goodbye", 1)
-                assert LINES.unreached in [turn.agent for turn in record.turns]
+                assert PAPER_KITE.transfer.unreached in [turn.agent for turn in record.turns]
                 (told,) = await line.told(outcome.call_sid)
                 assert [event.type for event in told].count(Topic.CALL_COMPLETED) == 1

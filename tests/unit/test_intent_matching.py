@@ -4,13 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scriza.modules.agent.matching import Matcher, slot_value, words
-from scriza.modules.agent.playbook import Stage, sample_playbook
+from scriza.modules.agent.guide import Guide
+from scriza.modules.agent.matching import slot_value, words
+from scriza.ports.playbook import Stage
+from tests.playbooks import PAPER_KITE
 
-PLAYBOOK = sample_playbook()
-MATCHER = Matcher(PLAYBOOK)
-STAGES = {stage.id: stage for stage in PLAYBOOK.stages}
-TIME = next(intent for intent in PLAYBOOK.intents if intent.id == "time")
+GUIDE = Guide(PAPER_KITE)
+MATCHER, STAGES, MEANINGS = GUIDE.matcher, GUIDE.stages, list(GUIDE.meanings.values())
+TIME = GUIDE.meanings["time"]
 
 
 def meant(utterance: str, stage: Stage = STAGES["pitch"]) -> str:
@@ -121,10 +122,10 @@ def test_what_people_say_is_understood(stage: str, utterance: str, intent: str) 
 
 
 @pytest.mark.parametrize(
-    ("intent", "phrase"), [(intent.id, phrase) for intent in PLAYBOOK.intents for phrase in intent.phrases]
+    ("intent", "phrase"), [(meaning.id, phrase) for meaning in MEANINGS for phrase in meaning.phrases]
 )
 def test_every_phrase_of_the_playbook_means_its_intent_at_every_stage(intent: str, phrase: str) -> None:
-    assert {meant(phrase, stage) for stage in PLAYBOOK.stages} == {intent}
+    assert {meant(phrase, stage) for stage in STAGES.values()} == {intent}
 
 
 @pytest.mark.parametrize(
@@ -148,7 +149,7 @@ def test_any_text_can_be_matched_and_always_means_the_same(text: str) -> None:
     assert meant(text) == meant(text)
 
 
-@given(st.sampled_from([phrase for intent in PLAYBOOK.intents for phrase in intent.phrases]))
+@given(st.sampled_from([phrase for meaning in MEANINGS for phrase in meaning.phrases]))
 def test_case_and_punctuation_change_nothing(phrase: str) -> None:
     assert meant(phrase.upper() + "?!") == meant(phrase)
 

@@ -1,13 +1,12 @@
 """Scenarios from YAML."""
 
 import re
-from importlib import resources
 from pathlib import Path
 
 import pytest
-import yaml
 
 from scriza.kernel.errors import BadInput, NotFound
+from scriza.modules.agent.guide import Guide
 from scriza.simulator.scenario import (
     Answer,
     Cough,
@@ -29,6 +28,7 @@ from scriza.simulator.scenario import (
     parse,
     shipped,
 )
+from tests.playbooks import PAPER_KITE
 
 PAGE = (Path(__file__).parents[2] / "docs" / "simulated-calls.md").read_text()
 
@@ -117,9 +117,7 @@ def test_a_scenario_is_found_by_name_or_path(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", shipped())
 def test_shipped_callers_say_what_the_sample_playbook_listens_for(name: str) -> None:
-    playbook = resources.files("scriza.modules.agent") / "playbooks" / "sample.yaml"
-    intents = yaml.safe_load(playbook.read_text("utf-8"))["intents"]
-    phrases = {phrase for intent in intents for phrase in intent["phrases"]}
+    phrases = {phrase for meaning in Guide(PAPER_KITE).meanings.values() for phrase in meaning.phrases}
     said = {line.text for line in load(name).lines if isinstance(line, Say)}
     assert said <= phrases or load(name).answer.by != "human", "a machine says what it likes"
 

@@ -8,14 +8,15 @@ import msgspec
 from pydantic import SecretStr
 
 from scriza.kernel.errors import BadInput
-from scriza.modules.agent.playbook import sample_playbook
 from scriza.modules.agent.service import AgentService
 from scriza.modules.llm.engine import Patience, Route, Upstream
 from scriza.modules.llm.prices import Prices, built_in
 from scriza.modules.llm.service import LlmService
 from scriza.ports.events import Teller
 from scriza.ports.llm import Llm
+from scriza.ports.memory import Memory
 from scriza.ports.shared_state import SharedState
+from scriza.ports.strategy import Strategy
 from scriza.settings import BadSettings, Settings
 from scriza_adapters.openai.engine import OpenAiEngine
 
@@ -35,9 +36,9 @@ def llm(settings: Settings, teller: Teller, shared: SharedState | None = None) -
     )
 
 
-def agent(settings: Settings, llm: Llm) -> AgentService:
-    """With the playbook that comes with Scriza."""
-    return AgentService(llm, [sample_playbook()], transfer_to=settings.transfer_to)
+def agent(settings: Settings, llm: Llm, strategy: Strategy, memory: Memory) -> AgentService:
+    """Leads by the playbooks of the strategy module, with what the memory module knows of callers."""
+    return AgentService(llm, strategy, memory, transfer_to=settings.transfer_to)
 
 
 class Server(msgspec.Struct, frozen=True):

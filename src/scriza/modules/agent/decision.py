@@ -1,178 +1,260 @@
 """What the playbook does with the caller's words. Pure: the same words in the same conversation decide the same."""
 
-import copy
 from collections.abc import Iterator, Sequence
 
 import msgspec
 
 from scriza.kernel.errors import BadInput
-from scriza.modules.agent.matching import Matcher, slot_value, words
-from scriza.modules.agent.playbook import UNAVAILABLE, Answer, Intent, Playbook, Stage, slots_in
+from scriza.modules.agent import guide as scopes
+from scriza.modules.agent.guide import Asked, Guide, guardrail_scope, known_to, scope_of, sms_id
+from scriza.modules.agent.heard import Heard
+from scriza.modules.agent.matching import slot_value, words
+from scriza.modules.agent.meaning import Meaning, Saying
+from scriza.modules.agent.ranking import Ranking
+from scriza.modules.agent.slots import value_of
 from scriza.ports.agent import Act, Conversation, HangUp, PressKeys, SendSms, SetOutcome, TransferTo
 from scriza.ports.llm import ScriptLine
-
-_LINES = 8
-"""Lines that are ranked for one answer, at most."""
-_WHISPERED = 200
-"""Characters of the caller's last words that the person is told."""
+from scriza.ports.playbook import Exit, Stage
 
 
 class Decision(msgspec.Struct, frozen=True):
     """Where the conversation goes, what may be said and what follows."""
 
-    intent: str
-    """Empty when the words fit nothing."""
+    meant: Meaning | None
+    """None when the words fit nothing."""
     stage: Stage
     """The one that the conversation is at after the answer."""
     slots: dict[str, str]
     script: list[ScriptLine]
     """Best first; those that the caller has not heard go before all others. An id with ``+`` names two lines."""
-    acts: list[Act] = []
-    """What follows when a line of the intent's answer is said, or, if it is `outright`, whatever is said."""
-    scope: str = ""
-    """Whose lines the acts follow from."""
+    saying: Saying
+    """The answer that was chosen: the script begins with its lines, as long as there are new ones."""
+    acts: dict[str, list[Act]]
+    """What follows when a line is said, by its scope."""
     outright: bool = False
+    """What the saying brings follows whatever is said."""
+    word_for_word: bool = False
+    """The script's best line is the answer; no model is asked."""
+    before: list[ScriptLine] = []
+    """Said before anything else, whoever answers."""
+    question: ScriptLine | None = None
+    """What the stage asks next."""
+    exits: list[Exit] = []
+    """Those that are left to a model's judgement."""
+    learned: dict[str, str] = {}
+    """Variables that the words have filled or changed."""
+    answered: bool = False
+    """The words answered the question that was asked."""
 
     def follows(self, said: Sequence[str]) -> list[Act]:
         """The acts, when these lines, by id, are what was said."""
-        return list(self.acts) if self.outright or any(scope_of(id_) == self.scope for id_ in said) else []
+        told = {scope_of(id_) for id_ in said}
+        if self.outright:
+            told.add(self.saying.scope)
+        return [act for scope, acts in self.acts.items() if scope in told for act in acts]
+
+    @property
+    def meant_id(self) -> str:
+        """Empty when the words fit nothing."""
+        return self.meant.id if self.meant else ""
+
+    @property
+    def ends(self) -> bool:
+        """Whether the chosen answer ends the agent's part in the call."""
+        return bool(self.saying.act)
 
 
-class Guide:
-    """A playbook, ready to lead conversations. `transfer_to` is where callers go when the playbook names nobody."""
+def decide(guide: Guide, conversation: Conversation, utterance: str, digits: str = "") -> Decision:
+    """What to do with an utterance, or with keys that were pressed. Raises BadInput for an unknown stage."""
+    return _Deciding(guide, conversation, utterance, digits).decision()
 
-    def __init__(self, playbook: Playbook, transfer_to: str = "") -> None:
-        self.playbook = playbook
-        self.transfer_to = playbook.transfer.to or transfer_to
-        self._matcher = Matcher(playbook)
-        self._stages = {stage.id: stage for stage in playbook.stages}
-        say = {scope: answer.say for scope, answer in playbook.answers()}
-        say |= {f"{stage.id}.ask": stage.ask for stage in playbook.stages}
-        say |= {"unknown": playbook.unknown, "more": playbook.more, "repair": [playbook.lines.repair]}
-        self._lines = {scope: _numbered(scope, texts) for scope, texts in say.items()}
-        self._texts = {line.id: line.text for lines in self._lines.values() for line in lines}
 
-    def with_person(self, number: str) -> "Guide":
-        """The same playbook, with this person for callers who ask for one; as it is when the number is empty."""
-        if not number:
-            return self
-        other = copy.copy(self)
-        other.transfer_to = number
-        return other
+def decide_to_close(guide: Guide, conversation: Conversation) -> Decision:
+    """To say goodbye and end the call, whatever was said. Raises BadInput for an unknown stage."""
+    return _Deciding(guide, conversation, "", "").decided(guide.saying(scopes.GOODBYE), None, word_for_word=True)
 
-    def decide(self, conversation: Conversation, utterance: str, digits: str = "") -> Decision:
-        """What to do with an utterance, or with keys that were pressed. Raises BadInput for an unknown stage."""
-        here = self._stages.get(conversation.stage)
+
+class _Deciding:
+    """One decision on its way. `slots` and `learned` grow with what the words tell; nothing else changes."""
+
+    def __init__(self, guide: Guide, conversation: Conversation, utterance: str, digits: str) -> None:
+        here = guide.stages.get(conversation.stage)
         if here is None:
             raise BadInput("the conversation is at a stage that its playbook does not have")
-        slots = conversation.slots
-        told = _Told(conversation, self._texts)
-        intent = self._matcher.by_key(digits) or self._matcher.match(utterance, here)
-        if intent is None:
-            scopes = ["unknown", "more"] if words(utterance) else ["repair", "unknown"]
-            return Decision("", here, slots, self._ranked(told, slots, scopes, here, asked=frozenset({"more"})))
-        if intent.slot is not None:
-            value = slot_value(intent.slot, intent.triggers, utterance)
-            slots = slots | {intent.slot.name: value} if value else slots
-        scope, answer = self._answer(here, intent)
-        stage = self._stages[_after(here, scope, answer)]
-        scopes = [scope] if answer.act else [scope, "more", "unknown"]
-        asked = frozenset({scope, "more"}) if answer.ask else frozenset({"more"})
+        self._guide, self._conversation, self._here = guide, conversation, here
+        self._utterance, self._digits = utterance, digits
+        self._turns = conversation.turns_in_stage + 1
+        self._heard = Heard(conversation)
+        self._slots, self._learned = conversation.slots, dict[str, str]()
+
+    def decision(self) -> Decision:
+        guide = self._guide
+        if redirected := self._redirected():
+            return self.decided(redirected, None, word_for_word=True)
+        meant = guide.matcher.by_key(self._digits) or guide.matcher.match(self._utterance, self._here)
+        answered = self._learn(meant)
+        if answered and (meant is None or (meant.weak and not guide.has(self._here, meant))):
+            return self.decided(guide.saying(scopes.NOTED), meant, answered=True)
+        if meant is None:
+            return self.decided(guide.saying(scopes.UNKNOWN if words(self._utterance) else scopes.REPAIR), None)
+        if self._is_used_up(meant):
+            return self.decided(guide.saying(scopes.NO_INTEREST), meant, word_for_word=True)
+        return self.decided(self._answer(meant), meant, answered=answered)
+
+    def decided(
+        self, saying: Saying, meant: Meaning | None, *, word_for_word: bool = False, answered: bool = False
+    ) -> Decision:
+        guide = self._guide
+        stage, by_exit = self._after(saying, meant)
+        ranking = self._ranking()
+        ends = bool(saying.act)
+        question = None if ends else ranking.question(stage)
+        wind_up = guide.saying(scopes.WIND_UP)
+        if not ends and stage is self._here and self._has_lasted() and (offer := ranking.fresh(wind_up.lines)):
+            question = offer[0]
+        others = [] if ends else [guide.saying(scope) for scope in _OTHERS.get(saying.scope, _OTHER)]
+        last = guide.saying(scopes.GOODBYE)
         return Decision(
-            intent=intent.id,
+            meant=meant,
             stage=stage,
-            slots=slots,
-            script=self._ranked(told, slots, scopes, stage, asked),
-            acts=list(self._acts(answer, scope, told)),
-            scope=scope,
-            outright=intent.outright and scope == intent.id,
+            slots=self._slots,
+            script=ranking.script([saying, *others], question, last, asks=by_exit),
+            saying=saying,
+            acts={each.scope: list(self._acts(each)) for each in (saying, last)},
+            outright=word_for_word or (meant is not None and meant.outright and saying is meant.saying),
+            word_for_word=word_for_word,
+            before=[] if ends else self._must_say(stage, ranking),
+            question=question,
+            exits=[] if ends or stage is not self._here else self._judged(meant),
+            learned=self._learned,
+            answered=answered,
         )
 
-    def _answer(self, here: Stage, intent: Intent) -> tuple[str, Answer]:
-        scope, answer = intent.id, intent.answer
-        if intent.id in here.answers:
-            scope, answer = f"{here.id}.{intent.id}", here.answers[intent.id]
-        if answer.act == "transfer" and not self.transfer_to:
-            scope, answer = UNAVAILABLE, self.playbook.transfer.unavailable
-        return scope, answer
+    def _ranking(self) -> Ranking:
+        return Ranking(self._guide, self._heard, known_to(self._guide, self._slots), self._slots)
 
-    def _acts(self, answer: Answer, scope: str, told: "_Told") -> Iterator[Act]:
+    # ---- what the words tell ----
+
+    def _redirected(self) -> Saying | None:
+        """What is said to words that a rule redirects, while it has something new to say."""
+        rule = self._guide.rules.redirecting(self._utterance)
+        saying = self._guide.saying(guardrail_scope(rule.id)) if rule else None
+        return saying if saying and self._ranking().fresh(saying.lines) else None
+
+    def _learn(self, meant: Meaning | None) -> bool:
+        """Fill variables from the words. Whether they answer the question that was asked."""
+        if meant is not None and meant.slot is not None:
+            self._note(meant.slot.name, slot_value(meant.slot, meant.triggers, self._utterance))
+        if meant is not None and not (meant.weak or meant.slot or self._digits):
+            return False  # the caller asks something, or wants something
+        asked, in_its_words = self._asked()
+        if asked is None:
+            return False
+        variable = self._guide.variable(asked.slot)
+        if variable.type == "str" and (meant is not None or not in_its_words):
+            return False  # any words are text, so only those count that nothing else explains
+        return self._note(asked.slot, value_of(variable, self._utterance, self._digits))
+
+    def _note(self, name: str, value: str) -> bool:
+        if value and self._slots.get(name) != value:
+            self._slots = {**self._slots, name: value}
+            self._learned[name] = value
+        return bool(value)
+
+    def _asked(self) -> tuple[Asked | None, bool]:
+        """The question whose answer is awaited, and whether it was asked in the playbook's words.
+
+        A model asks in its own words; it is told to ask the first open question.
+        """
+        questions = [asked for asked in self._guide.questions(self._here) if asked.slot]
+        lately = {scope_of(id_) for part in self._heard.last_lines for id_ in part.split("+")}
+        if in_its_words := [asked for asked in questions if scope_of(asked.lines[0].id) in lately]:
+            return in_its_words[-1], True
+        if lately or not self._conversation.exchanges:
+            return None, False
+        return next((asked for asked in questions if not self._slots.get(asked.slot)), None), False
+
+    def _is_used_up(self, meant: Meaning) -> bool:
+        """Whether an objection was answered as often as it may be, and the stage has no answer of its own to it."""
+        used = self._conversation.objections.get(meant.id, 0)
+        return 0 < meant.max_uses <= used and not self._guide.has(self._here, meant)
+
+    def _answer(self, meant: Meaning) -> Saying:
+        saying = self._guide.answer(self._here, meant)
+        if saying.act == "transfer" and not self._guide.transfer_to:
+            return self._guide.saying(scopes.UNAVAILABLE)
+        if meant.id == "goodbye" and self._conversation.outcome in self._guide.playbook.goal.success:
+            success = self._guide.saying(scopes.SUCCESS)
+            return success if self._ranking().fresh(success.lines) else saying
+        return saying
+
+    # ---- where it leads ----
+
+    def _after(self, saying: Saying, meant: Meaning | None) -> tuple[Stage, bool]:
+        """The stage after the answer, and whether an exit led there.
+
+        The answer's own way goes first, then the first exit that holds, then that of its question, then the stage's
+        `next` when it has lasted for as long as it may.
+        """
+        guide, here = self._guide, self._here
+        own = saying.scope == scopes.UNAVAILABLE or saying.scope.startswith(f"{here.id}.")
+        if saying.to and (own or not here.keeps):
+            return guide.stages[saying.to], False
+        for way in here.exits:
+            if not way.when and self._holds(way, meant):
+                return guide.stages[way.to], True
+        if saying.ask and not here.keeps:
+            return self._next(), False
+        if self._has_lasted() and here.next and not saying.act:
+            return guide.stages[here.next], True
+        return here, False
+
+    def _holds(self, way: Exit, meant: Meaning | None) -> bool:
+        """Whether an exit is open, as far as no model has to judge it."""
+        return (
+            way.on in ("", meant.id if meant else "")
+            and all(self._slots.get(name) for name in way.filled)
+            and self._turns >= way.after_turns
+        )
+
+    def _judged(self, meant: Meaning | None) -> list[Exit]:
+        return [way for way in self._here.exits if way.when and self._holds(way, meant)]
+
+    def _has_lasted(self) -> bool:
+        return 0 < self._here.max_turns <= self._turns
+
+    def _next(self) -> Stage:
+        """Where the next question is: here while one waits for its answer; stages that have nothing left are passed."""
+        stage, ranking, passed = self._here, self._ranking(), {self._here.id}
+        while stage.next and not any(ranking.is_open(asked) for asked in self._guide.questions(stage)):
+            following = self._guide.stages[stage.next]
+            asks = any(asked.slot for asked in self._guide.questions(stage))
+            if following.id in passed or not (stage is self._here or asks):
+                break
+            stage = following
+            passed.add(stage.id)
+        return stage
+
+    def _must_say(self, stage: Stage, ranking: Ranking) -> list[ScriptLine]:
+        lines = ranking.ready(self._guide.must_say(stage))
+        return [] if any(self._heard.whole(line) for line in lines) else lines[:1]
+
+    # ---- what follows ----
+
+    def _acts(self, saying: Saying) -> Iterator[Act]:
         """In the order in which telephony takes them: what ends the talking comes last."""
-        if answer.outcome:
-            yield SetOutcome(answer.outcome)
-        if answer.sms and sms_id(scope) not in told.ids:
-            yield SendSms(answer.sms)
-        if answer.press:
-            yield PressKeys(answer.press)
-        if answer.act == "transfer":
-            yield TransferTo(self.transfer_to)
-        if answer.act == "hang_up":
+        if saying.outcome:
+            yield SetOutcome(saying.outcome)
+        if saying.sms and sms_id(saying.scope) not in self._heard.ids:
+            yield SendSms(saying.sms)
+        if saying.press:
+            yield PressKeys(saying.press)
+        if saying.act == "transfer":
+            yield TransferTo(self._guide.transfer_to)
+        if saying.act == "hang_up":
             yield HangUp()
 
-    def _ranked(
-        self, told: "_Told", slots: dict[str, str], scopes: Sequence[str], stage: Stage, asked: frozenset[str]
-    ) -> list[ScriptLine]:
-        """Lines that the caller has not heard, in the order of the scopes; then the first scope's, oldest first.
 
-        Lines of the scopes in `asked` have the stage's next question behind them.
-        """
-        ready = {
-            scope: [line for line in self._lines[scope] if slots_in(line.text) <= slots.keys()] for scope in scopes
-        }
-        fresh = [line for lines in ready.values() for line in lines if not told.heard(line)]
-        again = sorted((line for line in ready[scopes[0]] if told.heard(line)), key=told.latest)
-        questions = self._lines[f"{stage.id}.ask"]
-        question = min(questions, key=told.latest) if questions else None
-        script = []
-        for line in (fresh + again)[:_LINES]:
-            text, id_ = line.text.format_map(slots), line.id
-            if question is not None and scope_of(id_) in asked:
-                text, id_ = f"{text} {question.text}", f"{id_}+{question.id}"
-            script.append(ScriptLine(id_, text))
-        return script
-
-
-def whisper(playbook: Playbook, slots: dict[str, str], utterance: str) -> str:
-    """What a person hears of the caller before the two are connected; empty when the playbook has no words for it."""
-    if not playbook.transfer.whisper:
-        return ""
-    known = [f"{name.replace('_', ' ')}: {value}." for name, value in sorted(slots.items())]
-    said = [f"They said: {utterance[:_WHISPERED].strip('. ')}."] if utterance else []
-    return " ".join([playbook.transfer.whisper, *known, *said])
-
-
-class _Told:
-    """Which of the playbook's lines the caller has heard."""
-
-    def __init__(self, conversation: Conversation, texts: dict[str, str]) -> None:
-        self.ids = {id_ for exchange in conversation.exchanges for id_ in exchange.line_ids}
-        heard = (id_ for exchange in conversation.exchanges if exchange.agent for id_ in exchange.line_ids)
-        self._latest = {texts.get(id_, ""): position for position, id_ in enumerate(heard)}
-
-    def heard(self, line: ScriptLine) -> bool:
-        return line.text in self._latest
-
-    def latest(self, line: ScriptLine) -> int:
-        """Its place among all that was heard; -1 when it was not."""
-        return self._latest.get(line.text, -1)
-
-
-def scope_of(line_id: str) -> str:
-    """The answer that a line belongs to: ``pitch.yes`` of ``pitch.yes.2``."""
-    return line_id.partition("+")[0].rpartition(".")[0]
-
-
-def sms_id(scope: str) -> str:
-    """How an answer's text message is named among the lines of an exchange, so that it is sent once."""
-    return f"{scope}.sms"
-
-
-def _after(here: Stage, scope: str, answer: Answer) -> str:
-    own = scope == UNAVAILABLE or scope.startswith(f"{here.id}.")
-    if here.keeps and not own:
-        return here.id
-    return answer.to or (answer.ask and here.next) or here.id
-
-
-def _numbered(scope: str, say: Sequence[str]) -> list[ScriptLine]:
-    return [ScriptLine(f"{scope}.{number}", text) for number, text in enumerate(say, 1)]
+_OTHER = (scopes.MORE, scopes.UNKNOWN)
+_OTHERS = {scopes.UNKNOWN: (scopes.MORE,), scopes.REPAIR: (scopes.UNKNOWN,)}
+"""Whose lines are said when those of an answer are used up."""

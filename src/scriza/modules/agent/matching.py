@@ -1,4 +1,4 @@
-"""What the caller means: words to an intent of the playbook. Pure, and the same words always mean the same."""
+"""What the caller means: words to an intent, an objection or an FAQ. Pure, and the same words always mean the same."""
 
 import math
 import re
@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from scriza.modules.agent.playbook import Intent, Playbook, Slot, Stage
+from scriza.modules.agent.meaning import Meaning
+from scriza.ports.playbook import SlotWords, Stage
 
 _LONGEST = 60
 """Words of an utterance that are looked at."""
@@ -19,9 +20,9 @@ _STAGE_BONUS = 0.15
 _TRIGGER, _TRIGGER_WORD, _TRIGGER_MORE, _MOST_TRIGGERED = 0.55, 0.1, 0.1, 0.95
 """The score of one trigger of one word, for each further word of it, for each further trigger, and at most."""
 _WEAK, _WEAK_COVERAGE, _WEAK_COUNTS = 0.35, 0.6, 0.5
-"""A weak intent's score: a base, and a share by how much of the utterance its triggers cover; the least that counts."""
+"""The score of a weak one: a base, a share by how much of the words its triggers cover, and the least that counts."""
 # The lists of words are English. In other languages phrases and triggers are matched without their help.
-_FILLERS = frozenset("a an the uh um er hm well so just please oh and to of i my me you it is that really".split())
+FILLERS = frozenset("a an the uh um er hm well so just please oh and to of i my me you it is that really".split())
 _FILLER_WEIGHT = 0.2
 _NEGATIONS = frozenset({"not", "never", "without"})
 _NEGATION_REACH = 3
@@ -50,56 +51,56 @@ def _written_out(word: str) -> str:
 
 
 class _Phrase(msgspec.Struct, frozen=True, eq=False):
-    """A phrase of an intent, prepared for scoring; two are never the same."""
+    """A phrase that means something, prepared for scoring; two are never the same."""
 
-    intent: str
+    meaning: str
     negated: bool
     weight: float
 
 
 class Matcher:
-    """Scores every intent of a playbook against an utterance.
+    """Scores everything that callers may mean against an utterance.
 
     A phrase counts by the Dice coefficient of its words and the utterance's, weighted by how rare a word is among all
     phrases, unless one of the two is negated and the other is not. A trigger counts where it stands in the utterance
-    unless a negation stands shortly before it. An intent that the stage has an answer for is a little likelier, and a
-    weak one counts when it is said verbatim or when nothing else fits. Of equals, the first in the playbook wins.
+    unless a negation stands shortly before it. What the stage has an answer for is a little likelier, and a
+    weak one counts when it is said verbatim or when nothing else fits. Of equals, the first one wins.
     """
 
-    def __init__(self, playbook: Playbook) -> None:
-        self._intents = playbook.intents
+    def __init__(self, meanings: Iterable[Meaning]) -> None:
+        self._meanings = list(meanings)
         self._triggers = {
-            intent.id: [(f" {' '.join(words(trigger))} ", len(words(trigger))) for trigger in intent.triggers]
-            for intent in playbook.intents
+            meaning.id: [(f" {' '.join(words(trigger))} ", len(words(trigger))) for trigger in meaning.triggers]
+            for meaning in self._meanings
         }
-        said = [(intent.id, frozenset(words(phrase))) for intent in playbook.intents for phrase in intent.phrases]
+        said = [(meaning.id, frozenset(words(phrase))) for meaning in self._meanings for phrase in meaning.phrases]
         seen = Counter(word for _, phrase in said for word in phrase)
         self._weights = {word: _rarity(len(said), count, word) for word, count in seen.items()}
         self._weight_of_new = _rarity(len(said), 1, "")
         self._phrases_with: dict[str, list[_Phrase]] = {word: [] for word in seen}
-        for intent_id, phrase in said:
-            prepared = _Phrase(intent_id, not _NEGATIONS.isdisjoint(phrase), self._weight(phrase))
+        for meaning_id, phrase in said:
+            prepared = _Phrase(meaning_id, not _NEGATIONS.isdisjoint(phrase), self._weight(phrase))
             for word in phrase:
                 self._phrases_with[word].append(prepared)
 
-    def match(self, utterance: str, stage: Stage) -> Intent | None:
-        """The intent that the utterance fits best, or none when it fits nothing."""
+    def match(self, utterance: str, stage: Stage) -> Meaning | None:
+        """What the utterance fits best, or none when it fits nothing."""
         said = words(utterance)[:_LONGEST]
         if not said:
             return None
         similar = self._similarities(frozenset(said))
-        best: dict[bool, tuple[float, Intent | None]] = {True: (0.0, None), False: (0.0, None)}
-        for intent in self._intents:
-            score = max(self._triggered(intent, said), similar.get(intent.id, 0.0))
-            if score and intent.id in stage.answers:
+        best: dict[bool, tuple[float, Meaning | None]] = {True: (0.0, None), False: (0.0, None)}
+        for meaning in self._meanings:
+            score = max(self._triggered(meaning, said), similar.get(meaning.id, 0.0))
+            if score and meaning.id in stage.answers:
                 score += _STAGE_BONUS
-            if score > best[intent.weak][0]:
-                best[intent.weak] = score, intent
+            if score > best[meaning.weak][0]:
+                best[meaning.weak] = score, meaning
         (weak_score, weak), (_, strong) = best[True], best[False]
         return weak if strong is None or weak_score >= _VERBATIM else strong
 
     def _similarities(self, said: frozenset[str]) -> dict[str, float]:
-        """The similarity of each intent's most similar phrase, where it is close enough to count."""
+        """The similarity of each meaning's most similar phrase, where it is close enough to count."""
         weight, negated = self._weight(said), not _NEGATIONS.isdisjoint(said)
         common: dict[_Phrase, float] = {}
         for word in said:
@@ -109,15 +110,15 @@ class Matcher:
         for phrase, shared in common.items():
             similarity = 2 * shared / (weight + phrase.weight)
             if phrase.negated == negated and similarity >= _SIMILAR:
-                best[phrase.intent] = max(similarity, best.get(phrase.intent, 0.0))
+                best[phrase.meaning] = max(similarity, best.get(phrase.meaning, 0.0))
         return best
 
-    def _triggered(self, intent: Intent, said: Sequence[str]) -> float:
+    def _triggered(self, meaning: Meaning, said: Sequence[str]) -> float:
         line = f" {' '.join(said)} "
-        hits = [hit for hit in self._triggers[intent.id] if hit[0] in line and not _is_negated(hit[0], line)]
+        hits = [hit for hit in self._triggers[meaning.id] if hit[0] in line and not _is_negated(hit[0], line)]
         if not hits:
             return 0.0
-        if intent.weak:
+        if meaning.weak:
             covered = {word for trigger, _ in hits for word in trigger.split()}
             share = self._weight(covered) / self._weight(frozenset(said))
             score = _WEAK + _WEAK_COVERAGE * share
@@ -128,20 +129,20 @@ class Matcher:
     def _weight(self, said: Iterable[str]) -> float:
         return sum(self._weights.get(word, self._weight_of_new) for word in said)
 
-    def by_key(self, digits: str) -> Intent | None:
-        """The intent of the first key that means something."""
-        meant = (intent for digit in digits for intent in self._intents if digit in intent.keys)
+    def by_key(self, digits: str) -> Meaning | None:
+        """What the first key that means something means."""
+        meant = (meaning for digit in digits for meaning in self._meanings if digit in meaning.keys)
         return next(meant, None)
 
 
 def _rarity(phrases: int, count: int, word: str) -> float:
-    return math.log(1 + phrases / count) * (_FILLER_WEIGHT if word in _FILLERS else 1)
+    return math.log(1 + phrases / count) * (_FILLER_WEIGHT if word in FILLERS else 1)
 
 
-def slot_value(slot: Slot, triggers: Iterable[str], utterance: str) -> str:
+def slot_value(slot: SlotWords, triggers: Iterable[str], utterance: str) -> str:
     """The longest run of the slot's words that holds a trigger; empty when there is none.
 
-    >>> slot_value(Slot("time", ["tomorrow afternoon at three"]), ["tomorrow"], "How about tomorrow at three?")
+    >>> slot_value(SlotWords(name="time", words=["tomorrow at three"]), ["tomorrow"], "How about tomorrow at three?")
     'tomorrow at three'
     """
     vocabulary = {word for item in slot.words for word in item.split(" ")}

@@ -1,118 +1,62 @@
 """The `Agent` port: from the caller's words to spoken clauses and acts, without any state between requests."""
 
 import asyncio
-import re
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 
 import msgspec
 import structlog
 
-from scriza.kernel.errors import BadInput, DeadlineExceeded, NotFound, TooLarge, Unavailable, UpstreamFailed
-from scriza.modules.agent.clauses import ClauseCutter
-from scriza.modules.agent.decision import Decision, Guide, sms_id, whisper
-from scriza.modules.agent.playbook import Playbook
+from scriza.kernel.errors import BadInput, ScrizaError, TooLarge
+from scriza.modules.agent.after import Told, conversation_after, lines_in, notes
+from scriza.modules.agent.answering import Answering, Take
+from scriza.modules.agent.beginning import plan
+from scriza.modules.agent.decision import Decision, decide, decide_to_close
+from scriza.modules.agent.guarding import Guard
+from scriza.modules.agent.guide import Guide, guardrail_scope, known_to
+from scriza.modules.agent.guides import Guides, spoken_language
 from scriza.modules.agent.prompt import messages
-from scriza.modules.agent.speakable import speakable
+from scriza.modules.agent.rules import Rule
+from scriza.modules.agent.spending import Prices, means, policy_of
+from scriza.modules.agent.steering import Steering
+from scriza.modules.agent.summaries import Summaries
+from scriza.modules.agent.texts import filled, variables_in
 from scriza.modules.agent.tools import act_of, merged, tools
-from scriza.ports.agent import (
-    Act,
-    CallFacts,
-    CallPlan,
-    Clause,
-    Conversation,
-    Exchange,
-    FixedLines,
-    Reply,
-    ReplyDone,
-    ReplyPart,
-    SendSms,
-    TransferTo,
-    Voice,
-    with_keys,
-)
-from scriza.ports.llm import Llm, Persona, Policy, ScriptLine, TextPiece, ToolPiece, Turn, TurnDone, Usage, UsagePiece
-from scriza.ports.tokens import estimated_usage
+from scriza.modules.agent.whisper import whisper
+from scriza.ports.agent import Act, CallFacts, CallPlan, Reply, ReplyDone, ReplyPart, TransferTo, with_keys
+from scriza.ports.llm import Llm, Persona, ToolPiece, Turn
+from scriza.ports.memory import CallerMemory, Memory, Recall
+from scriza.ports.strategy import Strategy
 
 _log = structlog.get_logger()
 
-_WORD = re.compile(r"\w+")
-
-_Thought = TextPiece | ToolPiece | UsagePiece | TurnDone
-
 _LONGEST_UTTERANCE = 10_000
 _MOST_EXCHANGES = 1_000
-_SCRIPT = "script"
-"""The model that is told when the best line of the script was spoken in the place of a model's answer."""
-_TEMPERATURE = 0.4
-_MAX_TOKENS = 160
-_NEXT_PART_S = 12.0
-"""To the next piece of the model's answer: beyond what the llm module itself waits for."""
-
-
-class _Answer:
-    """What is said, what the model wants done, and how it was made: by the script, unless a model says otherwise."""
-
-    def __init__(self) -> None:
-        self.said: list[str] = []
-        self.asked: list[Act] = []
-        self.done = TurnDone("", _SCRIPT, cached=False, usage=Usage(0, 0, 0))
+_LONGEST_EXCHANGE = 4 * _LONGEST_UTTERANCE
+_RECALL_S = 0.3
+"""A call does not wait longer for what earlier ones have taught."""
 
 
 class AgentService:
-    """Leads conversations by playbooks; the first one is for calls that name none.
+    """Leads conversations by the playbooks that `strategy` keeps, with what `memory` knows of callers.
 
     `transfer_to` (E.164) is where callers are connected who ask for a person, when the playbook itself names nobody;
     empty connects nobody.
-
-    Acts are values that telephony carries out when the turn is sure. No tool with effects runs in here, so a
-    speculative reply is the same as any other.
     """
 
-    def __init__(self, llm: Llm, playbooks: Sequence[Playbook], *, transfer_to: str = "") -> None:
-        if not playbooks:
-            raise ValueError("an agent needs a playbook")
+    def __init__(self, llm: Llm, strategy: Strategy, memory: Memory, *, transfer_to: str = "") -> None:
         self._llm = llm
-        self._default = playbooks[0].id
-        self._guides = {playbook.id: Guide(playbook, transfer_to) for playbook in playbooks}
-        self._latest = {playbook.slug: playbook.id for playbook in reversed(playbooks)}
+        self._memory = memory
+        self._guides = Guides(strategy, transfer_to)
+        self._prices = Prices(llm)
+        self._summaries = Summaries(llm)
 
     async def begin(self, call: CallFacts) -> CallPlan:
-        """How to lead this call; the playbook is named by its slug, or by slug and version."""
-        asked = call.playbook or self._default
-        playbook = self._guide(self._latest.get(asked, asked)).playbook
-        lines, listening = playbook.lines, playbook.listening
-        return CallPlan(
-            conversation=Conversation(
-                playbook=playbook.id,
-                stage=playbook.stages[0].id,
-                slots=dict(call.variables),
-                transfer_to=call.transfer_to,
-            ),
-            lines=FixedLines(
-                opening=lines.opening.outbound if call.direction == "outbound" else lines.opening.inbound,
-                intro_timeout=lines.intro_timeout,
-                silence_prompts=list(lines.silence_prompts),
-                repair=lines.repair,
-                trouble=lines.trouble,
-                farewell=lines.farewell,
-                resumed=lines.resumed,
-                silence_sms=lines.silence_sms,
-                unreached=lines.unreached,
-                voicemail=lines.voicemail,
-                introduction=lines.introduction,
-                closed=lines.closed,
-            ),
-            voice=Voice(
-                playbook.voice.voice_id,
-                playbook.voice.tone,
-                playbook.locale,
-                tuple(playbook.voice.pronunciation.items()),
-            ),
-            phrases=[*listening.hot_words, *(phrase for intent in playbook.intents for phrase in intent.phrases)],
-            language="" if listening.any_language else playbook.locale.partition("-")[0],
-            prompt=listening.prompt,
-        )
+        """How to lead this call, by the published playbook of a slug, or by a version. Raises NotFound, BadInput."""
+        (version, guide), memory = await asyncio.gather(self._guides.published(call.playbook), self._recalled(call))
+        if language := spoken_language(guide, call.language):
+            guide = await self._guides.version(version, language)
+        return plan(guide, version, call, memory)
 
     async def reply(self, request: Reply) -> AsyncGenerator[ReplyPart, None]:
         """Clauses as soon as the model has written them, then acts, then the changed conversation.
@@ -121,86 +65,93 @@ class AgentService:
         the llm port raises.
         """
         _check(request)
-        guide = self._guide(request.conversation.playbook).with_person(request.conversation.transfer_to)
-        decision = guide.decide(request.conversation, request.utterance, request.digits)
+        guide, request = await self._guide(request)
+        decision = self._decided(guide, request)
         utterance = with_keys(request.utterance.strip(), request.digits)
-        turn = _turn(guide, request, decision, utterance)
-        answer = _Answer()
-        async with aclosing(self._answered(turn, guide, decision.script, answer)) as clauses:
+        steering = Steering(guide, decision)
+        answering = Answering(self._llm, decision, _guard(guide, decision), _taking(guide, steering))
+        turn = None if decision.word_for_word else self._turn(guide, request, decision, steering, utterance)
+        async with aclosing(answering.clauses(turn)) as clauses:
             async for clause in clauses:
                 yield clause
-        said = " ".join(answer.said)
-        lines = _lines_in(said, decision.script)
+        answer = answering.answer
+        lines = lines_in(answer.text, [*decision.before, *decision.script])
         acts = merged(decision.follows(lines), answer.asked)
         for act in acts:
-            if isinstance(act, TransferTo):
-                told = whisper(guide.playbook, decision.slots, utterance)
-                yield msgspec.structs.replace(act, whisper=told)
-            else:
-                yield act
-        if any(isinstance(act, SendSms) for act in acts):
-            lines.append(sms_id(decision.scope))
-        exchange = Exchange(user=utterance, agent=said, line_ids=lines)
-        yield ReplyDone(
-            conversation=msgspec.structs.replace(
-                request.conversation,
-                stage=decision.stage.id,
-                slots=decision.slots,
-                exchanges=[*request.conversation.exchanges, exchange],
+            yield _whispering(act, guide, decision, utterance)
+        told = Told(
+            user=utterance,
+            said=answer.text,
+            lines=lines,
+            acts=acts,
+            spent_micro_usd=await self._prices.cost_micro_usd(
+                answer.done.model, answer.used, cached=answer.done.cached
             ),
+            moved_to=steering.moved_to,
+            noted=steering.noted,
+        )
+        after = conversation_after(request.conversation, decision, told)
+        if not request.speculative:
+            self._summaries.prepare(request.call_id, after)
+        yield ReplyDone(
+            conversation=after,
             usage=answer.done.usage,
             model=answer.done.model,
             cached=answer.done.cached,
-            expects_keys=decision.stage.keys,
+            expects_keys=guide.stages[after.stage].keys,
+            notes=notes(decision, told, request.conversation.playbook),
         )
 
-    async def _answered(
-        self, turn: Turn, guide: Guide, script: Sequence[ScriptLine], answer: _Answer
-    ) -> AsyncGenerator[Clause, None]:
-        """The clauses as the model writes them, or those of the script's best line; `answer` takes in all there is."""
+    def forget(self, call_ids: Sequence[str]) -> None:
+        """Let go of everything that is kept in the process of these calls."""
+        self._summaries.forget(call_ids)
+
+    async def close(self) -> None:
+        """Stop what is done beside the replies."""
+        await self._summaries.close()
+
+    async def _recalled(self, call: CallFacts) -> CallerMemory:
+        """What is known of the other side; nothing when memory is slow, or gone."""
+        number = call.callee if call.direction == "outbound" else call.caller
+        if not number:
+            return CallerMemory()
         try:
-            async with aclosing(self._written(turn, guide, answer)) as clauses:
-                async for clause in clauses:
-                    yield clause
-        except (UpstreamFailed, DeadlineExceeded, Unavailable) as error:
-            if answer.said or answer.asked or not script:
-                raise
-            # The model broke off, or was not there, before anything could be spoken of it: the caller need not know.
-            _log.warning("agent.script_answers", reason=error.slug)
-        if not answer.said and script:
-            for text in _spoken(_clauses(script[0].text)):
-                answer.said.append(text)
-                yield Clause(text)
+            async with asyncio.timeout(_RECALL_S):
+                return await self._memory.recall(Recall(number))
+        except (ScrizaError, TimeoutError) as error:
+            _log.warning("agent.caller_not_recalled", reason=getattr(error, "slug", "deadline-exceeded"))
+            return CallerMemory()
 
-    async def _written(self, turn: Turn, guide: Guide, answer: _Answer) -> AsyncGenerator[Clause, None]:
-        """What the model says. Raises what the llm port raises, and UpstreamFailed for an answer that has no end."""
-        cutter, written, complete = ClauseCutter(), "", False
-        async with _closing(self._llm.stream_turn(turn)) as thoughts:
-            while thought := await _next(thoughts):
-                match thought:
-                    case TextPiece():
-                        written += thought.text
-                        cut = cutter.push(thought.text)
-                    case ToolPiece():
-                        cut = cutter.flush()
-                        act = act_of(thought, guide)
-                        answer.asked += [act] if act is not None else []
-                    case UsagePiece():
-                        cut = cutter.flush()
-                    case TurnDone():
-                        cut = cutter.flush()
-                        answer.done, complete = thought, True
-                for text in _spoken(cut):
-                    answer.said.append(text)
-                    yield Clause(text, estimated_usage(turn.messages, written).total_tokens)
-        if not complete:
-            raise UpstreamFailed("the model's answer ended before it was complete")
+    async def _guide(self, request: Reply) -> tuple[Guide, Reply]:
+        """The guide of the call's version in the language that is spoken, and the request with that language in it."""
+        conversation = request.conversation
+        guide = await self._guides.version(conversation.playbook, conversation.language)
+        if request.language and guide.playbook.listening.any_language:
+            language = spoken_language(guide, request.language)
+            if language != conversation.language:
+                guide = await self._guides.version(conversation.playbook, language)
+                conversation = msgspec.structs.replace(conversation, language=language)
+                request = msgspec.structs.replace(request, conversation=conversation)
+        return guide.with_person(conversation.transfer_to), request
 
-    def _guide(self, playbook: str) -> Guide:
-        guide = self._guides.get(playbook)
-        if guide is None:
-            raise NotFound("there is no such playbook")
-        return guide
+    def _decided(self, guide: Guide, request: Reply) -> Decision:
+        conversation = request.conversation
+        if means(guide.playbook.model_policy, conversation.spent_micro_usd) == "none":
+            return decide_to_close(guide, conversation)
+        return decide(guide, conversation, request.utterance, request.digits)
+
+    def _turn(self, guide: Guide, request: Reply, decision: Decision, steering: Steering, utterance: str) -> Turn:
+        playbook, who = guide.playbook, guide.playbook.persona
+        summary = self._summaries.of(request.call_id, request.conversation)
+        return Turn(
+            messages=messages(guide, request.conversation, decision, utterance, summary),
+            conversation_id=request.call_id,
+            persona=Persona(who.name, who.role, who.company, ", ".join(who.tone), guide.locale, list(who.style_rules)),
+            goals=[playbook.goal.primary],
+            tools=[*tools(guide), *steering.tools()],
+            policy=policy_of(playbook.model_policy, request.conversation, decision),
+            script=decision.script,
+        )
 
 
 def _check(request: Reply) -> None:
@@ -208,61 +159,32 @@ def _check(request: Reply) -> None:
         raise TooLarge(f"an utterance has {_LONGEST_UTTERANCE} characters at most")
     if len(request.conversation.exchanges) > _MOST_EXCHANGES:
         raise TooLarge(f"a conversation has {_MOST_EXCHANGES} exchanges at most")
+    if any(len(each.user) + len(each.agent) > _LONGEST_EXCHANGE for each in request.conversation.exchanges):
+        raise TooLarge(f"an exchange has {_LONGEST_EXCHANGE} characters at most")
     if not all(key in "0123456789*#ABCD" for key in request.digits):
         raise BadInput("digits are keys of a phone: 0 to 9, *, #, A to D")
 
 
-def _turn(guide: Guide, request: Reply, decision: Decision, utterance: str) -> Turn:
-    playbook = guide.playbook
-    who = playbook.persona
-    return Turn(
-        messages=messages(guide, request.conversation, decision, utterance),
-        conversation_id=request.call_id,
-        persona=Persona(who.name, who.role, who.company, who.tone, playbook.locale, list(who.style)),
-        goals=list(playbook.goals),
-        tools=tools(guide),
-        policy=Policy(critical=decision.stage.critical, temperature=_TEMPERATURE, max_tokens=_MAX_TOKENS),
-        script=decision.script,
-    )
+def _guard(guide: Guide, decision: Decision) -> Guard:
+    known = known_to(guide, decision.slots)
+
+    def instead_of(rule: Rule) -> str:
+        """The first of the rule's lines that can be said; none leaves the sentence out."""
+        lines = guide.saying(guardrail_scope(rule.id)).lines
+        return next((filled(line.text, known) for line in lines if variables_in(line.text) <= known.keys()), "")
+
+    return Guard(guide.rules, instead_of)
 
 
-@asynccontextmanager
-async def _closing(thoughts: AsyncIterator[_Thought]) -> AsyncIterator[AsyncIterator[_Thought]]:
-    """Closes a stream of the port when it is left early, which stops the model."""
-    try:
-        yield thoughts
-    finally:
-        aclose = getattr(thoughts, "aclose", None)
-        if aclose is not None:
-            await aclose()
+def _taking(guide: Guide, steering: Steering) -> Take:
+    def take(call: ToolPiece) -> Act | None:
+        return None if steering.take(call) else act_of(call, guide)
+
+    return take
 
 
-async def _next(thoughts: AsyncIterator[_Thought]) -> _Thought | None:
-    limit = asyncio.timeout(_NEXT_PART_S)
-    try:
-        async with limit:
-            return await anext(thoughts, None)
-    except TimeoutError:
-        if not limit.expired():
-            raise
-        raise DeadlineExceeded(f"the model said nothing for {_NEXT_PART_S:g} s") from None
-
-
-def _clauses(text: str) -> list[str]:
-    cutter = ClauseCutter()
-    return [*cutter.push(text), *cutter.flush()]
-
-
-def _spoken(clauses: Sequence[str]) -> Iterator[str]:
-    return (text for clause in clauses if (text := speakable(clause)))
-
-
-def _lines_in(said: str, script: Sequence[ScriptLine]) -> list[str]:
-    """Ids of the lines that were said word for word."""
-    spoken = _plain(said)
-    return [id_ for line in script if _plain(line.text) in spoken for id_ in line.id.split("+")]
-
-
-def _plain(text: str) -> str:
-    """The words alone, so that it does not matter how the text was cut and cleaned."""
-    return f" {' '.join(_WORD.findall(text.casefold()))} "
+def _whispering(act: Act, guide: Guide, decision: Decision, utterance: str) -> Act:
+    """A transfer with what the person hears before the two are connected; any other act as it is."""
+    if not isinstance(act, TransferTo):
+        return act
+    return msgspec.structs.replace(act, whisper=whisper(guide.playbook, decision.slots, utterance))

@@ -1,0 +1,38 @@
+"""What is the same in all conversations of a language: what callers say, and what is said to it."""
+
+from functools import cache
+from importlib import resources
+
+import msgspec
+import yaml
+
+from scriza.ports.playbook import Intent
+
+
+class DisclosureWords(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What tells callers that no person speaks, or that the call is recorded; and words that show it was said."""
+
+    ai: str = ""
+    recording: str = ""
+    ai_words: list[str] = []
+    recording_words: list[str] = []
+
+
+class BuiltIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The agent's own stock of a language."""
+
+    intents: list[Intent] = []
+    noted: list[str] = []
+    """Said to an answer that was understood, before the next question."""
+    wind_up: list[str] = []
+    """Said when a part of the conversation has gone on for as long as it may."""
+    disclosure: DisclosureWords = DisclosureWords()
+
+
+@cache
+def built_in(language: str) -> BuiltIn:
+    """The stock of a language, ISO 639; an empty one for a language that there is none for."""
+    file = resources.files(__package__).joinpath(f"{language}.yaml")
+    if not (language.isalpha() and file.is_file()):
+        return BuiltIn()
+    return msgspec.convert(yaml.safe_load(file.read_text("utf-8")), BuiltIn)

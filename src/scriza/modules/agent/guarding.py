@@ -1,0 +1,59 @@
+"""What a model writes on its way to the voice: cut into clauses, cleaned, held against rules, bounded."""
+
+from collections.abc import Callable, Iterator
+
+from scriza.modules.agent.clauses import ClauseCutter, ClauseLimits
+from scriza.modules.agent.rules import Rule, Rules
+from scriza.modules.agent.speakable import speakable
+
+_WHOLE_SENTENCES = ClauseLimits(first_pause=400, later_pause=400, first_longest=400, later_longest=400)
+"""A rule is broken by a sentence, so that none of it may be spoken before all of it is there."""
+_MOST_WORDS = 70
+"""Of one answer; who listens to more on the phone has forgotten the beginning. The sentence is finished."""
+_HARD_LIMIT = 100
+"""Words after which not even the sentence is finished."""
+_SENTENCE_ENDS = tuple(".!?\u2026\u0964\"'\u201d")
+
+
+class Guard:
+    """Takes in what a model writes and gives back what is spoken.
+
+    A sentence that a rule forbids is replaced by `instead_of(rule)`, once, or left out. What comes after the answer has
+    grown too long is left out as well.
+    """
+
+    def __init__(self, rules: Rules, instead_of: Callable[[Rule], str]) -> None:
+        self._rules = rules
+        self._instead_of = instead_of
+        self._cutter = ClauseCutter(_WHOLE_SENTENCES if rules.forbid else None)
+        self._replaced: set[str] = set()
+        self._words = 0
+        self._at_sentence_end = True
+
+    def push(self, written: str) -> list[str]:
+        """What can be spoken with this next piece of text."""
+        return list(self._spoken(self._cutter.push(written)))
+
+    def flush(self) -> list[str]:
+        """The rest: the text has ended, or something else than text follows."""
+        return list(self._spoken(self._cutter.flush()))
+
+    def _spoken(self, clauses: list[str]) -> Iterator[str]:
+        for clause in clauses:
+            text = speakable(clause)
+            if text and (rule := self._rules.broken_by(text)):
+                text = "" if rule.id in self._replaced else self._instead_of(rule)
+                self._replaced.add(rule.id)
+            if text and not self._is_full():
+                self._words += len(text.split())
+                self._at_sentence_end = text.endswith(_SENTENCE_ENDS)
+                yield text
+
+    def _is_full(self) -> bool:
+        return self._words >= (_MOST_WORDS if self._at_sentence_end else _HARD_LIMIT)
+
+
+def spoken_line(text: str) -> list[str]:
+    """A line of the playbook in the clauses that it is spoken in."""
+    cutter = ClauseCutter()
+    return [said for clause in (*cutter.push(text), *cutter.flush()) if (said := speakable(clause))]

@@ -1,0 +1,43 @@
+"""What callers mean, and what is said to it: the records that a compiled playbook is made of."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import msgspec
+
+from scriza.ports.llm import ScriptLine
+from scriza.ports.playbook import SlotWords
+
+Kind = Literal["intent", "objection", "faq"]
+
+
+class Saying(msgspec.Struct, frozen=True):
+    """An answer in one language: the lines that give it, each with an id, and what follows from having said one."""
+
+    scope: str
+    """What the ids of its lines begin with: ``pitch.yes`` of ``pitch.yes.2``."""
+    lines: list[ScriptLine]
+    ask: bool = False
+    to: str = ""
+    outcome: str = ""
+    act: Literal["", "hang_up", "transfer"] = ""
+    press: str = ""
+    sms: str = ""
+
+
+class Meaning(msgspec.Struct, frozen=True, eq=False):
+    """Something that callers mean: an intent, an objection or an FAQ."""
+
+    id: str
+    kind: Kind
+    saying: Saying
+    """What is said to it where the stage has no answer of its own."""
+    phrases: Sequence[str]
+    triggers: Sequence[str]
+    keys: str = ""
+    slot: SlotWords | None = None
+    weak: bool = False
+    outright: bool = False
+    severity: int = 0
+    max_uses: int = 0
+    """So often an objection is answered before it is accepted; 0 is no bound."""

@@ -1,0 +1,98 @@
+"""What a model tells of the conversation besides speaking: where it goes, and what the caller has said of themselves.
+
+These are tools without effects: nothing is done outside the conversation, and no answer of theirs is waited for.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from scriza.modules.agent.decision import Decision
+from scriza.modules.agent.guide import Guide
+from scriza.modules.agent.slots import fits
+from scriza.ports.llm import Tool, ToolPiece
+
+MOVE_TO = "move_to"
+NOTE = "note"
+STEERING = frozenset({MOVE_TO, NOTE})
+
+_LONGEST_VALUE = 200
+
+
+class _Move(msgspec.Struct):
+    stage: str
+
+
+class _Note(msgspec.Struct):
+    name: str
+    value: str
+
+
+class Steering:
+    """What a model may judge in one turn, and what it has judged."""
+
+    def __init__(self, guide: Guide, decision: Decision) -> None:
+        self._guide = guide
+        self._stages = sorted({way.to for way in decision.exits})
+        self._names = open_variables(guide, decision)
+        self.moved_to = ""
+        self.noted: dict[str, str] = {}
+
+    def tools(self) -> list[Tool]:
+        """Offered only where there is something to judge."""
+        offered = []
+        if self._stages:
+            offered.append(
+                Tool(
+                    MOVE_TO,
+                    "Go on to this stage, because its condition holds. Answer as well.",
+                    _one("stage", self._stages),
+                )
+            )
+        if self._names:
+            parameters = _one("name", self._names, value={"type": "string", "maxLength": _LONGEST_VALUE})
+            offered.append(Tool(NOTE, "Note what the caller has said of themselves. Answer as well.", parameters))
+        return offered
+
+    def take(self, call: ToolPiece) -> bool:
+        """Take in a call of one of these tools; false for any other, or one that makes no sense."""
+        try:
+            if call.name == MOVE_TO:
+                return self._move(msgspec.json.decode(call.arguments, type=_Move))
+            if call.name == NOTE:
+                return self._note(msgspec.json.decode(call.arguments, type=_Note))
+        except msgspec.DecodeError:
+            pass
+        return False
+
+    def _move(self, asked: _Move) -> bool:
+        if asked.stage not in self._stages:
+            return False
+        self.moved_to = asked.stage
+        return True
+
+    def _note(self, asked: _Note) -> bool:
+        value = " ".join(asked.value.split())
+        if asked.name not in self._names or not fits(self._guide.variable(asked.name), value):
+            return False
+        self.noted[asked.name] = value
+        return True
+
+
+def open_variables(guide: Guide, decision: Decision) -> list[str]:
+    """Variables that callers tell of and that are not known yet."""
+    return [
+        variable.name
+        for variable in guide.playbook.variables
+        if variable.source == "call" and not decision.slots.get(variable.name)
+    ]
+
+
+def _one(name: str, values: Sequence[str], **others: object) -> dict[str, object]:
+    """The JSON Schema of an object with a choice and other properties, all required."""
+    return {
+        "type": "object",
+        "properties": {name: {"type": "string", "enum": list(values)}, **others},
+        "required": [name, *others],
+        "additionalProperties": False,
+    }
