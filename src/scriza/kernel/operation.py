@@ -97,7 +97,7 @@ def operation(
     versioned: bool = False,
     scope: str = "",
 ) -> Callable[[F], F]:
-    """Declare where a port's method is served, ``"POST /v1/turn"`` or ``"WS /v1/stream"``, and which `scope` opens it."""
+    """Declare where a port's method is served (``"POST /v1/turn"``, ``"WS /v1/stream"``), and which scope opens it."""
     verb, _, path = route.partition(" ")
     if verb not in {"GET", "POST", "DELETE", "PUT", "WS"} or not path.startswith("/"):
         raise ValueError(f"not a route: {route!r}")

@@ -1,0 +1,1 @@
+"""Workspaces, people, roles, sessions, keys, password reset, second factor, log-in by other providers."""
