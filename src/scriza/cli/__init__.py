@@ -99,6 +99,12 @@ def parser() -> argparse.ArgumentParser:
     objects_acts = objects.add_subparsers(dest="act", required=True, metavar="ACT")
     objects_acts.add_parser("init", help="make the bucket, set its lifecycle rules, and try it out")
 
+    playbook = commands.add_parser("playbook", help="playbooks as files", description="Playbooks as files.")
+    of_playbooks = playbook.add_subparsers(dest="act", required=True, metavar="ACT")
+    lint = of_playbooks.add_parser("lint", help="say what is wrong with playbooks, each with its place and a fix")
+    lint.add_argument("files", nargs="+", metavar="FILE", help="YAML, JSON, Markdown or CSV, by its ending")
+    lint.add_argument("--json", action="store_true", help="print the findings as JSON")
+
     twilio = commands.add_parser("twilio", help="phone numbers at Twilio", description="Phone numbers at Twilio.")
     at_twilio = twilio.add_subparsers(dest="act", required=True, metavar="ACT")
     connect = at_twilio.add_parser("connect", help="lead a number's calls and messages to this Scriza")
