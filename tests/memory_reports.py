@@ -130,6 +130,11 @@ class MemoryLog:
         return sorted(found, key=lambda each: each.said_at, reverse=True)[:limit]
 
 
+async def always() -> bool:
+    """It is this one's turn."""
+    return True
+
+
 async def kite(workspace: str, version: str) -> Led:
     """Every version is one of the playbook that is named before its number: ``kite.2``."""
     return Led(version.partition(".")[0], frozenset({"booked"}), "en-US")

@@ -17,7 +17,7 @@ from scriza.modules.memory.reports.figures import Figures, total_of
 from scriza.ports.agent import TurnNotes
 from scriza.ports.memory import RememberedCall
 from scriza.ports.telephony import CallCompleted, CallStarted, ReplyGenerated, UtteranceTranscribed
-from tests.memory_reports import MemoryFigures, MemoryLog, kite
+from tests.memory_reports import MemoryFigures, MemoryLog, always, kite
 from tests.report_calls import MONDAY, objection, talk
 
 MARCH = DaysWanted(date(2026, 3, 1), date(2026, 3, 31), quarters=True)
@@ -65,7 +65,7 @@ class Kept:
 
     @property
     def counter(self) -> Counter:
-        return Counter(self.figures, self.log, kite)
+        return Counter(self.figures, self.log, kite, always)
 
     async def count(self, *calls: RememberedCall, workspace: str = "default") -> None:
         for call in calls:

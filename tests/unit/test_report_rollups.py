@@ -15,7 +15,7 @@ from scriza.modules.memory.reports.counting import Led, cell_of, figures_of
 from scriza.modules.memory.reports.days import Counted, Day, DayKey, added_up
 from scriza.modules.memory.reports.figures import Figures, total_of
 from scriza.ports.memory import RememberedCall
-from tests.memory_reports import MemoryFigures, MemoryLog, kite
+from tests.memory_reports import MemoryFigures, MemoryLog, always, kite
 from tests.report_calls import some_calls, talk
 
 call_ids = st.sampled_from(["CA1", "CA2", "CA3"])
@@ -25,7 +25,7 @@ class World:
     def __init__(self) -> None:
         self.figures = MemoryFigures()
         self.log = MemoryLog(self.figures)
-        self.counter = Counter(self.figures, self.log, kite)
+        self.counter = Counter(self.figures, self.log, kite, always)
 
     def days(self, *, sealed: bool) -> dict[DayKey, Day]:
         kept = {key: Day.decode(*told) for (_, key), told in self.figures.sums.items()}
@@ -120,7 +120,7 @@ async def test_a_change_while_a_call_is_counted_is_counted_next() -> None:
             await world.log.write(talk("CA1", playbook="kite.2", outcome="booked"))
         return await kite(workspace, version)
 
-    counter = Counter(world.figures, world.log, slow)
+    counter = Counter(world.figures, world.log, slow, always)
     await world.log.write(talk("CA1"))
     assert await counter.count_due() == 1
     assert world.total().won == 0
@@ -137,7 +137,7 @@ async def test_calls_of_a_playbook_that_nobody_knows_now_hold_up_no_others() -> 
             raise Unavailable("strategy is away")
         return await kite(workspace, version)
 
-    counter = Counter(world.figures, world.log, leads)
+    counter = Counter(world.figures, world.log, leads, always)
     for number in range(BATCH):
         await world.log.write(talk(f"CA{number}", playbook="clinic.1"))
     await world.log.write(talk("CB1"))

@@ -62,6 +62,8 @@ class MemoryCall(Document):
     uncounted: str = ""
     """Reports have not counted yet what is known of it; each change leaves another mark."""
     uncounted_at: datetime | None = None
+    stripped: bool = False
+    """Its words have outlived their time and are gone."""
     forgotten: bool = False
     expires_at: datetime | None = None
 
@@ -90,10 +92,14 @@ class MemoryCaller(Document):
     expires_at: datetime | None = None
 
     class Settings:
-        """The store removes old tombstones."""
+        """What has outlived its time is found by time. The store removes old tombstones."""
 
         name = "memory_callers"
-        indexes = [IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=0)]
+        indexes = [
+            IndexModel([("workspace", ASCENDING), ("last_call_at", ASCENDING)]),
+            IndexModel([("workspace", ASCENDING), ("known.said_at", ASCENDING)]),
+            IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=0),
+        ]
 
 
 class MemoryErasure(Document):
@@ -146,9 +152,40 @@ class CountedCall(Document):
         indexes = [IndexModel([("workspace", ASCENDING), ("day", ASCENDING)])]
 
 
+class MemoryRetention(Document):
+    """How long a workspace keeps what, and how far that was carried out."""
+
+    id: str = Field(alias="_id")  # type: ignore[assignment] # Document leaves the kind of id to us
+    """The workspace."""
+    workspace: str
+    policy: Row | None = None
+    last_purge: Row | None = None
+    stripped_until: datetime | None = None
+
+    class Settings:
+        """Read by workspace."""
+
+        name = "memory_retention"
+
+
+class MemoryClaim(Document):
+    """Who does a piece of work that each process could do."""
+
+    id: str = Field(alias="_id")  # type: ignore[assignment] # Document leaves the kind of id to us
+    """The work's name."""
+    workspace: str
+    holder: str
+    until: datetime
+
+    class Settings:
+        """One for each kind of work."""
+
+        name = "memory_claims"
+
+
 MEMORY_DOCUMENTS: tuple[type[Document], ...] = (
     *(MemoryLog, MemoryCall, MemoryCaller, MemoryErasure),
-    *(ReportDay, CountedCall),
+    *(ReportDay, CountedCall, MemoryRetention, MemoryClaim),
 )
 
 TOMBSTONES_FOR = timedelta(days=30)
@@ -184,6 +221,16 @@ def report_days() -> Collection:
 def counted_calls() -> Collection:
     """What each call has added to them."""
     return CountedCall.get_pymongo_collection()
+
+
+def retentions() -> Collection:
+    """The policies of workspaces."""
+    return MemoryRetention.get_pymongo_collection()
+
+
+def claims() -> Collection:
+    """Who does what."""
+    return MemoryClaim.get_pymongo_collection()
 
 
 def call_key(workspace: str, call_id: str) -> str:

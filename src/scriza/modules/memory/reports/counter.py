@@ -24,16 +24,22 @@ Leads = Callable[[str, str], Awaitable[Led]]
 
 
 class Counter:
-    """Counts what waits to be counted. Several may do so at the same time; only the work is then done twice."""
+    """Counts what waits to be counted.
 
-    def __init__(self, book: FiguresBook, log: Log, leads: Leads) -> None:
+    Several may do so at the same time, only the work is then done twice; `mine` says whether it is this one's turn.
+    """
+
+    def __init__(self, book: FiguresBook, log: Log, leads: Leads, mine: Callable[[], Awaitable[bool]]) -> None:
         self._book = book
         self._log = log
         self._leads = leads
+        self._mine = mine
 
     async def count_due(self) -> int:
         """Take up one batch; how many calls of it are dealt with. Those that cannot be counted now go behind others."""
         marks = await self._book.uncounted(BATCH)
+        if not marks or not await self._mine():
+            return 0
         done = 0
         for workspace, of_one in groupby(sorted(marks, key=lambda mark: mark.workspace), lambda mark: mark.workspace):
             done += await self._count(workspace, list(of_one))
