@@ -63,6 +63,7 @@ def test_a_quote_is_always_a_part_of_what_was_said(quote: str, said: str) -> Non
         (250_000, "int", "2.5 lakh"),
         (1200, "int", "1,200 dollars"),
         (24, "int", "two dozen"),
+        (2, "int", "a couple of rooms"),
         (True, "bool", "yes, I decide"),
         (False, "bool", "no, my partner decides"),
         (False, "bool", "we haven't any"),
@@ -144,9 +145,12 @@ def test_an_ambiguous_hour_may_be_either() -> None:
     [
         ("Priya", "str", "hi, this is priya", "priya"),
         ("2026-03-03", "date", "Tomorrow is fine. ", "Tomorrow is fine."),
+        ("tomorrow at three", "date", "ok, tomorrow at three", "tomorrow at three"),
         ("true", "bool", "yes we do", "yes we do"),
         ("pro", "enum", "the big one", "the big one"),
         ("huge", "enum", "the big one", ""),
+        ("12", "int", "my answer is pressed 1 2", "pressed 1 2"),
+        ("13", "int", "pressed 1 2", ""),
         ("Mumbai", "str", "we are in Pune", ""),
         ("Mumbai", "str", "", ""),
     ],
@@ -156,6 +160,7 @@ def test_the_witness_of_what_was_learned_is_in_its_own_turn(value: str, kind: Ki
 
 
 def test_what_was_learned_in_words_becomes_a_value_of_its_type() -> None:
-    assert (typed("twenty five", "int"), typed("five or six", "int")) == (25, None)
-    assert (typed("Yes", "bool"), typed("maybe", "bool")) == (True, None)
-    assert typed("Priya", "str") == "Priya"
+    assert (typed("twenty five", "int", MONDAY), typed("five or six", "int", MONDAY)) == (25, None)
+    assert (typed("Yes", "bool", MONDAY), typed("maybe", "bool", MONDAY)) == (True, None)
+    assert (typed("on Friday at three", "date", MONDAY), typed("soon", "date", MONDAY)) == ("2026-03-06", None)
+    assert typed("Priya", "str", MONDAY) == "Priya"

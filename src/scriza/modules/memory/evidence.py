@@ -20,12 +20,14 @@ Kind = Literal["str", "int", "bool", "date", "time", "phone", "email", "money", 
 _LETTERS = r"(?:[^\W_]|[\u0300-\u036f\u0900-\u0963\u0966-\u0dff])+"
 """With accents and the vowel signs of Indian scripts, which are no letters by themselves."""
 _WORD = re.compile(rf"{_LETTERS}(?:['\u2019]{_LETTERS})*")
-_SPOKEN_SIGNS = frozenset("at dot dash hyphen underscore point the rate".split())
+_SPOKEN_SIGNS = frozenset("at dot dash hyphen underscore point period the rate of".split())
 _NEGATIONS = frozenset(
     "no not never none nope nah neither nor without cannot nobody nothing dont doesnt didnt isnt arent wasnt werent "
     "wont wouldnt cant couldnt shouldnt havent hasnt hadnt aint".split()
 )
 _FEWEST_DIGITS = 7
+_PRESSED = "pressed "
+"""Before keys that were pressed, as `scriza.ports.agent.with_keys` has them in a transcript."""
 
 
 def quoted(quote: str, said: str) -> str:
@@ -67,19 +69,28 @@ def witness(value: str, kind: Kind, said: str, on: date, values: Sequence[str] =
     """
     if found := quoted(value.replace("_", " "), said):
         return found
-    typed: Value = value.lower() in ("true", "yes") if kind == "bool" else value
+    keys = said.rpartition(_PRESSED)
+    if keys[1] and value == digits(keys[2]):
+        return f"{_PRESSED}{keys[2]}"
+    meant = typed(value, kind, on)
     known = kind == "enum" and value in values
-    return said.strip() if known or follows(typed, kind, said, on) else ""
+    return said.strip() if known or (meant is not None and follows(meant, kind, said, on)) else ""
 
 
-def typed(value: str, kind: Kind) -> Value | None:
-    """A learned value as a field of this type has it; none when it is no such thing."""
+def typed(value: str, kind: Kind, on: date) -> Value | None:
+    """A value that was learned on the day `on`, as a field of this type has it; none when it is no such thing.
+
+    Of the days that a date may be, the next one to come.
+    """
     match kind:
         case "int":
             found = numbers(value)
             return found.pop() if len(found) == 1 else None
         case "bool":
             return {"true": True, "yes": True, "false": False, "no": False}.get(value.strip().lower())
+        case "date":
+            days = dates(value, on)
+            return min((day for day in days if day >= on), default=max(days)).isoformat() if days else None
         case _:
             return value
 

@@ -199,7 +199,7 @@ def _learned_field(wanted: Extraction, call: RememberedCall) -> ExtractedField |
     if turn is None:
         return None
     learned = turn.learned[slot]
-    value = typed(learned, wanted.type)
+    value = typed(learned, wanted.type, _day(call))
     if value is None or (wanted.type == "enum" and learned not in wanted.values):
         return "not allowed"
     quote = witness(learned, wanted.type, turn.said, _day(call), wanted.values)

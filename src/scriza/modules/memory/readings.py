@@ -99,6 +99,8 @@ def _kind(piece: str) -> tuple[str, Fraction]:
         return "tens", Fraction(_TENS[piece])
     if piece in _SMALL:
         return "unit", Fraction(_SMALL[piece])
+    if piece == "couple":
+        return "unit", Fraction(2)
     if piece[:1].isdigit():
         return "unit", Fraction(piece.replace(",", ""))
     return {"a": "article", "an": "article", "and": "and"}.get(piece, ""), Fraction(0)
