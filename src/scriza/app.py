@@ -17,12 +17,15 @@ from scriza.gateway.health import Check, health_routes
 from scriza.gateway.metrics import metrics_route
 from scriza.gateway.objects import objects_route
 from scriza.kernel.scopes import Scope
+from scriza.modules.memory.reports.routes import or_csv
 from scriza.modules.telephony.routes import message_routes, recording_routes, stream_routes, webhook_routes
 from scriza.ports.agent import Agent
 from scriza.ports.asr import Asr
 from scriza.ports.call_desk import CallDesk
 from scriza.ports.llm import Llm
 from scriza.ports.memory import Memory
+from scriza.ports.reports import Reports
+from scriza.ports.retention import Retention
 from scriza.ports.strategy import Strategy
 from scriza.ports.telephony import Telephony
 from scriza.ports.tts import Tts
@@ -40,6 +43,8 @@ PORTS: dict[str, type] = {
     "llm": Llm,
     "strategy": Strategy,
     "memory": Memory,
+    "reports": Reports,
+    "retention": Retention,
 }
 """By the provider that stands behind each."""
 
@@ -65,12 +70,14 @@ def application(container: Container, *, around: Sequence[Lifespan] = ()) -> Lit
     modules = served(settings)
     replays = Replays(container.shared_state())
     doors = [door for module in modules for door in DOORS.get(module, (module,))]
-    ports = [serve(PORTS[door], container.providers[door], replays=replays) for door in doors]
+    ports = {door: serve(PORTS[door], container.providers[door], replays=replays) for door in doors}
+    if "reports" in ports:
+        ports["reports"] = or_csv(ports["reports"], container.reports)
     checks: dict[str, Check] = {"store": lambda: container.store().ping()}
     if leads_calls(settings):
         checks["calls"] = lambda: container.switchboard().takes_calls()
     routes: list[ControllerRouterHandler] = [
-        behind(Bearer(), *ports),
+        behind(Bearer(), *ports.values()),
         health_routes(checks),
         metrics_route(),
         edge.pages(settings, modules),

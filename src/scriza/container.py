@@ -16,7 +16,7 @@ import structlog
 from dependency_injector import containers, providers
 
 from scriza.data_dir import Secrets
-from scriza.factories import calling, listening, placing, recording, speaking, storage, thinking
+from scriza.factories import calling, listening, placing, recording, remembering, speaking, storage, thinking
 from scriza.kernel.clock import utc_now
 from scriza.kernel.errors import ScrizaError
 from scriza.modules.asr.service import AsrService
@@ -65,6 +65,8 @@ from scriza.ports.asr import Asr
 from scriza.ports.call_desk import CallDesk
 from scriza.ports.llm import Llm
 from scriza.ports.memory import Memory
+from scriza.ports.reports import Reports
+from scriza.ports.retention import Retention
 from scriza.ports.strategy import Strategy
 from scriza.ports.telephony import Telephony
 from scriza.ports.tts import Tts
@@ -84,7 +86,10 @@ _ASKS: dict[str, tuple[str, ...]] = {
     "memory": ("llm", "strategy"),
 }
 """Which modules a module needs behind their ports."""
-DOORS: dict[str, tuple[str, ...]] = {"telephony": ("telephony", "call_desk")}
+DOORS: dict[str, tuple[str, ...]] = {
+    "memory": ("memory", "reports", "retention"),
+    "telephony": ("telephony", "call_desk"),
+}
 """The providers of a module's ports, where it has more than the one of its own name."""
 _LOST_AFTER = timedelta(minutes=10)
 """A call to which nothing has happened for so long has lost its session, and nobody reconnected it."""
@@ -93,6 +98,9 @@ _SPARE_LINE_DEADLINE_MS = 10_000
 _PRUNE_SECONDS = 3600
 _WARMING_SECONDS = 2.0
 """So long a start waits for engines to be warm, that the first caller need not; who takes longer is left to it."""
+_COUNT_SECONDS = 2
+"""So late a report knows of a turn."""
+_PURGE_SECONDS = 3600
 _SETTLE_SECONDS = 5
 """Between two looks for what the carrier was to do and may not have done."""
 
@@ -174,6 +182,18 @@ class Container(containers.DeclarativeContainer):
         providers.Callable(place, settings, "memory"),
         local=memory_here,
         remote=providers.Singleton(connect, Memory, settings.provided.memory_url, token=token),
+    )
+    counter = providers.Singleton(remembering.counter, store, memory_book, strategy)
+    reports: providers.Selector[Reports] = providers.Selector(
+        providers.Callable(place, settings, "memory"),
+        local=providers.Singleton(remembering.reports, store, memory_book),
+        remote=providers.Singleton(connect, Reports, settings.provided.memory_url, token=token),
+    )
+    purge = providers.Singleton(remembering.purge, settings, store)
+    retention: providers.Selector[Retention] = providers.Selector(
+        providers.Callable(place, settings, "memory"),
+        local=providers.Singleton(remembering.retention, settings, store),
+        remote=providers.Singleton(connect, Retention, settings.provided.memory_url, token=token),
     )
     agent_here = providers.Singleton(thinking.agent, settings, llm, strategy, memory)
     agent: providers.Selector[Agent] = providers.Selector(
@@ -348,7 +368,11 @@ async def _agent_running(container: Container) -> AsyncIterator[None]:
 @asynccontextmanager
 async def _memory_running(container: Container) -> AsyncIterator[None]:
     container.store().bus.subscribe(MEMORY, MEMORY_TOPICS, container.memory_here().hear)
-    async with _beside(container.post_call().run):
+    async with (
+        _beside(container.post_call().run),
+        _beside(partial(_regularly, container.counter().catch_up, _COUNT_SECONDS, "reports.not_counted")),
+        _beside(partial(_regularly, container.purge().run, _PURGE_SECONDS, "memory.not_purged")),
+    ):
         yield
 
 

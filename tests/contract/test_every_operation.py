@@ -16,12 +16,15 @@ from scriza.ports.agent import CallFacts, Conversation, Exchange, Reply
 from scriza.ports.call_desk import BarredQuery, BarredReason, NumberSettings, PlaceCall
 from scriza.ports.llm import Message, Turn
 from scriza.ports.memory import CallsQuery, Correction, Recall
+from scriza.ports.reports import ComparisonQuery, GroupedQuery, ReportQuery, UnansweredQuery
+from scriza.ports.retention import RetentionPolicy
 from scriza.ports.strategy import PlaybookRef
 from scriza.ports.telephony import CallQuery
 from scriza.ports.tts import Speak
 from tests.contract.doors import Doors
 
 CONVERSATION = Conversation("book/1", "pitch", "Hello", [Exchange("hi", "Hello there")])
+WHICH: dict[str, Any] = {"since": date(2026, 3, 1), "until": date(2026, 3, 2), "tz": "Asia/Kolkata", "agent": "kite"}
 ASKED: dict[str, tuple[Any, ...]] = {
     "POST /v1/begin": (CallFacts("CA1", "inbound", "+14155550100", "+14155550199"),),
     "POST /v1/reply": (Reply("CA1", 2, "what is the price", CONVERSATION, 0.5, "1", speculative=True),),
@@ -65,6 +68,16 @@ ASKED: dict[str, tuple[Any, ...]] = {
     "DELETE /api/v1/memory/callers/{number}/known/{known_id}": ("+14155550123", "mem_1"),
     "DELETE /api/v1/memory/callers/{number}": ("+14155550123",),
     "GET /api/v1/memory/erasures/{erasure_id}": ("era_1",),
+    "GET /api/v1/memory/retention": (),
+    "PUT /api/v1/memory/retention": (RetentionPolicy(30, 90, 365),),
+    "GET /api/v1/reports/overview": (GroupedQuery(by="agent", **WHICH, outcome="booked"),),
+    "GET /api/v1/reports/objections": (ReportQuery(**WHICH),),
+    "GET /api/v1/reports/unanswered": (UnansweredQuery(limit=7, **WHICH),),
+    "GET /api/v1/reports/interruptions": (GroupedQuery(by="playbook", **WHICH),),
+    "GET /api/v1/reports/sentiment": (ReportQuery(**WHICH),),
+    "GET /api/v1/reports/latency": (GroupedQuery(**WHICH),),
+    "GET /api/v1/reports/funnel": (ReportQuery(**WHICH),),
+    "GET /api/v1/reports/comparison": (ComparisonQuery(a="sv_1", b="sv_2", since=date(2026, 3, 1), tz="Asia/Kolkata"),),
 }
 """One request to each operation. One that is new needs one here."""
 

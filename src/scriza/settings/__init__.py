@@ -32,6 +32,7 @@ from scriza.settings.listening import Listening
 from scriza.settings.process import MODULES as MODULES
 from scriza.settings.process import Access, Process, RemoteModules
 from scriza.settings.recording import Recording
+from scriza.settings.remembering import Remembering
 from scriza.settings.speaking import Speaking
 from scriza.settings.storage import Storage
 from scriza.settings.thinking import Thinking
@@ -54,6 +55,7 @@ def environment_name(field: str) -> str:
 
 SECTIONS: tuple[type[BaseModel], ...] = (
     *(Process, Access, Edge, RemoteModules, Storage, Listening, Speaking, Thinking, Tools, Carrier, Calls, Recording),
+    Remembering,
 )
 SIMULATED_CARRIER_URL = "http://127.0.0.1:8010"
 SIMULATED_ACCOUNT = "AC00000000000000000000000000000001"
@@ -93,6 +95,7 @@ class Settings(
     Carrier,
     Calls,
     Recording,
+    Remembering,
     BaseSettings,
 ):
     """What is in force. Read it with `load`, which speaks plainly about what is wrong."""
