@@ -10,7 +10,7 @@ from litestar.types import ControllerRouterHandler
 from scriza import data_dir
 from scriza.container import DOORS, Container, place, running, served
 from scriza.factories import edge
-from scriza.gateway.access import Bearer, OwnCheck, ServiceAccess, behind
+from scriza.gateway.access import Authenticator, Bearer, KnownCredentials, Open, OwnCheck, ServiceAccess, behind
 from scriza.gateway.chat import chat_route
 from scriza.gateway.edge import edge_around
 from scriza.gateway.health import Check, health_routes
@@ -19,6 +19,7 @@ from scriza.gateway.objects import objects_route
 from scriza.kernel.scopes import Scope
 from scriza.modules.memory.reports.routes import or_csv
 from scriza.modules.telephony.routes import message_routes, recording_routes, stream_routes, webhook_routes
+from scriza.ports.accounts import Accounts, SignIn
 from scriza.ports.agent import Agent
 from scriza.ports.asr import Asr
 from scriza.ports.call_desk import CallDesk
@@ -31,10 +32,11 @@ from scriza.ports.telephony import Telephony
 from scriza.ports.tts import Tts
 from scriza.settings import Settings
 from scriza.wire import serve
-from scriza.wire.idempotency import Replays
 from scriza_adapters.objects_directory import DirectoryObjects
 
 PORTS: dict[str, type] = {
+    "accounts": Accounts,
+    "sign_in": SignIn,
     "telephony": Telephony,
     "call_desk": CallDesk,
     "agent": Agent,
@@ -47,6 +49,9 @@ PORTS: dict[str, type] = {
     "retention": Retention,
 }
 """By the provider that stands behind each."""
+
+OPEN_DOORS = {"sign_in": Open("its messages hold what proves who sends them")}
+"""Ports that ask for no credential."""
 
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
 """What runs while the application does."""
@@ -68,7 +73,7 @@ def application(container: Container, *, around: Sequence[Lifespan] = ()) -> Lit
     """
     settings, secrets = container.settings(), container.secrets()
     modules = served(settings)
-    replays = Replays(container.shared_state())
+    replays = container.replays()
     doors = [door for module in modules for door in DOORS.get(module, (module,))]
     ports = {door: serve(PORTS[door], container.providers[door], replays=replays) for door in doors}
     if "reports" in ports:
@@ -77,7 +82,8 @@ def application(container: Container, *, around: Sequence[Lifespan] = ()) -> Lit
     if leads_calls(settings):
         checks["calls"] = lambda: container.switchboard().takes_calls()
     routes: list[ControllerRouterHandler] = [
-        behind(Bearer(), *ports.values()),
+        behind(Bearer(), *(port for door, port in ports.items() if door not in OPEN_DOORS)),
+        *(behind(rule, ports[door]) for door, rule in OPEN_DOORS.items() if door in ports),
         health_routes(checks),
         metrics_route(),
         edge.pages(settings, modules),
@@ -97,9 +103,12 @@ def application(container: Container, *, around: Sequence[Lifespan] = ()) -> Lit
     tokens = [secrets.service_token]
     if old := settings.service_token_old.get_secret_value():
         tokens.append(old)
+    authenticators: list[Authenticator] = [ServiceAccess(*tokens)]
+    if "accounts" in modules or settings.accounts_url:
+        authenticators.append(KnownCredentials(container.accounts))
     return edge_around(
         routes,
-        [ServiceAccess(*tokens)],
+        authenticators,
         inside=[edge.rate_limits(settings, container.shared_state())],
         cors=edge.cors(settings),
         https=settings.public_url.startswith("https://"),

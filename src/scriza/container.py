@@ -16,19 +16,30 @@ import structlog
 from dependency_injector import containers, providers
 
 from scriza.data_dir import Secrets
+from scriza.factories import accounts as people
 from scriza.factories import calling, listening, placing, recording, remembering, speaking, storage, thinking
+from scriza.factories import strategies as playbooks
+from scriza.factories.hearing import Hears, subscribe
+from scriza.gateway.forgetting import ReplyForgetting
 from scriza.kernel.clock import utc_now
 from scriza.kernel.errors import ScrizaError
+from scriza.modules.accounts.documents import ACCOUNT_DOCUMENTS
+from scriza.modules.agent.documents import AGENT_DOCUMENTS
+from scriza.modules.agent.tools.stored import MongoRunBook
+from scriza.modules.agent.tools.workshop import Workshop
 from scriza.modules.asr.service import AsrService
+from scriza.modules.llm.forgetting import ThoughtForgetting
 from scriza.modules.memory.documents import MEMORY_DOCUMENTS
 from scriza.modules.memory.post_call import PostCall
 from scriza.modules.memory.service import TOPICS as MEMORY_TOPICS
 from scriza.modules.memory.service import MemoryService
 from scriza.modules.memory.stored import CONSUMER as MEMORY
 from scriza.modules.memory.stored import MongoMemoryBook
-from scriza.modules.strategy.service import StrategyService
-from scriza.modules.strategy.shipped import Samples
+from scriza.modules.strategy.documents import STRATEGY_DOCUMENTS
 from scriza.modules.telephony.documents import DOCUMENTS
+from scriza.modules.telephony.forgetting.documents import FORGETTING_DOCUMENTS
+from scriza.modules.telephony.forgetting.service import Forgetting
+from scriza.modules.telephony.forgetting.stored import MongoForgettingBook
 from scriza.modules.telephony.live.session import Doors
 from scriza.modules.telephony.live.spare_lines import SpareLines
 from scriza.modules.telephony.live.switchboard import Switchboard
@@ -60,9 +71,14 @@ from scriza.modules.telephony.tokens import StreamTokens
 from scriza.modules.telephony.vad import VadFactory
 from scriza.modules.telephony.webhooks import Webhooks
 from scriza.modules.tts.cache import ASSETS, CLIPS
+from scriza.modules.tts.documents import SPEECH_DOCUMENTS
+from scriza.modules.tts.forgetting import SpeechForgetting
+from scriza.modules.tts.stored_clips import MongoCallClips
+from scriza.ports.accounts import Accounts, SignIn
 from scriza.ports.agent import Agent
 from scriza.ports.asr import Asr
 from scriza.ports.call_desk import CallDesk
+from scriza.ports.erasure import ERASED, FORGETTING, Forgets
 from scriza.ports.llm import Llm
 from scriza.ports.memory import Memory
 from scriza.ports.reports import Reports
@@ -72,8 +88,10 @@ from scriza.ports.telephony import Telephony
 from scriza.ports.tts import Tts
 from scriza.settings import MODULES, Settings
 from scriza.wire import connect, disconnect
+from scriza.wire.idempotency import Replays
 from scriza_adapters.background_teller import BackgroundTeller
 from scriza_adapters.espeak.engine import espeak_worker
+from scriza_adapters.mongo.forgetting import EventForgetting
 from scriza_adapters.mongo.store import MongoStore, open_store
 from scriza_adapters.objects_directory import DirectoryObjects
 
@@ -82,15 +100,18 @@ _log = structlog.get_logger()
 _ASKS: dict[str, tuple[str, ...]] = {
     "telephony": ("agent", "asr", "tts"),
     "agent": ("llm", "strategy", "memory"),
-    "strategy": ("tts", "llm"),
+    "strategy": ("tts", "llm", "agent"),
     "memory": ("llm", "strategy"),
 }
 """Which modules a module needs behind their ports."""
 DOORS: dict[str, tuple[str, ...]] = {
+    "accounts": ("accounts", "sign_in"),
     "memory": ("memory", "reports", "retention"),
     "telephony": ("telephony", "call_desk"),
 }
 """The providers of a module's ports, where it has more than the one of its own name."""
+_EVERY_PROCESS = "process"
+"""Beside the modules: what each process has."""
 _LOST_AFTER = timedelta(minutes=10)
 """A call to which nothing has happened for so long has lost its session, and nobody reconnected it."""
 _LOOK_FOR_LOST_SECONDS = 60
@@ -98,6 +119,8 @@ _SPARE_LINE_DEADLINE_MS = 10_000
 _PRUNE_SECONDS = 3600
 _WARMING_SECONDS = 2.0
 """So long a start waits for engines to be warm, that the first caller need not; who takes longer is left to it."""
+_RENDER_SECONDS = 2
+"""Between two looks for fixed lines that are to be spoken."""
 _COUNT_SECONDS = 2
 """So late a report knows of a turn."""
 _PURGE_SECONDS = 3600
@@ -117,11 +140,16 @@ def place(settings: Settings, module: str) -> str:
 
 
 def needed(settings: Settings) -> list[str]:
-    """The modules that this process needs, served or not; each comes after those that it asks."""
+    """The modules that this process needs, served or not; each comes after those that it asks.
+
+    The agent and strategy ask each other; then the one that was needed first is the later.
+    """
     found: list[str] = []
+    seen: set[str] = set()
 
     def need(module: str) -> None:
-        if module not in found:
+        if module not in seen:
+            seen.add(module)
             if place(settings, module) == "local":
                 for asked in _ASKS.get(module, ()):
                     need(asked)
@@ -135,6 +163,7 @@ def needed(settings: Settings) -> list[str]:
 class Container(containers.DeclarativeContainer):
     """The object graph of one process. `store` and `vad` are there once `running` has opened them."""
 
+    __self__ = providers.Self()
     settings: providers.Dependency[Settings] = providers.Dependency(instance_of=Settings)
     secrets: providers.Dependency[Secrets] = providers.Dependency(instance_of=Secrets)
     data_dir: providers.Dependency[Path] = providers.Dependency(instance_of=Path)
@@ -154,7 +183,8 @@ class Container(containers.DeclarativeContainer):
         local=llm_here,
         remote=providers.Singleton(connect, Llm, settings.provided.llm_url, token=token),
     )
-    tts_here = providers.Singleton(speaking.tts, settings, elevenlabs, espeak, objects, teller)
+    call_clips = providers.Singleton(MongoCallClips, store, providers.Callable(speaking.oldest_clip, settings))
+    tts_here = providers.Singleton(speaking.tts, settings, elevenlabs, espeak, objects, teller, call_clips)
     tts: providers.Selector[Tts] = providers.Selector(
         providers.Callable(place, settings, "tts"),
         local=tts_here,
@@ -167,12 +197,11 @@ class Container(containers.DeclarativeContainer):
         local=asr_here,
         remote=providers.Singleton(connect, Asr, settings.provided.asr_url, token=token),
     )
-    strategy_here = providers.Singleton(
-        StrategyService, providers.Singleton(Samples), default=settings.provided.playbook
-    )
+    agent_when_asked = providers.Callable(lambda container: container.agent, __self__)
+    strategies = providers.Singleton(playbooks.strategies, settings, store, llm, tts, agent_when_asked)
     strategy: providers.Selector[Strategy] = providers.Selector(
         providers.Callable(place, settings, "strategy"),
-        local=strategy_here,
+        local=strategies.provided.service,
         remote=providers.Singleton(connect, Strategy, settings.provided.strategy_url, token=token),
     )
     memory_book = providers.Singleton(MongoMemoryBook, store)
@@ -195,11 +224,26 @@ class Container(containers.DeclarativeContainer):
         local=providers.Singleton(remembering.retention, settings, store),
         remote=providers.Singleton(connect, Retention, settings.provided.memory_url, token=token),
     )
-    agent_here = providers.Singleton(thinking.agent, settings, llm, strategy, memory)
+    tool_caller = providers.Singleton(tools.tool_caller, settings)
+    workshop = providers.Singleton(Workshop, providers.Singleton(MongoRunBook, store), tool_caller, memory)
+    agent_here = providers.Singleton(thinking.agent, settings, llm, strategy, memory, workshop)
     agent: providers.Selector[Agent] = providers.Selector(
         providers.Callable(place, settings, "agent"),
         local=agent_here,
         remote=providers.Singleton(connect, Agent, settings.provided.agent_url, token=token),
+    )
+
+    mail = providers.Singleton(people.mail, settings, data_dir)
+    accounts_here = providers.Singleton(people.accounts, settings, secrets, store, shared_state, mail)
+    accounts: providers.Selector[Accounts] = providers.Selector(
+        providers.Callable(place, settings, "accounts"),
+        local=accounts_here.provided.accounts,
+        remote=providers.Singleton(connect, Accounts, settings.provided.accounts_url, token=token),
+    )
+    sign_in: providers.Selector[SignIn] = providers.Selector(
+        providers.Callable(place, settings, "accounts"),
+        local=accounts_here.provided.sign_in,
+        remote=providers.Singleton(connect, SignIn, settings.provided.accounts_url, token=token),
     )
 
     call_log = providers.Singleton(MongoCallLog, store)
@@ -282,6 +326,16 @@ class Container(containers.DeclarativeContainer):
     )
     recording_callback = providers.Singleton(RecordingCallback, gate, recordings)
     messages = providers.Singleton(Messages, call_log, call_log, gate, reception, barred, name_of)
+    replays = providers.Singleton(Replays, shared_state)
+    event_forgetting = providers.Singleton(EventForgetting, store.provided.database, store.provided.outbox)
+    reply_forgetting = providers.Singleton(ReplyForgetting, replays, store.provided.outbox)
+    thought_forgetting = providers.Singleton(ThoughtForgetting, llm_here.provided.cache, store.provided.outbox)
+    speech_forgetting = providers.Singleton(
+        SpeechForgetting, call_clips, tts_here.provided.cache, store.provided.outbox
+    )
+    call_forgetting = providers.Singleton(
+        Forgetting, providers.Singleton(MongoForgettingBook, store), recordings, intents, callback_book, barred
+    )
     stream_door = providers.Singleton(StreamDoor, call_log, gate, stream_tokens, switchboard)
 
 
@@ -291,8 +345,12 @@ async def running(container: Container) -> AsyncIterator[None]:
     settings = container.settings()
     async with AsyncExitStack() as stack:
         options = storage.store_options(settings, container.data_dir())
-        documents = (*DOCUMENTS, *PLACING_DOCUMENTS, *RECORDING_DOCUMENTS, *MEMORY_DOCUMENTS)
+        telephony = (*DOCUMENTS, *PLACING_DOCUMENTS, *RECORDING_DOCUMENTS, *FORGETTING_DOCUMENTS)
+        documents = (*telephony, *ACCOUNT_DOCUMENTS, *AGENT_DOCUMENTS, *MEMORY_DOCUMENTS, *SPEECH_DOCUMENTS, *STRATEGY_DOCUMENTS)
         container.store.override(await stack.enter_async_context(open_store(options, documents)))
+        here = [module for module in needed(settings) if place(settings, module) == "local"]
+        remote = [module for module in MODULES if place(settings, module) == "remote"]
+        subscribe(container.store().bus, _hears(container), [_EVERY_PROCESS, *here], remote)
         await stack.enter_async_context(container.teller())
         stack.push_async_callback(container.shared_state().close)
         await stack.enter_async_context(_beside(container.shared_state().warm_up))
@@ -358,16 +416,25 @@ async def _asr_running(container: Container) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
+async def _strategy_running(container: Container) -> AsyncIterator[None]:
+    strategies = container.strategies()
+    await asyncio.to_thread(strategies.samples.load)
+    async with _beside(partial(_regularly, strategies.renderer.look, _RENDER_SECONDS, "assets.not_rendered")):
+        yield
+
+
+@asynccontextmanager
 async def _agent_running(container: Container) -> AsyncIterator[None]:
     try:
         yield
     finally:
         await container.agent_here().close()
+        await container.workshop().close()
+        await container.tool_caller().close()
 
 
 @asynccontextmanager
 async def _memory_running(container: Container) -> AsyncIterator[None]:
-    container.store().bus.subscribe(MEMORY, MEMORY_TOPICS, container.memory_here().hear)
     async with (
         _beside(container.post_call().run),
         _beside(partial(_regularly, container.counter().catch_up, _COUNT_SECONDS, "reports.not_counted")),
@@ -385,7 +452,7 @@ async def _telephony_running(container: Container) -> AsyncIterator[None]:
     calls = container.call_log()
     close_lost = partial(recover, calls, calls, idle_for=_LOST_AFTER)
     settle_due, look = container.dispatcher().settle_due, container.switch().look
-    place_due = container.callbacks().place_due
+    place_due, forget_due = container.callbacks().place_due, container.call_forgetting().settle_due
 
     async def try_account() -> None:
         # Without an account there is the simulator alone, which may come later.
@@ -400,6 +467,7 @@ async def _telephony_running(container: Container) -> AsyncIterator[None]:
             _beside(partial(_regularly, settle_due, _SETTLE_SECONDS, "intents.not_settled")),
             _beside(partial(_regularly, look, LOOK_SECONDS, "switch.not_read")),
             _beside(partial(_regularly, place_due, _SETTLE_SECONDS, "callbacks.not_placed")),
+            _beside(partial(_regularly, forget_due, _SETTLE_SECONDS, "callers.not_forgotten")),
             container.recordings().running(),
         ):
             yield
@@ -439,11 +507,40 @@ async def _regularly(work: Callable[[], Awaitable[object]], seconds: float, fail
         await asyncio.sleep(seconds)
 
 
+@asynccontextmanager
+async def _accounts_running(container: Container) -> AsyncIterator[None]:
+    async with container.accounts_here().sign_in.running():
+        yield
+
+
+def _hears(container: Container) -> dict[str, tuple[Hears, ...]]:
+    """The consumers of each module."""
+
+    def forgets(module: str, forgetting: Callable[[], Forgets]) -> tuple[Hears, ...]:
+        return (
+            Hears(f"{module}-forgetting", FORGETTING, lambda: forgetting().forget),
+            Hears(f"{module}-memory", ERASED, lambda: forgetting().erased, everywhere=True),
+        )
+
+    return {
+        _EVERY_PROCESS: (
+            Hears("events-forgetting", FORGETTING, lambda: container.event_forgetting().forget),
+            *forgets("gateway", container.reply_forgetting),
+        ),
+        "memory": (Hears(MEMORY, MEMORY_TOPICS, lambda: container.memory_here().hear),),
+        "telephony": (Hears("telephony-forgetting", FORGETTING, lambda: container.call_forgetting().forget),),
+        "llm": forgets("llm", container.thought_forgetting),
+        "tts": forgets("tts", container.speech_forgetting),
+    }
+
+
 _OPENERS: dict[str, Callable[[Container], AbstractAsyncContextManager[None]]] = {
+    "accounts": _accounts_running,
     "llm": _llm_running,
     "tts": _tts_running,
     "asr": _asr_running,
     "memory": _memory_running,
     "agent": _agent_running,
+    "strategy": _strategy_running,
     "telephony": _telephony_running,
 }

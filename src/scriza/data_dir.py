@@ -24,6 +24,7 @@ class Secrets(msgspec.Struct, frozen=True):
     objects_key: str
     stream_key: str
     pseudonym_key: str
+    accounts_key: str
 
     def __repr__(self) -> str:
         return "Secrets(…)"
@@ -57,6 +58,7 @@ def secrets_of(settings: Settings, data_dir: Path) -> Secrets:
         objects_key=settings.objects_key.get_secret_value() or _made_once(folder / "objects-key"),
         stream_key=settings.stream_key.get_secret_value() or _made_once(folder / "stream-key"),
         pseudonym_key=settings.pseudonym_key.get_secret_value() or _made_once(folder / "pseudonym-key"),
+        accounts_key=settings.accounts_key.get_secret_value() or _made_once(folder / "accounts-key"),
     )
 
 

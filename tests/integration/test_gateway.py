@@ -16,7 +16,7 @@ from litestar.params import FromPath
 from litestar.testing import AsyncTestClient, TestClient
 from litestar.types import Message, Receive, Scope, Send
 
-from scriza.gateway.access import Bearer, Open, OwnCheck, ServiceAccess, behind, unruled
+from scriza.gateway.access import Admission, Bearer, Open, OwnCheck, ServiceAccess, behind, unruled
 from scriza.gateway.edge import edge_around
 from scriza.gateway.health import health_routes
 from scriza.gateway.metrics import metrics_route
@@ -75,9 +75,9 @@ async def socket(socket: WebSocket[Any, Any, Any]) -> None:
     await socket.close()
 
 
-async def session_tokens(token: str, headers: Headers) -> Principal | None:
+async def session_tokens(token: str, headers: Headers) -> Admission | None:
     """One token, one user, few scopes."""
-    return Principal("acme", "ada", frozenset({"calls:read"})) if token == "adas-session" else None
+    return Admission(Principal("acme", "ada", frozenset({"calls:read"}))) if token == "adas-session" else None
 
 
 @pytest.fixture

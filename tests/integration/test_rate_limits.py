@@ -10,7 +10,7 @@ from litestar import get, post
 from litestar.datastructures import Headers
 from litestar.testing import AsyncTestClient
 
-from scriza.gateway.access import Bearer, Open, ServiceAccess, behind
+from scriza.gateway.access import Admission, Bearer, Open, ServiceAccess, behind
 from scriza.gateway.edge import edge_around
 from scriza.gateway.rates import Budget, RateLimits, Rates
 from scriza.kernel.errors import Unavailable
@@ -38,8 +38,8 @@ async def probe() -> str:
     return "ok"
 
 
-async def users(token: str, _: Headers) -> Principal | None:
-    return Principal("acme", token, frozenset({"calls:read"})) if token in {"ada", "ben"} else None
+async def users(token: str, _: Headers) -> Admission | None:
+    return Admission(Principal("acme", token, frozenset({"calls:read"}))) if token in {"ada", "ben"} else None
 
 
 class Clock:

@@ -11,7 +11,7 @@ import pytest
 from scriza.data_dir import prepare, secrets_of
 from scriza.settings import BadSettings, load
 
-NAMES = {"objects-key", "pseudonym-key", "service-token", "stream-key", "twilio-auth-token"}
+NAMES = {"accounts-key", "objects-key", "pseudonym-key", "service-token", "stream-key", "twilio-auth-token"}
 
 
 def test_secrets_made_on_first_start_are_the_same_ever_after(tmp_path: Path) -> None:

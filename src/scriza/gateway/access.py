@@ -4,7 +4,7 @@
 """
 
 import hmac
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import msgspec
@@ -18,8 +18,9 @@ from litestar.types import ControllerRouterHandler
 
 from scriza.kernel.errors import Forbidden, ScrizaError, Unauthenticated
 from scriza.kernel.operation import SCOPE
-from scriza.kernel.principal import Principal
+from scriza.kernel.principal import Principal, acting
 from scriza.kernel.scopes import ALL, opens
+from scriza.ports.accounts import Accounts, Credential
 from scriza.wire.context import carried_principal
 
 _log = structlog.get_logger()
@@ -28,10 +29,17 @@ SERVICE = Principal(subject="service", scopes=frozenset({ALL}))
 """Who holds a service token and speaks for nobody else."""
 
 
+class Admission(msgspec.Struct, frozen=True):
+    """Who asks. Another process of ours, a `service`, has looked itself at what they may do."""
+
+    principal: Principal
+    service: bool = False
+
+
 class Authenticator(Protocol):
     """Knows one kind of bearer credential."""
 
-    async def __call__(self, token: str, headers: Headers) -> Principal | None:
+    async def __call__(self, token: str, headers: Headers) -> Admission | None:
         """Whose token it is; none when it is not of this kind or no longer good."""
         ...
 
@@ -39,7 +47,7 @@ class Authenticator(Protocol):
 class ServiceAccess:
     """The tokens that other Scriza processes and scripts share: the one in force, and during a rotation the old one.
 
-    Whoever holds one may say for whom it asks, by `x-scriza-principal`. It has looked itself at what they may do.
+    Whoever holds one may say for whom it asks, by `x-scriza-principal`.
     """
 
     def __init__(self, *tokens: str) -> None:
@@ -47,14 +55,26 @@ class ServiceAccess:
             raise ValueError("an empty service token would open every door")
         self._tokens = [token.encode() for token in tokens]
 
-    async def __call__(self, token: str, headers: Headers) -> Principal | None:
+    async def __call__(self, token: str, headers: Headers) -> Admission | None:
         """Raises BadInput when the principal makes no sense."""
         given = token.encode()
         matches = [hmac.compare_digest(given, known) for known in self._tokens]
-        if not any(matches):
+        return Admission(carried_principal(headers) or SERVICE, service=True) if any(matches) else None
+
+
+class KnownCredentials:
+    """Access tokens and keys, as the accounts module knows them."""
+
+    def __init__(self, accounts: Callable[[], Accounts]) -> None:
+        self._accounts = accounts
+
+    async def __call__(self, token: str, headers: Headers) -> Admission | None:
+        """Raises Unauthenticated for one that was good once."""
+        with acting(Principal(subject="edge")):
+            found = await self._accounts().identify(Credential(token))
+        if not found.known:
             return None
-        carried = carried_principal(headers) or SERVICE
-        return msgspec.structs.replace(carried, scopes=carried.scopes | SERVICE.scopes)
+        return Admission(Principal(found.workspace, found.subject, frozenset(found.scopes)))
 
 
 class AccessRule:
@@ -80,16 +100,16 @@ class Bearer(AccessRule):
 
     async def __call__(self, connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
         """Raises Unauthenticated and Forbidden, and logs it."""
-        principal, failure = connection.scope.get("user"), connection.scope.get("auth")
-        route = connection.scope.get("path_template", "")
-        if isinstance(failure, ScrizaError):
-            _log.warning("access.unauthenticated", route=route, error=failure.slug)
-            raise failure
-        if not isinstance(principal, Principal):
+        found, route = connection.scope.get("auth"), connection.scope.get("path_template", "")
+        if isinstance(found, ScrizaError):
+            _log.warning("access.unauthenticated", route=route, error=found.slug)
+            raise found
+        if not isinstance(found, Admission):
             _log.warning("access.unauthenticated", route=route)
             raise Unauthenticated("a bearer token is needed")
-        if not opens(principal.scopes, needed := self.needed(handler)):
-            _log.warning("access.forbidden", route=route, subject=principal.subject, scope=needed)
+        needed = self.needed(handler)
+        if not found.service and not opens(found.principal.scopes, needed):
+            _log.warning("access.forbidden", route=route, subject=found.principal.subject, scope=needed)
             raise Forbidden(f"this needs the scope {needed}" if needed else "this is for other processes of ours")
 
 

@@ -16,18 +16,16 @@ from litestar.enums import ScopeType
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+from scriza.gateway.access import Admission
 from scriza.gateway.addresses import Network, client_address
 from scriza.kernel.clock import WallClock, utc_now
 from scriza.kernel.errors import RateLimited, ScrizaError
-from scriza.kernel.principal import Principal, current
+from scriza.kernel.principal import current
 from scriza.ports.shared_state import SharedState
 from scriza.wire import problems
 from scriza.wire.codec import encode
 
 _log = structlog.get_logger()
-
-INTERNAL = "service"
-"""The subject of other Scriza processes, which work for callers who were counted already."""
 
 
 class Budget(msgspec.Struct, frozen=True):
@@ -116,12 +114,12 @@ class RateLimits(ASGIMiddleware):
         return next((budget for start, budget in self._budgets if path.startswith(start)), None)
 
     def _who(self, scope: Scope) -> str | None:
-        principal = scope.get("user")
-        if not isinstance(principal, Principal):
+        found = scope.get("auth")
+        if not isinstance(found, Admission):
             return f"address {client_address(scope, self._trusted)}"
-        if principal.subject == INTERNAL:
-            return None
-        return f"subject {principal.workspace}\n{principal.subject}"
+        if found.service:
+            return None  # another process of ours works for somebody who was counted there
+        return f"subject {found.principal.workspace}\n{found.principal.subject}"
 
 
 def _telling(left: Left, send: Send) -> Send:

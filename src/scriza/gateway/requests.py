@@ -9,7 +9,7 @@ from litestar.handlers.base import BaseRouteHandler
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from scriza.gateway.access import Authenticator, rules_of
+from scriza.gateway.access import Admission, Authenticator, rules_of
 from scriza.kernel.errors import Problem, ScrizaError
 from scriza.kernel.principal import Principal, acting, current
 from scriza.wire import problems
@@ -33,26 +33,28 @@ class RequestMiddleware(ASGIMiddleware):
         """Serve the request within its context."""
         headers = Headers.from_scope(scope)
         ids = {"request_id": sane_id(headers.get(REQUEST_ID)), "call_id": sane_id(headers.get(CALL_ID))}
-        scope["user"] = scope["auth"] = principal = None
+        principal = Principal()
         try:
-            scope["user"] = principal = await self._identify(headers)
+            scope["auth"] = found = await self._identify(headers)
         except ScrizaError as error:
             scope["auth"] = error
-        with acting(principal or Principal(), **ids) as context:
+        else:
+            principal = found.principal if found else principal
+        with acting(principal, **ids) as context:
             if scope["type"] == ScopeType.HTTP:
                 await next_app(scope, receive, _telling(context.request_id, send))
             elif await _may_open(scope, receive, send):
                 # A media socket sends fifty frames a second: nothing stands between it and the server.
                 await next_app(scope, receive, send)
 
-    async def _identify(self, headers: Headers) -> Principal | None:
+    async def _identify(self, headers: Headers) -> Admission | None:
         scheme, _, token = headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             return None
         for authenticator in self._authenticators:
-            principal = await authenticator(token.strip(), headers)
-            if principal is not None:
-                return principal
+            found = await authenticator(token.strip(), headers)
+            if found is not None:
+                return found
         return None
 
 

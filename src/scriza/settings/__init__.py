@@ -29,6 +29,7 @@ from scriza.settings.calls import Calls
 from scriza.settings.carrier import Carrier
 from scriza.settings.edge import Edge
 from scriza.settings.listening import Listening
+from scriza.settings.people import People
 from scriza.settings.process import MODULES as MODULES
 from scriza.settings.process import Access, Process, RemoteModules
 from scriza.settings.recording import Recording
@@ -54,8 +55,22 @@ def environment_name(field: str) -> str:
 
 
 SECTIONS: tuple[type[BaseModel], ...] = (
-    *(Process, Access, Edge, RemoteModules, Storage, Listening, Speaking, Thinking, Tools, Carrier, Calls, Recording),
-    Remembering,
+    *(
+        Process,
+        Access,
+        Edge,
+        People,
+        RemoteModules,
+        Storage,
+        Listening,
+        Speaking,
+        Thinking,
+        Tools,
+        Carrier,
+        Calls,
+        Recording,
+        Remembering,
+    ),
 )
 SIMULATED_CARRIER_URL = "http://127.0.0.1:8010"
 SIMULATED_ACCOUNT = "AC00000000000000000000000000000001"
@@ -86,6 +101,7 @@ class Settings(
     Process,
     Access,
     Edge,
+    People,
     RemoteModules,
     Storage,
     Listening,

@@ -1,6 +1,7 @@
 """Kinds of values."""
 
 import ipaddress
+from email.utils import parseaddr
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -47,6 +48,14 @@ def addresses(value: str) -> str:
     """``10.0.0.0/8, 192.0.2.7``. Raises ValueError."""
     for address in filter(None, map(str.strip, value.split(","))):
         ipaddress.ip_network(address, strict=False)
+    return value
+
+
+def mail_address(value: str) -> str:
+    """``Scriza <calls@team.example>`` or the address alone. Raises ValueError."""
+    _, address = parseaddr(value)
+    if "@" not in address or not value.isprintable():
+        raise ValueError("must be an address, with or without a name before it")
     return value
 
 

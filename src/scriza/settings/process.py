@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, Field, SecretStr
 
 from scriza.settings.kinds import HttpUrl, SocketUrl, Token
 
-MODULES = ("telephony", "agent", "asr", "tts", "llm", "strategy", "memory")
+MODULES = ("telephony", "agent", "asr", "tts", "llm", "strategy", "memory", "accounts")
 """Every module that a process can serve, or find behind ``SCRIZA_<MODULE>_URL``."""
 
 
@@ -81,3 +81,4 @@ class RemoteModules(BaseModel):
     llm_url: HttpUrl = Field("", description="Where turns are answered.")
     strategy_url: HttpUrl = Field("", description="Where playbooks are kept.")
     memory_url: HttpUrl = Field("", description="Where calls and callers are remembered.")
+    accounts_url: HttpUrl = Field("", description="Where people have their accounts.")

@@ -28,7 +28,7 @@ def check_password(password: str, *known: str) -> None:
     if len(password) > LONGEST:
         raise BadInput(f"a password has at most {LONGEST} characters", reason="password-too-long")
     plain = password.casefold()
-    if plain in _common() or len(set(plain)) < 3:
+    if plain in _common():
         raise BadInput("this password is one of the first that are tried: choose another", reason="password-common")
     if plain in {part.casefold() for text in known for part in (text, text.partition("@")[0])}:
         raise BadInput("a password is not one's own name or address", reason="password-known")

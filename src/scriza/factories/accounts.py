@@ -1,0 +1,77 @@
+"""Who may use Scriza."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from scriza.data_dir import Secrets
+from scriza.modules.accounts.api_keys import Keys
+from scriza.modules.accounts.audit import Audit
+from scriza.modules.accounts.factors import Factors
+from scriza.modules.accounts.one_time import OneTime
+from scriza.modules.accounts.passwords import Passwords
+from scriza.modules.accounts.sealing import Seal
+from scriza.modules.accounts.service import AccountsService, Balance
+from scriza.modules.accounts.sessions import Sessions
+from scriza.modules.accounts.sign_in import SignInService
+from scriza.modules.accounts.signing import Signing
+from scriza.modules.accounts.stored import (
+    MongoAuditBook,
+    MongoKeyBook,
+    MongoOneTimeBook,
+    MongoSessionBook,
+    MongoSignerBook,
+    MongoUserBook,
+)
+from scriza.ports.mail import Mail
+from scriza.ports.shared_state import SharedState
+from scriza.settings import BadSettings, Settings
+from scriza_adapters.mail_folder import FolderMail
+from scriza_adapters.mongo.store import MongoStore
+
+
+class AccountsHere(NamedTuple):
+    """The module in this process: its two ports stand on the same books."""
+
+    sign_in: SignInService
+    accounts: AccountsService
+
+
+def accounts(
+    settings: Settings,
+    secrets: Secrets,
+    store: MongoStore,
+    state: SharedState,
+    letters: Mail,
+    balance: Balance | None = None,
+) -> AccountsHere:
+    """Both ports of the module; `balance` tells the credit of a workspace."""
+    users, one_time, passwords = MongoUserBook(store), OneTime(MongoOneTimeBook(store)), Passwords()
+    seal, url = Seal(secrets.accounts_key), settings.public_url
+    audit_book = MongoAuditBook(store)
+    audit = Audit(audit_book)
+    signing = Signing(MongoSignerBook(store), seal, url)
+    sessions = Sessions(MongoSessionBook(store), users, signing, state, audit)
+    factors = Factors(users, seal)
+    return AccountsHere(
+        SignInService(users, sessions, one_time, passwords, factors, signing, letters, state, audit, url=url),
+        AccountsService(
+            *(users, sessions, one_time, passwords, factors, signing, Keys(MongoKeyBook(store)), letters),
+            audit,
+            audit_book,
+            url=url,
+            balance=balance,
+        ),
+    )
+
+
+def mail(settings: Settings, data_dir: Path) -> Mail:
+    """By the mail server that is set, else a folder."""
+    url = settings.mail_url.get_secret_value()
+    if not url:
+        return FolderMail(data_dir / "mail", settings.mail_from)
+    from scriza_adapters.mail_smtp import SmtpMail
+
+    try:
+        return SmtpMail(url, settings.mail_from)
+    except ValueError as error:
+        raise BadSettings(f"SCRIZA_MAIL_URL: {error}") from error
