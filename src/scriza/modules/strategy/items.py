@@ -18,7 +18,7 @@ from scriza.ports.playbook import Exit
 Key = str
 """An item's name within its list. That of a text is its index in the base; of a new one, ``+`` and what it says."""
 
-REWORDED = 0.5
+REWORDED = 0.4
 """The similarity from which a line is a rewording of another."""
 _Match = Callable[[Sequence[object], Sequence[object]], dict[int, int]]
 _WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")

@@ -30,9 +30,8 @@ def moved(base: Sequence[Key], side: Sequence[Key]) -> set[Key]:
 def merged_order(base: Sequence[Key], ours: Sequence[Key], theirs: Sequence[Key]) -> list[Key] | None:
     """The order of three orders of the same items; None where the two sides contradict each other.
 
-    Of two items, that one goes first which two of the three have first: so a move that one side made counts against the
-    base and the side that did not make it. They contradict each other when both moved the same item, and not to the
-    same place, or when the majority goes in a circle.
+    Two items change places when they have changed them in either side. The sides contradict each other when both moved
+    the same item, and not to the same place, or when what they say of pairs goes in a circle.
     """
     if ours == theirs or theirs == base:
         return list(ours)
@@ -41,13 +40,13 @@ def merged_order(base: Sequence[Key], ours: Sequence[Key], theirs: Sequence[Key]
     by_one = moved(base, ours) ^ moved(base, theirs)
     if [key for key in ours if key not in by_one] != [key for key in theirs if key not in by_one]:
         return None
-    places = [{key: index for index, key in enumerate(order)} for order in (base, ours, theirs)]
-    behind = dict.fromkeys(base, 0)
+    mine, its = ({key: index for index, key in enumerate(side)} for side in (ours, theirs))
+    before_it = dict.fromkeys(base, 0)
     for one, other in combinations(base, 2):
-        votes = sum(place[one] < place[other] for place in places)
-        behind[other if votes >= 2 else one] += 1
-    order = sorted(base, key=behind.__getitem__)
-    return order if [behind[key] for key in order] == list(range(len(order))) else None
+        stay = mine[one] < mine[other] and its[one] < its[other]
+        before_it[other if stay else one] += 1
+    order = sorted(base, key=before_it.__getitem__)
+    return order if [before_it[key] for key in order] == list(range(len(order))) else None
 
 
 def with_added(order: Sequence[Key], sides: Sequence[Sequence[Key]], kept: Collection[Key]) -> list[Key]:
