@@ -6,19 +6,23 @@ import msgspec
 
 from scriza.modules.agent.decision import Decision
 from scriza.modules.agent.guide import sms_id
-from scriza.modules.agent.texts import plain
+from scriza.modules.agent.texts import plain, sentences
 from scriza.ports.agent import (
     Act,
     Conversation,
     Exchange,
     Promise,
+    Proposal,
     ScheduleCallback,
     SendSms,
     SetOutcome,
+    ToolRun,
     TurnNotes,
 )
 from scriza.ports.llm import ScriptLine
 
+_TELLING = 4
+"""Words from which on a line is told by its words alone."""
 _LONGEST_PROMISE = 300
 _BOOKED = ("book", "appointment", "demo", "meeting", "visit")
 """What the name of an outcome holds by which something is agreed on."""
@@ -37,12 +41,19 @@ class Told(msgspec.Struct, frozen=True):
     """The stage that a model has judged to be next; empty for none."""
     noted: dict[str, str] = {}
     """Variables whose value a model has heard."""
+    proposed: Proposal | None = None
+    """What the caller was asked to agree to."""
+    tools: list[ToolRun] = []
 
 
 def lines_in(said: str, script: Sequence[ScriptLine]) -> list[str]:
-    """Ids of the lines that were said word for word."""
-    spoken = plain(said)
-    return [id_ for line in script if plain(line.text) in spoken for id_ in line.id.split("+")]
+    """Ids of the lines that were said word for word; a short one counts as a sentence only, not within another one."""
+    spoken, whole = plain(said), {plain(sentence) for sentence in sentences(said)}
+
+    def was_said(text: str) -> bool:
+        return text in spoken if len(text.split()) >= _TELLING else text in whole
+
+    return [id_ for line in script if was_said(plain(line.text)) for id_ in line.id.split("+")]
 
 
 def conversation_after(before: Conversation, decision: Decision, told: Told) -> Conversation:
@@ -63,6 +74,7 @@ def conversation_after(before: Conversation, decision: Decision, told: Told) -> 
         promises=list(kept.values()),
         outcome=outcomes[-1] if outcomes else before.outcome,
         spent_micro_usd=before.spent_micro_usd + told.spent_micro_usd,
+        proposed=told.proposed,
         exchanges=[*before.exchanges, Exchange(told.user, told.said, [*told.lines, *messages])],
     )
 
@@ -76,6 +88,7 @@ def notes(decision: Decision, told: Told, version: str) -> TurnNotes:
         unanswered=bool(told.user) and meant is None and not decision.answered and not decision.word_for_word,
         learned=decision.learned | told.noted,
         promised=list(promised(told)),
+        tools=told.tools,
         playbook=version,
     )
 

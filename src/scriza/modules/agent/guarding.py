@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from scriza.modules.agent.clauses import ClauseCutter, ClauseLimits
 from scriza.modules.agent.rules import Rule, Rules
 from scriza.modules.agent.speakable import speakable
+from scriza.modules.agent.texts import sentences
 
 _WHOLE_SENTENCES = ClauseLimits(first_pause=400, later_pause=400, first_longest=400, later_longest=400)
 """A rule is broken by a sentence, so that none of it may be spoken before all of it is there."""
@@ -40,14 +41,25 @@ class Guard:
 
     def _spoken(self, clauses: list[str]) -> Iterator[str]:
         for clause in clauses:
-            text = speakable(clause)
-            if text and (rule := self._rules.broken_by(text)):
-                text = "" if rule.id in self._replaced else self._instead_of(rule)
-                self._replaced.add(rule.id)
+            text = self._allowed(speakable(clause))
             if text and not self._is_full():
                 self._words += len(text.split())
                 self._at_sentence_end = text.endswith(_SENTENCE_ENDS)
                 yield text
+
+    def _allowed(self, text: str) -> str:
+        """The text with other sentences in the place of forbidden ones; short ones come with their neighbours."""
+        if not self._rules.broken_by(text):
+            return text
+        return " ".join(said for sentence in sentences(text) if (said := self._instead(sentence)))
+
+    def _instead(self, sentence: str) -> str:
+        rule = self._rules.broken_by(sentence)
+        if rule is None:
+            return sentence
+        said = "" if rule.id in self._replaced else self._instead_of(rule)
+        self._replaced.add(rule.id)
+        return said
 
     def _is_full(self) -> bool:
         return self._words >= (_MOST_WORDS if self._at_sentence_end else _HARD_LIMIT)

@@ -43,7 +43,7 @@ def as_far_as_known(line: str, known: Mapping[str, str]) -> str:
     ready = filled(line, known)
     found = _ADDRESS.search(ready)
     if found and len(ready[: found.start()].split()) < _ADDRESSED_WITHIN:
-        ready = ready[: found.start()] + ready[found.end() :]
+        ready = (ready[: found.start()] + ready[found.end() :]).lstrip(" ,")
     whole = [sentence for sentence in sentences(ready) if not variables_in(sentence)]
     return " ".join(whole) or " ".join(_VARIABLE.sub("", ready).split())
 
