@@ -112,5 +112,14 @@ def parser() -> argparse.ArgumentParser:
     connect.add_argument("--yes", action="store_true", help="do not ask before changing what leads elsewhere")
     at_twilio.add_parser("numbers", help="list the account's numbers and where each leads")
 
+    user = commands.add_parser("user", help="people's accounts", description="People's accounts.")
+    of_users = user.add_subparsers(dest="act", required=True, metavar="ACT")
+    create = of_users.add_parser("create", help="make somebody an account; the first one is the owner's")
+    create.add_argument("email")
+    create.add_argument("--name", default="", help="what the person is called")
+    create.add_argument("--role", default="owner", choices=("owner", "admin", "manager", "viewer"))
+    create.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
+    create.add_argument("--to", metavar="URL", help="the Scriza; else the one on this machine (SCRIZA_PORT)")
+
     commands.add_parser("version", help="print the version", description="Print the version.")
     return top
