@@ -65,14 +65,19 @@ async def store(store_options: "StoreOptions") -> AsyncIterator["MongoStore"]:
     """Open, with all documents; dropped at the end."""
     import pymongo
 
+    from scriza.modules.agent.documents import AGENT_DOCUMENTS
     from scriza.modules.memory.documents import MEMORY_DOCUMENTS
+    from scriza.modules.strategy.documents import STRATEGY_DOCUMENTS
     from scriza.modules.telephony.documents import DOCUMENTS
+    from scriza.modules.telephony.forgetting.documents import FORGETTING_DOCUMENTS
     from scriza.modules.telephony.placing.documents import PLACING_DOCUMENTS
     from scriza.modules.telephony.recordings.documents import RECORDING_DOCUMENTS
+    from scriza.modules.tts.documents import SPEECH_DOCUMENTS
     from scriza_adapters.mongo.store import open_store
 
+    telephony = (*DOCUMENTS, *PLACING_DOCUMENTS, *RECORDING_DOCUMENTS, *FORGETTING_DOCUMENTS)
     async with open_store(
-        store_options, (*DOCUMENTS, *PLACING_DOCUMENTS, *RECORDING_DOCUMENTS, *MEMORY_DOCUMENTS)
+        store_options, (*telephony, *AGENT_DOCUMENTS, *MEMORY_DOCUMENTS, *SPEECH_DOCUMENTS, *STRATEGY_DOCUMENTS)
     ) as store:
         yield store
         with pymongo.timeout(60):

@@ -23,6 +23,7 @@ from scriza.ports.accounts import Accounts, SignIn
 from scriza.ports.agent import Agent
 from scriza.ports.asr import Asr
 from scriza.ports.call_desk import CallDesk
+from scriza.ports.conversations import Conversations
 from scriza.ports.llm import Llm
 from scriza.ports.memory import Memory
 from scriza.ports.reports import Reports
@@ -40,6 +41,7 @@ PORTS: dict[str, type] = {
     "telephony": Telephony,
     "call_desk": CallDesk,
     "agent": Agent,
+    "conversations": Conversations,
     "asr": Asr,
     "tts": Tts,
     "llm": Llm,

@@ -17,14 +17,17 @@ from dependency_injector import containers, providers
 
 from scriza.data_dir import Secrets
 from scriza.factories import accounts as people
-from scriza.factories import calling, listening, placing, recording, remembering, speaking, storage, thinking
+from scriza.factories import calling, listening, placing, recording, remembering, speaking, storage, thinking, tools
 from scriza.factories import strategies as playbooks
 from scriza.factories.hearing import Hears, subscribe
 from scriza.gateway.forgetting import ReplyForgetting
 from scriza.kernel.clock import utc_now
 from scriza.kernel.errors import ScrizaError
 from scriza.modules.accounts.documents import ACCOUNT_DOCUMENTS
+from scriza.modules.agent.chat.service import ChatService
+from scriza.modules.agent.chat.stored import MongoChatBook
 from scriza.modules.agent.documents import AGENT_DOCUMENTS
+from scriza.modules.agent.forgetting import AgentForgetting
 from scriza.modules.agent.tools.stored import MongoRunBook
 from scriza.modules.agent.tools.workshop import Workshop
 from scriza.modules.asr.service import AsrService
@@ -78,6 +81,7 @@ from scriza.ports.accounts import Accounts, SignIn
 from scriza.ports.agent import Agent
 from scriza.ports.asr import Asr
 from scriza.ports.call_desk import CallDesk
+from scriza.ports.conversations import Conversations
 from scriza.ports.erasure import ERASED, FORGETTING, Forgets
 from scriza.ports.llm import Llm
 from scriza.ports.memory import Memory
@@ -99,13 +103,14 @@ _log = structlog.get_logger()
 
 _ASKS: dict[str, tuple[str, ...]] = {
     "telephony": ("agent", "asr", "tts"),
-    "agent": ("llm", "strategy", "memory"),
+    "agent": ("llm", "strategy", "memory", "tts"),
     "strategy": ("tts", "llm", "agent"),
     "memory": ("llm", "strategy"),
 }
 """Which modules a module needs behind their ports."""
 DOORS: dict[str, tuple[str, ...]] = {
     "accounts": ("accounts", "sign_in"),
+    "agent": ("agent", "conversations"),
     "memory": ("memory", "reports", "retention"),
     "telephony": ("telephony", "call_desk"),
 }
@@ -225,12 +230,23 @@ class Container(containers.DeclarativeContainer):
         remote=providers.Singleton(connect, Retention, settings.provided.memory_url, token=token),
     )
     tool_caller = providers.Singleton(tools.tool_caller, settings)
-    workshop = providers.Singleton(Workshop, providers.Singleton(MongoRunBook, store), tool_caller, memory)
+    run_book = providers.Singleton(MongoRunBook, store)
+    workshop = providers.Singleton(Workshop, run_book, tool_caller, memory)
     agent_here = providers.Singleton(thinking.agent, settings, llm, strategy, memory, workshop)
     agent: providers.Selector[Agent] = providers.Selector(
         providers.Callable(place, settings, "agent"),
         local=agent_here,
         remote=providers.Singleton(connect, Agent, settings.provided.agent_url, token=token),
+    )
+    name_of = providers.Singleton(calling.name_of, secrets)
+    chat_book = providers.Singleton(MongoChatBook, store)
+    conversations: providers.Selector[Conversations] = providers.Selector(
+        providers.Callable(place, settings, "agent"),
+        local=providers.Singleton(ChatService, agent, tts, chat_book, run_book, name_of),
+        remote=providers.Singleton(connect, Conversations, settings.provided.agent_url, token=token),
+    )
+    agent_forgetting = providers.Singleton(
+        AgentForgetting, run_book, chat_book, agent_here.provided.forget, store.provided.outbox
     )
 
     mail = providers.Singleton(people.mail, settings, data_dir)
@@ -258,7 +274,6 @@ class Container(containers.DeclarativeContainer):
     gate = providers.Singleton(calling.signature_gate, settings, secrets)
     stream_tokens = providers.Singleton(StreamTokens, secrets.provided.stream_key, once)
     rules = providers.Singleton(placing.rules, settings)
-    name_of = providers.Singleton(calling.name_of, secrets)
     intents = providers.Singleton(MongoIntentBook, store, name_of)
     numbers = providers.Singleton(MongoNumberBook, store)
     barred = providers.Singleton(MongoBarredBook, store, name_of)
@@ -346,7 +361,14 @@ async def running(container: Container) -> AsyncIterator[None]:
     async with AsyncExitStack() as stack:
         options = storage.store_options(settings, container.data_dir())
         telephony = (*DOCUMENTS, *PLACING_DOCUMENTS, *RECORDING_DOCUMENTS, *FORGETTING_DOCUMENTS)
-        documents = (*telephony, *ACCOUNT_DOCUMENTS, *AGENT_DOCUMENTS, *MEMORY_DOCUMENTS, *SPEECH_DOCUMENTS, *STRATEGY_DOCUMENTS)
+        documents = (
+            *telephony,
+            *ACCOUNT_DOCUMENTS,
+            *AGENT_DOCUMENTS,
+            *MEMORY_DOCUMENTS,
+            *SPEECH_DOCUMENTS,
+            *STRATEGY_DOCUMENTS,
+        )
         container.store.override(await stack.enter_async_context(open_store(options, documents)))
         here = [module for module in needed(settings) if place(settings, module) == "local"]
         remote = [module for module in MODULES if place(settings, module) == "remote"]
@@ -529,6 +551,7 @@ def _hears(container: Container) -> dict[str, tuple[Hears, ...]]:
         ),
         "memory": (Hears(MEMORY, MEMORY_TOPICS, lambda: container.memory_here().hear),),
         "telephony": (Hears("telephony-forgetting", FORGETTING, lambda: container.call_forgetting().forget),),
+        "agent": forgets("agent", container.agent_forgetting),
         "llm": forgets("llm", container.thought_forgetting),
         "tts": forgets("tts", container.speech_forgetting),
     }

@@ -36,6 +36,7 @@ from tests.standins.llm_engine import Says, ScriptedEngine, routes
 from tests.standins.memory import Recollections
 from tests.standins.strategy import Shelf, version_of
 from tests.standins.teller import Told
+from tests.standins.tools import workshop
 from tests.waiting import eventually
 
 SALES = "+14155550123"
@@ -64,7 +65,8 @@ async def opened(
     doors: Doors, engine: ScriptedEngine | None = None, transfer_to: str = "", playbook: Playbook = PLAYBOOK
 ) -> AsyncIterator[Agent]:
     llm = LlmService(Told(), **routes(engine))
-    async with doors(Agent, AgentService(llm, Shelf([playbook]), Recollections(), transfer_to=transfer_to)) as agent:
+    service = AgentService(llm, Shelf([playbook]), Recollections(), workshop(), transfer_to=transfer_to)
+    async with doors(Agent, service) as agent:
         yield agent
     await llm.close()
 
@@ -434,7 +436,7 @@ async def test_a_language_model_that_moved_out_and_cannot_be_reached_is_stood_in
     doors: Doors,
 ) -> None:
     gone = connect(Llm, "http://127.0.0.1:9", token="a-service-token")
-    async with doors(Agent, AgentService(gone, Shelf([PLAYBOOK]), Recollections())) as agent:
+    async with doors(Agent, AgentService(gone, Shelf([PLAYBOOK]), Recollections(), workshop())) as agent:
         answer = await answered(agent, asking("how much is it", at("pitch")))
     assert "nineteen dollars" in answer.text
     assert answer.done.model == "script"
@@ -449,7 +451,7 @@ async def test_a_language_model_that_ends_its_answer_before_it_is_complete_is_st
             yield TextPiece("It costs ")
 
     llm = CutOff(Told())
-    async with doors(Agent, AgentService(llm, Shelf([PLAYBOOK]), Recollections())) as agent:
+    async with doors(Agent, AgentService(llm, Shelf([PLAYBOOK]), Recollections(), workshop())) as agent:
         answer = await answered(agent, asking("how much is it", at("pitch")))
     assert "nineteen dollars" in answer.text
     assert answer.done.model == "script"

@@ -12,6 +12,7 @@ from tests.standins.llm_engine import routes
 from tests.standins.memory import Recollections
 from tests.standins.strategy import Shelf
 from tests.standins.teller import Told
+from tests.standins.tools import workshop
 
 SAMPLE = PAPER_KITE
 
@@ -19,7 +20,7 @@ SAMPLE = PAPER_KITE
 async def planned(doors: Doors, listening: Listening) -> CallPlan:
     playbook = msgspec.structs.replace(SAMPLE, listening=listening)
     llm = LlmService(Told(), **routes(None))
-    async with doors(Agent, AgentService(llm, Shelf([playbook]), Recollections())) as agent:
+    async with doors(Agent, AgentService(llm, Shelf([playbook]), Recollections(), workshop())) as agent:
         plan = await agent.begin(CallFacts("CA1"))
     await llm.close()
     return plan

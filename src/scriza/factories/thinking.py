@@ -9,6 +9,7 @@ from pydantic import SecretStr
 
 from scriza.kernel.errors import BadInput
 from scriza.modules.agent.service import AgentService
+from scriza.modules.agent.tools.workshop import Workshop
 from scriza.modules.llm.engine import Patience, Route, Upstream
 from scriza.modules.llm.prices import Prices, built_in
 from scriza.modules.llm.service import LlmService
@@ -36,9 +37,9 @@ def llm(settings: Settings, teller: Teller, shared: SharedState | None = None) -
     )
 
 
-def agent(settings: Settings, llm: Llm, strategy: Strategy, memory: Memory) -> AgentService:
+def agent(settings: Settings, llm: Llm, strategy: Strategy, memory: Memory, workshop: Workshop) -> AgentService:
     """Leads by the playbooks of the strategy module, with what the memory module knows of callers."""
-    return AgentService(llm, strategy, memory, transfer_to=settings.transfer_to)
+    return AgentService(llm, strategy, memory, workshop, transfer_to=settings.transfer_to)
 
 
 class Server(msgspec.Struct, frozen=True):

@@ -1,130 +1,231 @@
-"""From a decision to spoken clauses: by the playbook's own words, by a model, or by the script when the model fails."""
+"""From a decision to spoken clauses: by the playbook's own words, by a model, or by the script when the model fails.
+
+A tool that the playbook itself wants runs first. Then the model writes, round by round: as long as it calls tools that
+bring something back it is asked again with what they told. A speculative answer stops before the first tool that may
+not run while the turn is not sure.
+"""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from typing import Protocol
 
+import msgspec
 import structlog
 
 from scriza.kernel.errors import DeadlineExceeded, Unavailable, UpstreamFailed
 from scriza.modules.agent.decision import Decision
 from scriza.modules.agent.guarding import Guard, spoken_line
-from scriza.ports.agent import Act, Clause
-from scriza.ports.llm import Llm, TextPiece, ToolPiece, Turn, TurnDone, Usage, UsagePiece
-from scriza.ports.tokens import estimated_usage
+from scriza.modules.agent.steering import Steering
+from scriza.modules.agent.tools.filling import Filler, Working, filled
+from scriza.modules.agent.tools.results import was_done
+from scriza.modules.agent.tools.toolbox import Ability
+from scriza.modules.agent.tools.uses import PLAYBOOK_CALL, Uses
+from scriza.modules.agent.writing import Writing
+from scriza.ports.agent import Clause, Held
+from scriza.ports.llm import Llm, Message, ToolCall, ToolPiece, Turn, TurnDone, Usage, UsagePiece
 
 _log = structlog.get_logger()
 
-_Thought = TextPiece | ToolPiece | UsagePiece | TurnDone
-
 _SCRIPT = "script"
 """The model that is told when a line of the script was spoken in the place of a model's answer."""
-_NEXT_PART_S = 12.0
-"""To the next piece of the model's answer: beyond what the llm module itself waits for."""
-
-Take = Callable[[ToolPiece], Act | None]
-"""Takes in a model's call of a tool; gives the act that it stands for, if any."""
+_MOST_ROUNDS = 4
+_ROUNDS_WITHIN_S = 25.0
+"""After so long no further round is begun: the caller has waited enough."""
 
 
 class Answer:
-    """What is said, what the model wants done, and how it was made: by the script, unless a model says otherwise."""
+    """What is said and how it was made: by the script, unless a model says otherwise."""
 
     def __init__(self) -> None:
         self.said: list[str] = []
-        self.asked: list[Act] = []
         self.done = TurnDone("", _SCRIPT, cached=False, usage=Usage(0, 0, 0))
         self.used = UsagePiece(0, 0, 0)
 
     @property
     def text(self) -> str:
-        """All that is said."""
+        """All of it."""
         return " ".join(self.said)
+
+    def add(self, writing: Writing) -> None:
+        """Count a round, finished or not."""
+        used, more = self.used, writing.used
+        self.used = UsagePiece(
+            used.prompt_tokens + more.prompt_tokens,
+            used.completion_tokens + more.completion_tokens,
+            used.total_tokens + more.total_tokens,
+            used.estimated or more.estimated,
+            used.cached_prompt_tokens + more.cached_prompt_tokens,
+        )
+        if writing.done is not None:
+            told = Usage(self.used.prompt_tokens, self.used.completion_tokens, self.used.total_tokens)
+            self.done = msgspec.structs.replace(writing.done, usage=told if told.total_tokens else writing.done.usage)
+
+
+class Directions(Protocol):
+    """What an answer is made by."""
+
+    def turn(self, decision: Decision) -> Turn | None:
+        """What the model is asked; none asks no model."""
+        ...
+
+    def failed(self, tool: str) -> Decision:
+        """What is said when a tool that the playbook itself wanted did not do it."""
+        ...
+
+    def fillers(self, tool: Ability) -> Sequence[str]:
+        """Lines for while it runs, best first."""
+        ...
 
 
 class Answering:
-    """Gives one answer; what came of it is in `answer` when the clauses have ended."""
+    """Gives one answer; what came of it is in `answer`, and `decision` is what it was made by, when the parts end."""
 
-    def __init__(self, llm: Llm, decision: Decision, guard: Guard, take: Take) -> None:
-        self._llm, self._decision, self._guard, self._take = llm, decision, guard, take
+    def __init__(
+        self, llm: Llm, decision: Decision, guard: Guard, steering: Steering, uses: Uses, directions: Directions
+    ) -> None:
+        self._llm, self._guard, self._steering = llm, guard, steering
+        self._uses, self._directions = uses, directions
+        self.decision = decision
         self.answer = Answer()
+        self._by_model = 0
+        """Clauses that the model has written."""
 
-    async def clauses(self, turn: Turn | None) -> AsyncGenerator[Clause, None]:
+    async def parts(
+        self, held: Held | None = None, *, speculative: bool = False
+    ) -> AsyncGenerator[Clause | Held, None]:
         """What has to be said first, then what the model writes, then the script's best line if that was nothing.
 
-        No model is asked without a turn. Raises what the llm port raises, once something of the model's was spoken.
+        `held` is how far an earlier one had come, whose words are not said again. Raises what the llm port raises, once
+        something of the model's was spoken.
         """
-        for line in self._decision.before:
-            for clause in self._line(line.text):
-                yield clause
-        before = len(self.answer.said)
+        answer = self.answer
+        if held is not None:
+            answer.said += held.said
+            answer.used = UsagePiece(held.usage.prompt_tokens, held.usage.completion_tokens, held.usage.total_tokens)
+        async with aclosing(filled(self._made(held, speculative=speculative))) as parts:
+            async for part in parts:
+                match part:
+                    case Clause():
+                        answer.said.append(part.text)
+                        yield part
+                    case Filler():
+                        for text in spoken_line(part.text):
+                            answer.said.append(text)
+                            yield Clause(text)
+                    case Held():
+                        yield msgspec.structs.replace(part, said=list(answer.said))
+                    case Working():
+                        raise AssertionError("what works is filled")
+
+    async def _made(self, held: Held | None, *, speculative: bool) -> AsyncGenerator[Clause | Working | Held, None]:
+        thought = list(held.thought) if held else []
+        self._take_again(thought)
+        if held is None:
+            for line in self.decision.before:
+                for text in spoken_line(line.text):
+                    yield Clause(text)
+        if self.decision.saying.tool and not thought:
+            async with aclosing(self._tool_first(thought, speculative=speculative)) as working:
+                async for step in working:
+                    yield step
+                    if isinstance(step, Held):
+                        return
+        elif thought and not _went_well(thought):
+            self.decision = self._directions.failed(self.decision.saying.tool)
+        turn = self._directions.turn(self.decision)
         if turn is not None:
-            async with aclosing(self._by_model(turn)) as written:
-                async for clause in written:
-                    yield clause
-        if len(self.answer.said) == before and self._decision.script:
-            for clause in self._line(self._decision.script[0].text):
-                yield clause
+            async with aclosing(self._rounds(turn, thought, speculative=speculative)) as written:
+                async for part in written:
+                    yield part
+                    if isinstance(part, Held):
+                        return
+        if not self._by_model and self.decision.script:
+            for text in spoken_line(self.decision.script[0].text):
+                yield Clause(text)
 
-    def _line(self, text: str) -> list[Clause]:
-        clauses = spoken_line(text)
-        self.answer.said += clauses
-        return [Clause(clause) for clause in clauses]
+    async def _tool_first(self, thought: list[Message], *, speculative: bool) -> AsyncGenerator[Working | Held, None]:
+        """Run the tool that the playbook wants; what came of it is then in `thought`."""
+        wanted = self.decision.saying.tool
+        call = self._uses.want(wanted, self.decision.slots)
+        if call is None:
+            self.decision = self._directions.failed(wanted)
+            return
+        if speculative and self._uses.must_be_sure:
+            yield self._held([])
+            return
+        yield self._working()
+        thought += [Message("assistant", tool_calls=[call]), *await self._uses.answers()]
+        if not _went_well(thought):
+            self.decision = self._directions.failed(wanted)
 
-    async def _by_model(self, turn: Turn) -> AsyncGenerator[Clause, None]:
-        before = len(self.answer.said)
+    async def _rounds(
+        self, turn: Turn, thought: list[Message], *, speculative: bool
+    ) -> AsyncGenerator[Clause | Working | Held, None]:
+        """What the model writes, until it calls nothing more whose answer it needs."""
+        loop, uses = asyncio.get_running_loop(), self._uses
+        began = loop.time()
         try:
-            async with aclosing(self._written(turn)) as clauses:
-                async for clause in clauses:
-                    yield clause
+            for _ in range(_MOST_ROUNDS):
+                if uses.asked:
+                    if speculative and uses.must_be_sure:
+                        yield self._held(thought)
+                        return
+                    if uses.first is not None:
+                        yield self._working()
+                    thought += await uses.answers()
+                if loop.time() - began > _ROUNDS_WITHIN_S:
+                    return
+                writing = Writing(
+                    self._llm, msgspec.structs.replace(turn, messages=[*turn.messages, *thought]), self._guard
+                )
+                silent = True
+                try:
+                    async with aclosing(writing.clauses()) as clauses:
+                        async for clause in clauses:
+                            silent = False
+                            self._by_model += 1
+                            yield clause
+                finally:
+                    self.answer.add(writing)
+                for call in writing.calls:
+                    self._take(call)
+                if not (uses.brings_back or (uses.asked and silent and not uses.ends)):
+                    return
+                thought.append(Message("assistant", writing.text, writing.calls))
+            _log.warning("agent.too_many_rounds")
         except (UpstreamFailed, DeadlineExceeded, Unavailable) as error:
-            if len(self.answer.said) > before or self.answer.asked or not self._decision.script:
+            if self._by_model or uses.acts or not self.decision.script:
                 raise
             # The model broke off, or was not there, before anything could be spoken of it: the caller need not know.
             _log.warning("agent.script_answers", reason=error.slug)
 
-    async def _written(self, turn: Turn) -> AsyncGenerator[Clause, None]:
-        """What the model says. Raises what the llm port raises, and UpstreamFailed for an answer that has no end."""
-        guard, answer, written, complete = self._guard, self.answer, "", False
-        async with closing(self._llm.stream_turn(turn)) as thoughts:
-            while thought := await _next(thoughts):
-                match thought:
-                    case TextPiece():
-                        written += thought.text
-                        spoken = guard.push(thought.text)
-                    case ToolPiece():
-                        spoken = guard.flush()
-                        act = self._take(thought)
-                        answer.asked += [act] if act is not None else []
-                    case UsagePiece():
-                        spoken = guard.flush()
-                        answer.used = thought
-                    case TurnDone():
-                        spoken = guard.flush()
-                        answer.done, complete = thought, True
-                for text in spoken:
-                    answer.said.append(text)
-                    yield Clause(text, estimated_usage(turn.messages, written).total_tokens)
-        if not complete:
-            raise UpstreamFailed("the model's answer ended before it was complete")
+    def _take(self, call: ToolCall) -> None:
+        if self._steering.take(ToolPiece(call.id, call.name, call.arguments)):
+            self._uses.taken(call)
+        else:
+            self._uses.take(call)
+
+    def _take_again(self, thought: Sequence[Message]) -> None:
+        """What a held answer had come to: its acts, and the calls of its last round, which have no answer yet."""
+        answered = {message.tool_call_id for message in thought if message.role == "tool"}
+        for call in (call for message in thought for call in message.tool_calls):
+            if call.id not in answered:
+                self._take(call)
+            elif not self._steering.take(ToolPiece(call.id, call.name, call.arguments)):
+                self._uses.take_again(call)
+
+    def _working(self) -> Working:
+        tool = self._uses.first
+        return Working(tuple(self._directions.fillers(tool)) if tool else ())
+
+    def _held(self, thought: list[Message]) -> Held:
+        used = self.answer.used
+        usage = Usage(used.prompt_tokens, used.completion_tokens, used.total_tokens)
+        return Held(thought=list(thought), usage=usage)
 
 
-@asynccontextmanager
-async def closing(thoughts: AsyncIterator[_Thought]) -> AsyncIterator[AsyncIterator[_Thought]]:
-    """Closes a stream of the port when it is left early, which stops the model."""
-    try:
-        yield thoughts
-    finally:
-        aclose = getattr(thoughts, "aclose", None)
-        if aclose is not None:
-            await aclose()
-
-
-async def _next(thoughts: AsyncIterator[_Thought]) -> _Thought | None:
-    limit = asyncio.timeout(_NEXT_PART_S)
-    try:
-        async with limit:
-            return await anext(thoughts, None)
-    except TimeoutError:
-        if not limit.expired():
-            raise
-        raise DeadlineExceeded(f"the model said nothing for {_NEXT_PART_S:g} s") from None
+def _went_well(thought: Sequence[Message]) -> bool:
+    """Whether the tool that the playbook wanted, if it wanted one, did what it was asked."""
+    wanted = {call.id for message in thought for call in message.tool_calls if call.id.startswith(PLAYBOOK_CALL)}
+    return all(was_done(message.content) for message in thought if message.tool_call_id in wanted)

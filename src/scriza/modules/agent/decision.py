@@ -6,7 +6,7 @@ import msgspec
 
 from scriza.kernel.errors import BadInput
 from scriza.modules.agent import guide as scopes
-from scriza.modules.agent.guide import Asked, Guide, guardrail_scope, known_to, scope_of, sms_id
+from scriza.modules.agent.guide import Asked, Guide, failed_scope, guardrail_scope, known_to, scope_of, sms_id
 from scriza.modules.agent.heard import Heard
 from scriza.modules.agent.matching import slot_value, words
 from scriza.modules.agent.meaning import Meaning, Saying
@@ -51,7 +51,8 @@ class Decision(msgspec.Struct, frozen=True):
         told = {scope_of(id_) for id_ in said}
         if self.outright:
             told.add(self.saying.scope)
-        return [act for scope, acts in self.acts.items() if scope in told for act in acts]
+        acts = [act for scope, acts in self.acts.items() if scope in told for act in acts]
+        return [act for at, act in enumerate(acts) if act not in acts[:at]]
 
     @property
     def meant_id(self) -> str:
@@ -72,6 +73,14 @@ def decide(guide: Guide, conversation: Conversation, utterance: str, digits: str
 def decide_to_close(guide: Guide, conversation: Conversation) -> Decision:
     """To say goodbye and end the call, whatever was said. Raises BadInput for an unknown stage."""
     return _Deciding(guide, conversation, "", "").decided(guide.saying(scopes.GOODBYE), None, word_for_word=True)
+
+
+def decide_on_failure(guide: Guide, conversation: Conversation, utterance: str, tool: str) -> Decision:
+    """What is said when a tool that the playbook wanted did not do it: nothing follows, but what was heard is heard."""
+    deciding = _Deciding(guide, conversation, utterance, "")
+    meant = deciding.decision().meant
+    decision = deciding.decided(guide.saying(failed_scope(tool)), None, answered=True)
+    return msgspec.structs.replace(decision, meant=meant, stage=guide.stages[conversation.stage], exits=[])
 
 
 class _Deciding:

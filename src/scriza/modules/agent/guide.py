@@ -13,6 +13,7 @@ from scriza.modules.agent.meaning import Meaning, Saying
 from scriza.modules.agent.references import References
 from scriza.modules.agent.rules import Rules
 from scriza.modules.agent.texts import has_stray_braces, texts_of
+from scriza.modules.agent.tools.toolbox import Toolbox
 from scriza.ports.llm import ScriptLine
 from scriza.ports.playbook import (
     Answer,
@@ -78,6 +79,7 @@ class Guide:
             ]
             for stage in playbook.stages
         }
+        self.toolbox = Toolbox(playbook, self.outcomes(), presses_keys=self.presses_keys())
 
     @property
     def first_stage(self) -> Stage:
@@ -99,6 +101,11 @@ class Guide:
     def questions(self, stage: Stage) -> list[Asked]:
         """What the stage asks, in its order."""
         return self._questions[stage.id]
+
+    def answer_lines(self) -> Iterator[ScriptLine]:
+        """Every line of every answer, the agent's own as well."""
+        for saying in self._sayings.values():
+            yield from saying.lines
 
     def must_say(self, stage: Stage) -> list[ScriptLine]:
         """Variants of what has to be said in the stage."""
@@ -194,6 +201,8 @@ class Guide:
         for rule in playbook.guardrails:
             yield Saying(guardrail_scope(rule.id), self._lines(guardrail_scope(rule.id), rule.instead), ask=True)
         yield self._saying(UNAVAILABLE, playbook.transfer.unavailable)
+        for tool in playbook.tools:
+            yield Saying(failed_scope(tool.name), self._lines(failed_scope(tool.name), tool.failed or [lines.trouble]))
         yield Saying(UNKNOWN, self._lines(UNKNOWN, lines.unknown))
         yield Saying(MORE, self._lines(MORE, lines.more))
         yield Saying(REPAIR, self._lines(REPAIR, [lines.repair]))
@@ -212,6 +221,7 @@ class Guide:
             ask=answer.ask,
             to=answer.to,
             outcome=answer.outcome,
+            tool=answer.tool,
             act=answer.act,
             press=answer.press,
             sms=answer.sms,
@@ -229,6 +239,11 @@ def must_say_scope(stage: str) -> str:
 def guardrail_scope(rule: str) -> str:
     """The scope of the lines that are said in the place of what a rule forbids."""
     return f"@guardrail.{rule}"
+
+
+def failed_scope(tool: str) -> str:
+    """The scope of the lines that are said when a tool did not do what it was asked."""
+    return f"@failed.{tool}"
 
 
 def scope_of(line_id: str) -> str:
@@ -252,7 +267,7 @@ def _constants(playbook: Playbook) -> dict[str, str]:
     """What lines can say of the agent itself, and what variables are until somebody says otherwise."""
     of_variables = {variable.name: variable.default for variable in playbook.variables if variable.default}
     who = playbook.persona
-    return {"agent_name": who.name, "company": who.company or who.name, **of_variables}
+    return {"agent_name": who.name, "agent_company": who.company or who.name, **of_variables}
 
 
 def _ids(records: Iterable[Intent | Objection | Faq | Stage | Question]) -> list[str]:

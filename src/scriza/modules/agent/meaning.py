@@ -20,6 +20,8 @@ class Saying(msgspec.Struct, frozen=True):
     ask: bool = False
     to: str = ""
     outcome: str = ""
+    tool: str = ""
+    """Runs before it is said."""
     act: Literal["", "hang_up", "transfer"] = ""
     press: str = ""
     sms: str = ""

@@ -3,30 +3,48 @@
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from datetime import datetime
 
 import msgspec
 import structlog
 
 from scriza.kernel.errors import BadInput, ScrizaError, TooLarge
+from scriza.kernel.principal import current
 from scriza.modules.agent.after import Told, conversation_after, lines_in, notes
-from scriza.modules.agent.answering import Answering, Take
+from scriza.modules.agent.answering import Answering
 from scriza.modules.agent.beginning import plan
 from scriza.modules.agent.decision import Decision, decide, decide_to_close
+from scriza.modules.agent.directing import Directing
 from scriza.modules.agent.guarding import Guard
 from scriza.modules.agent.guide import Guide, guardrail_scope, known_to
 from scriza.modules.agent.guides import Guides, spoken_language
-from scriza.modules.agent.prompt import messages
 from scriza.modules.agent.rules import Rule
-from scriza.modules.agent.spending import Prices, means, policy_of
+from scriza.modules.agent.spending import Prices, means
+from scriza.modules.agent.spoken_lines import spoken_lines
 from scriza.modules.agent.steering import Steering
 from scriza.modules.agent.summaries import Summaries
 from scriza.modules.agent.texts import filled, variables_in
-from scriza.modules.agent.tools import act_of, merged, tools
+from scriza.modules.agent.tools.acts import Setting, merged
+from scriza.modules.agent.tools.briefing import briefing
+from scriza.modules.agent.tools.consent import agrees
+from scriza.modules.agent.tools.uses import Scene, Uses
+from scriza.modules.agent.tools.workshop import Workshop
 from scriza.modules.agent.whisper import whisper
-from scriza.ports.agent import Act, CallFacts, CallPlan, Reply, ReplyDone, ReplyPart, TransferTo, with_keys
-from scriza.ports.llm import Llm, Persona, ToolPiece, Turn
+from scriza.ports.agent import (
+    Act,
+    AllSpokenLines,
+    CallFacts,
+    CallPlan,
+    Held,
+    Reply,
+    ReplyDone,
+    ReplyPart,
+    TransferTo,
+    with_keys,
+)
+from scriza.ports.llm import Llm
 from scriza.ports.memory import CallerMemory, Memory, Recall
-from scriza.ports.strategy import Strategy
+from scriza.ports.strategy import PlaybookRef, Strategy
 
 _log = structlog.get_logger()
 
@@ -44,9 +62,12 @@ class AgentService:
     empty connects nobody.
     """
 
-    def __init__(self, llm: Llm, strategy: Strategy, memory: Memory, *, transfer_to: str = "") -> None:
+    def __init__(
+        self, llm: Llm, strategy: Strategy, memory: Memory, workshop: Workshop, *, transfer_to: str = ""
+    ) -> None:
         self._llm = llm
         self._memory = memory
+        self._workshop = workshop
         self._guides = Guides(strategy, transfer_to)
         self._prices = Prices(llm)
         self._summaries = Summaries(llm)
@@ -57,6 +78,12 @@ class AgentService:
         if language := spoken_language(guide, call.language):
             guide = await self._guides.version(version, language)
         return plan(guide, version, call, memory)
+
+    async def spoken_lines(self, asked: PlaybookRef) -> AllSpokenLines:
+        """What may be said word for word, in each language. Raises what `begin` raises of a playbook."""
+        version, guide = await self._guides.published(asked.name)
+        others = [await self._guides.version(version, locale) for locale in guide.playbook.locales]
+        return AllSpokenLines([await asyncio.to_thread(spoken_lines, each) for each in (guide, *others)])
 
     async def reply(self, request: Reply) -> AsyncGenerator[ReplyPart, None]:
         """Clauses as soon as the model has written them, then acts, then the changed conversation.
@@ -69,14 +96,17 @@ class AgentService:
         decision = self._decided(guide, request)
         utterance = with_keys(request.utterance.strip(), request.digits)
         steering = Steering(guide, decision)
-        answering = Answering(self._llm, decision, _guard(guide, decision), _taking(guide, steering))
-        turn = None if decision.word_for_word else self._turn(guide, request, decision, steering, utterance)
-        async with aclosing(answering.clauses(turn)) as clauses:
-            async for clause in clauses:
-                yield clause
-        answer = answering.answer
+        uses = Uses(guide.toolbox, self._workshop, _scene(guide, request, decision, self._workshop.clock()))
+        directing = await self._directing(guide, request, decision, steering)
+        answering = Answering(self._llm, decision, _guard(guide, decision), steering, uses, directing)
+        async with aclosing(answering.parts(request.held, speculative=request.speculative)) as parts:
+            async for part in parts:
+                yield part
+                if isinstance(part, Held):
+                    return
+        answer, decision = answering.answer, answering.decision
         lines = lines_in(answer.text, [*decision.before, *decision.script])
-        acts = merged(decision.follows(lines), answer.asked)
+        acts = merged(decision.follows(lines), uses.acts)
         for act in acts:
             yield _whispering(act, guide, decision, utterance)
         told = Told(
@@ -89,6 +119,8 @@ class AgentService:
             ),
             moved_to=steering.moved_to,
             noted=steering.noted,
+            proposed=uses.proposed,
+            tools=uses.ran(),
         )
         after = conversation_after(request.conversation, decision, told)
         if not request.speculative:
@@ -102,8 +134,8 @@ class AgentService:
             notes=notes(decision, told, request.conversation.playbook),
         )
 
-    def forget(self, call_ids: Sequence[str]) -> None:
-        """Let go of everything that is kept in the process of these calls."""
+    def forget(self, call_ids: Sequence[str] | None) -> None:
+        """Let go of everything that is kept in the process of these calls; without any, of all calls."""
         self._summaries.forget(call_ids)
 
     async def close(self) -> None:
@@ -140,18 +172,12 @@ class AgentService:
             return decide_to_close(guide, conversation)
         return decide(guide, conversation, request.utterance, request.digits)
 
-    def _turn(self, guide: Guide, request: Reply, decision: Decision, steering: Steering, utterance: str) -> Turn:
-        playbook, who = guide.playbook, guide.playbook.persona
-        summary = self._summaries.of(request.call_id, request.conversation)
-        return Turn(
-            messages=messages(guide, request.conversation, decision, utterance, summary),
-            conversation_id=request.call_id,
-            persona=Persona(who.name, who.role, who.company, ", ".join(who.tone), guide.locale, list(who.style_rules)),
-            goals=[playbook.goal.primary],
-            tools=[*tools(guide), *steering.tools()],
-            policy=policy_of(playbook.model_policy, request.conversation, decision),
-            script=decision.script,
-        )
+    async def _directing(self, guide: Guide, request: Reply, decision: Decision, steering: Steering) -> Directing:
+        conversation, told = request.conversation, ""
+        if guide.toolbox.needs_briefing and not decision.word_for_word:
+            runs = await self._workshop.done_in(current().principal.workspace, request.call_id)
+            told = briefing(runs, conversation.proposed, now=self._workshop.clock(), zone=conversation.zone)
+        return Directing(guide, request, steering, self._summaries.of(request.call_id, conversation), told)
 
 
 def _check(request: Reply) -> None:
@@ -176,11 +202,25 @@ def _guard(guide: Guide, decision: Decision) -> Guard:
     return Guard(guide.rules, instead_of)
 
 
-def _taking(guide: Guide, steering: Steering) -> Take:
-    def take(call: ToolPiece) -> Act | None:
-        return None if steering.take(call) else act_of(call, guide)
-
-    return take
+def _scene(guide: Guide, request: Reply, decision: Decision, now: datetime) -> Scene:
+    """In which reply tools are used, with what the caller has said by now."""
+    conversation, meanings = request.conversation, guide.meanings
+    yes, no = (meanings[id_].phrases if id_ in meanings else () for id_ in ("yes", "no"))
+    return Scene(
+        workspace=current().principal.workspace,
+        call_id=request.call_id,
+        turn=request.turn,
+        setting=Setting(
+            now=now,
+            zone=conversation.zone,
+            transfer_to=guide.transfer_to,
+            call_hours=guide.playbook.compliance.call_hours,
+            known=decision.slots,
+        ),
+        caller=request.caller,
+        proposed=conversation.proposed,
+        agreed=decision.meant_id == "yes" or agrees(request.utterance, yes, no),
+    )
 
 
 def _whispering(act: Act, guide: Guide, decision: Decision, utterance: str) -> Act:

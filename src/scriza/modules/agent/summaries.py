@@ -58,13 +58,13 @@ class Summaries:
         self._making[key] = task
         task.add_done_callback(lambda _: self._making.pop(key, None))
 
-    def forget(self, call_ids: Sequence[str]) -> None:
-        """Let go of all that is kept of these calls, and of what is being made of them."""
-        gone = frozenset(call_ids)
+    def forget(self, call_ids: Sequence[str] | None) -> None:
+        """Let go of all that is kept of these calls, and of what is being made of them; without any, of all calls."""
+        gone = None if call_ids is None else frozenset(call_ids)
         for key, task in self._making.items():
-            if key[0] in gone:
+            if gone is None or key[0] in gone:
                 task.cancel()
-        self._made.forget(lambda key: key[0] in gone)
+        self._made.forget(lambda key: gone is None or key[0] in gone)
 
     async def close(self) -> None:
         """Stop what is being made."""

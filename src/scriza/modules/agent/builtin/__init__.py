@@ -26,6 +26,8 @@ class BuiltIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Said to an answer that was understood, before the next question."""
     wind_up: list[str] = []
     """Said when a part of the conversation has gone on for as long as it may."""
+    fillers: list[str] = []
+    """Said while a tool runs."""
     disclosure: DisclosureWords = DisclosureWords()
 
 

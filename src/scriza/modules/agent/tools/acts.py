@@ -1,84 +1,100 @@
-"""What a model may do beside speaking: tools offered to it, and its calls of them as acts."""
+"""Acts that a model asks for: what telephony does when the answer was heard. Pure."""
 
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
-import structlog
 
-from scriza.modules.agent.decision import Guide
-from scriza.ports.agent import Act, HangUp, PressKeys, SetOutcome, TransferTo
-from scriza.ports.llm import Tool, ToolPiece
+from scriza.modules.agent.tools.arguments import WrongArguments
+from scriza.modules.agent.tools.toolbox import (
+    END_CALL,
+    PRESS_KEYS,
+    SCHEDULE_CALLBACK,
+    SEND_SMS,
+    SET_OUTCOME,
+    TRANSFER,
+    Ability,
+)
+from scriza.ports.agent import Act, HangUp, PressKeys, ScheduleCallback, SendSms, SetOutcome, TransferTo
 
-_log = structlog.get_logger()
-
-_NOTHING: dict[str, object] = {"type": "object", "properties": {}, "additionalProperties": False}
-
-
-class _Outcome(msgspec.Struct):
-    outcome: str
-
-
-_KEYS: dict[str, object] = {
-    "type": "object",
-    "properties": {"keys": {"type": "string", "pattern": "^[0-9A-D*#wW]{1,64}$"}},
-    "required": ["keys"],
-    "additionalProperties": False,
-}
+_FURTHEST = timedelta(days=90)
+"""So far ahead a callback is promised at most."""
 
 
-def tools(guide: Guide) -> list[Tool]:
-    """The tools that fit the playbook: no transfer without a number, no outcome without names for it."""
-    offered = [Tool("end_call", "End the call. Say goodbye in the same answer.", _NOTHING)]
-    if guide.transfer_to:
-        offered.append(Tool("transfer", "Connect the caller to a person, when they ask for one. Say so.", _NOTHING))
-    if guide.playbook.presses_keys():
-        offered.append(Tool("press_keys", "Press keys of the phone, when a machine asks for them.", _KEYS))
-    if outcomes := guide.playbook.outcomes():
-        parameters: dict[str, object] = {
-            "type": "object",
-            "properties": {"outcome": {"type": "string", "enum": outcomes}},
-            "required": ["outcome"],
-            "additionalProperties": False,
-        }
-        offered.append(Tool("set_outcome", "Note what came of the call, as soon as it is clear.", parameters))
-    return offered
+class Setting(msgspec.Struct, frozen=True):
+    """Where and when an act is asked for."""
+
+    now: datetime
+    zone: str = ""
+    """IANA; empty is UTC."""
+    transfer_to: str = ""
+    call_hours: str = ""
+    """When the playbook allows calls, ``09:00-20:00``; empty is always."""
+    known: Mapping[str, str] = {}
+    """Of the caller."""
 
 
-def act_of(call: ToolPiece, guide: Guide) -> Act | None:
-    """The act that a model's tool call stands for; none for a call that makes no sense, which is logged."""
-    match call.name:
-        case "end_call":
+def act_of(ability: Ability, arguments: Mapping[str, object], setting: Setting) -> Act:
+    """The act of an ability, with arguments that fit its parameters. Raises WrongArguments for what cannot be."""
+    match ability.name:
+        case name if name == END_CALL:
             return HangUp()
-        case "transfer" if guide.transfer_to:
-            return TransferTo(guide.transfer_to)
-        case "press_keys" if guide.playbook.presses_keys():
-            try:
-                return msgspec.json.decode(call.arguments, type=PressKeys)
-            except msgspec.DecodeError:
-                pass  # no keys of a phone
-        case "set_outcome":
-            try:
-                outcome = msgspec.json.decode(call.arguments, type=_Outcome).outcome
-            except msgspec.DecodeError:
-                outcome = ""
-            if outcome in guide.playbook.outcomes():
-                return SetOutcome(outcome)
-    _log.warning("agent.tool_call_ignored", tool=call.name[:40])
-    return None
+        case name if name == TRANSFER:
+            if not setting.transfer_to:
+                raise WrongArguments("There is nobody to connect the caller to.")
+            return TransferTo(setting.transfer_to)
+        case name if name == PRESS_KEYS:
+            return PressKeys(str(arguments["keys"]))
+        case name if name == SET_OUTCOME:
+            return SetOutcome(str(arguments["outcome"]))
+        case name if name == SEND_SMS:
+            return SendSms(str(arguments["text"]))
+        case name if name == SCHEDULE_CALLBACK:
+            at = _callback_time(str(arguments["at"]), setting)
+            return ScheduleCallback(at, str(arguments.get("reason", "")), dict(setting.known))
+        case _:
+            raise AssertionError(f"{ability.name} is no act")
+
+
+def zone_of(name: str) -> ZoneInfo:
+    """The time zone of this name; UTC for one that is not known."""
+    try:
+        return ZoneInfo(name or "UTC")
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return ZoneInfo("UTC")
+
+
+def _callback_time(local: str, setting: Setting) -> datetime:
+    try:
+        wanted = datetime.fromisoformat(local).replace(tzinfo=zone_of(setting.zone))
+    except ValueError:
+        raise WrongArguments("There is no such date or time.") from None
+    at = wanted.astimezone(UTC)
+    if not setting.now < at <= setting.now + _FURTHEST:
+        raise WrongArguments(f"A callback is in the future, within {_FURTHEST.days} days.")
+    if setting.call_hours:
+        opens, _, closes = setting.call_hours.partition("-")
+        if not opens <= wanted.strftime("%H:%M") < closes:
+            raise WrongArguments(f"Calls are possible between {opens} and {closes} of the caller's time.")
+    return at
 
 
 def merged(decided: list[Act], asked: list[Act]) -> list[Act]:
     """The playbook's acts and the model's, each kind once; what ends the talking comes last, a transfer before all."""
-    by_kind: dict[Literal["outcome", "sms", "keys", "end"], Act] = {}
+    by_kind: dict[Literal["outcome", "sms", "callback", "keys", "end"], Act] = {}
     for act in [*asked, *decided]:
         match act:
             case SetOutcome():
                 by_kind["outcome"] = act
+            case SendSms():
+                by_kind["sms"] = act
+            case ScheduleCallback():
+                by_kind["callback"] = act
             case PressKeys():
                 by_kind["keys"] = act
             case HangUp() | TransferTo():
                 if not isinstance(by_kind.get("end"), TransferTo):
                     by_kind["end"] = act
-            case _:
-                by_kind["sms"] = act
-    return [by_kind[kind] for kind in ("outcome", "sms", "keys", "end") if kind in by_kind]
+    return [by_kind[kind] for kind in ("outcome", "sms", "callback", "keys", "end") if kind in by_kind]
