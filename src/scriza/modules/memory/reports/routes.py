@@ -22,7 +22,7 @@ def or_csv(json: Router, reports: Callable[[], Reports]) -> Router:
     async def answer(request: _Request) -> Response[str] | None:
         if not _wants_csv(request):
             return None
-        operation = _REPORTS[request.url.path]
+        operation = _REPORTS[request.scope["path_template"]]
         assert operation.request is not None
         asked = {name: values[-1] for name, values in request.query_params.dict().items()}
         try:

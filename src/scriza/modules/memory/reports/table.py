@@ -13,7 +13,8 @@ from typing import get_args
 
 import msgspec
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""By which a formula begins, the wide ones of East Asia among them."""
 
 
 def csv_of(report: msgspec.Struct) -> str:
@@ -70,4 +71,6 @@ def _cell(value: object) -> str | int | float | None:
 
 
 def _safe(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    """Also where a line end or a space comes first, which some programs leave out."""
+    is_formula = text.lstrip().startswith(_FORMULA) or text.startswith(("\t", "\r", "\n"))
+    return f"'{text}" if is_formula else text
