@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 
 import msgspec
+import pymongo
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -67,12 +68,13 @@ def _by(event: Event, before: str, who: str) -> Event:
     return msgspec.structs.replace(event, data=msgspec.Raw(bytes(event.data).replace(before.encode(), who.encode())))
 
 
+@pytest.mark.timeout(240)
 def test_any_order_and_repetition_of_a_calls_events_gives_the_same_memory(store_options: StoreOptions) -> None:
     with asyncio.Runner() as runner:
         stack = contextlib.AsyncExitStack()
         store = runner.run(stack.enter_async_context(open_store(store_options, MEMORY_DOCUMENTS)))
 
-        @settings(max_examples=30)
+        @settings(max_examples=15)
         @given(tellings(), st.integers(0, EVENTS))
         def holds(order: list[int], work_after: int) -> None:
             call, caller, listed = runner.run(remembered(store, order, work_after))
@@ -87,7 +89,8 @@ def test_any_order_and_repetition_of_a_calls_events_gives_the_same_memory(store_
             assert told_caller.calls == 1
             holds()
         finally:
-            runner.run(store.database.client.drop_database(store.database))
+            with pymongo.timeout(60):
+                runner.run(store.database.client.drop_database(store.database))
             runner.run(stack.aclose())
 
 

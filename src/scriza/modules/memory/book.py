@@ -61,8 +61,9 @@ class MemoryBook(Protocol):
     # ---- calls ----------------------------------------------------------------------------------------------------
 
     async def hear(self, event: Event, told: Told) -> bool:
-        """Add what an event tells; False when it was heard before, or is of a call or caller that was forgotten.
+        """Add what an event tells; False when it is of a call or caller that was forgotten.
 
+        Each event sets fields of its own, so hearing it again changes nothing.
         A call that turns out to be one of a forgotten caller is forgotten as well. `caller.forgotten` is told of it
         then, and once more of each forgotten call that completes: others may have gone on keeping it until its end.
         """

@@ -44,6 +44,7 @@ CONSUMER = "memory"
 """Its name on the bus."""
 _SPANS = tuple(timedelta(days=days) for days in (1, 8, 64, 512))
 _CANDIDATES = 10
+_STATE = {"complete": 1, "forgotten": 1, "erasure_id": 1}
 
 
 class MongoMemoryBook:
@@ -60,9 +61,7 @@ class MongoMemoryBook:
         key = call_key(event.workspace, told.call_id)
 
         async def work(unit: Unit) -> bool:
-            if not await unit.receive(CONSUMER, event):
-                return False
-            known = await calls().find_one({"_id": key}, session=unit.session)
+            known = await calls().find_one({"_id": key}, _STATE, session=unit.session)
             if known and known.get("forgotten"):
                 if told.completes:
                     await self._tell_forgotten(
@@ -93,7 +92,7 @@ class MongoMemoryBook:
         fields: Row = {"workspace": event.workspace, "call_id": told.call_id, **stored(told.call), **uncounted()}
         if complete:
             fields |= {"complete": True, "worked": False, "due_at": self._clock(), "claim": "", "attempts": 0}
-        changes: Row = {"$set": fields, "$min": {"started_at": told.at}, "$inc": {"told": 1}}
+        changes: Row = {"$set": fields, "$min": {"started_at": told.at}}
         await calls().update_one({"_id": key}, changes, upsert=True, session=unit.session)
         if told.turn is not None:
             turn: Row = {"workspace": event.workspace, "call_id": told.call_id, "turn": told.turn}
