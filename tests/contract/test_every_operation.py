@@ -18,7 +18,22 @@ from scriza.ports.llm import Message, Turn
 from scriza.ports.memory import CallsQuery, Correction, Recall
 from scriza.ports.reports import ComparisonQuery, GroupedQuery, ReportQuery, UnansweredQuery
 from scriza.ports.retention import RetentionPolicy
-from scriza.ports.strategy import PlaybookRef
+from scriza.ports.strategy import (
+    AskAssets,
+    AssetQuery,
+    BundleFile,
+    DiffQuery,
+    Edit,
+    Lint,
+    MergeVersions,
+    PlaybookRef,
+    Publish,
+    Resolution,
+    RollBack,
+    SaveVersion,
+    StrategyQuery,
+    VersionQuery,
+)
 from scriza.ports.telephony import CallQuery
 from scriza.ports.tts import Speak
 from tests.contract.doors import Doors
@@ -59,6 +74,28 @@ ASKED: dict[str, tuple[Any, ...]] = {
     "DELETE /api/v1/do-not-call/{number}": ("+14155550100",),
     "GET /api/v1/calls/{call_id}/recording": ("CA1",),
     "POST /v1/playbook": (PlaybookRef("paper-kite"),),
+    "POST /v1/spoken-lines": (PlaybookRef("paper-kite"),),
+    "POST /api/v1/strategies": (
+        SaveVersion(slug="a", base="sv_1", edits=[Edit("/title", "T"), Edit("/faqs/x")], message="why", if_match="r1"),
+    ),
+    "GET /api/v1/strategies": (StrategyQuery(limit=7, cursor="a"),),
+    "POST /api/v1/strategies/lint": (Lint(text="Grüße", file=b"\xff", kind="csv", name="f", slug="a", version="1"),),
+    "POST /api/v1/strategies/bundles": (BundleFile(b"\xff{}"),),
+    "GET /api/v1/strategies/{slug}": ("a",),
+    "GET /api/v1/strategies/{slug}/versions": ("a", VersionQuery(limit=7, cursor="5")),
+    "GET /api/v1/strategies/{slug}/versions/{version}": ("a", "draft"),
+    "GET /api/v1/strategies/{slug}/versions/{version}/yaml": ("a", "draft"),
+    "GET /api/v1/strategies/{slug}/diff": ("a", DiffQuery("1", "sv_2")),
+    "POST /api/v1/strategies/{slug}/merge": (
+        "a",
+        MergeVersions("1", "2", "sv_0", "union", [Resolution("/title", "value", {"a": 1})], True, "why", "r1"),
+    ),
+    "POST /api/v1/strategies/{slug}/publish": ("a", Publish("1", "why", "r1")),
+    "POST /api/v1/strategies/{slug}/rollback": ("a", RollBack("1", "why", "r1")),
+    "GET /api/v1/strategies/{slug}/log": ("a", VersionQuery(limit=7, cursor="5")),
+    "GET /api/v1/strategies/{slug}/assets": ("a", AssetQuery("draft", lines=True)),
+    "POST /api/v1/strategies/{slug}/assets": ("a", AskAssets("draft")),
+    "GET /api/v1/strategies/{slug}/bundle": ("a",),
     "GET /api/v1/calls": (CallQuery(limit=7, cursor="abc"),),
     "POST /v1/recall": (Recall("+14155550123"),),
     "GET /api/v1/memory/calls/{call_id}": ("CA1",),

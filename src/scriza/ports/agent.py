@@ -11,6 +11,7 @@ import msgspec
 
 from scriza.kernel.operation import operation
 from scriza.ports.llm import Message, Usage
+from scriza.ports.strategy import PlaybookRef
 
 
 class Exchange(msgspec.Struct):
@@ -279,12 +280,45 @@ def with_keys(said: str, keys: str) -> str:
     return f"{said} pressed {' '.join(keys)}".strip() if keys else said
 
 
+class SpokenLine(msgspec.Struct):
+    """A text that a call asks the voice for as it stands; `line` is what the agent calls the line that it is of."""
+
+    line: str
+    text: str
+
+
+class SkippedLine(msgspec.Struct):
+    """A line that can only be put together in a call."""
+
+    line: str
+    reason: str
+
+
+class SpokenLines(msgspec.Struct):
+    """What may be said word for word in one language, and by which voice."""
+
+    voice: Voice
+    lines: list[SpokenLine]
+    skipped: list[SkippedLine] = []
+
+
+class AllSpokenLines(msgspec.Struct):
+    """A playbook's lines in each of its languages, its own first."""
+
+    languages: list[SpokenLines]
+
+
 class Agent(Protocol):
     """Leads conversations by a playbook."""
 
     @operation("POST /v1/begin", idempotent=True)
     async def begin(self, call: CallFacts) -> CallPlan:
         """How to lead this call. Raises NotFound when there is no such playbook."""
+        ...
+
+    @operation("POST /v1/spoken-lines", idempotent=True)
+    async def spoken_lines(self, asked: PlaybookRef) -> AllSpokenLines:
+        """Everything that may be said word for word, so that it can be spoken before any call asks for it."""
         ...
 
     @operation("POST /v1/reply", timeout=15)
