@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 
+from scriza.modules.tts.call_clips import CallClips
 from scriza.modules.tts.engine import Engine
 from scriza.modules.tts.pronunciation import Pronunciation
 from scriza.modules.tts.service import TtsService
@@ -51,7 +52,19 @@ def elevenlabs(settings: Settings) -> ElevenLabs | None:
     return ElevenLabs(key, base_url=settings.elevenlabs_base_url, way=settings.elevenlabs_streaming)
 
 
-def tts(settings: Settings, vendor: ElevenLabs | None, espeak: Worker, objects: Objects, teller: Teller) -> TtsService:
+def oldest_clip(settings: Settings) -> timedelta:
+    """So long a clip is good."""
+    return timedelta(days=settings.tts_cache_days)
+
+
+def tts(
+    settings: Settings,
+    vendor: ElevenLabs | None,
+    espeak: Worker,
+    objects: Objects,
+    teller: Teller,
+    call_clips: CallClips | None = None,
+) -> TtsService:
     """The vendor's voice first, then its second one; our own always stands behind them."""
     file = voices_file(settings)
     engines: list[Engine] = [EspeakEngine(espeak)]
@@ -61,9 +74,16 @@ def tts(settings: Settings, vendor: ElevenLabs | None, espeak: Worker, objects: 
         pronunciation = Pronunciation(file.pronunciation)
     except ValueError as error:
         raise BadSettings(f"SCRIZA_TTS_VOICES_FILE: {error}") from error
-    oldest = timedelta(days=settings.tts_cache_days)
     prices = {"espeak": 0} | ({"elevenlabs": settings.elevenlabs_price} if settings.elevenlabs_price else {})
-    return TtsService(engines, objects, teller, pronunciation=pronunciation, oldest_clip=oldest, prices=prices)
+    return TtsService(
+        engines,
+        objects,
+        teller,
+        pronunciation=pronunciation,
+        oldest_clip=oldest_clip(settings),
+        prices=prices,
+        call_clips=call_clips,
+    )
 
 
 def _vendors(settings: Settings, vendor: ElevenLabs, file: VoicesFile) -> list[Engine]:

@@ -186,7 +186,7 @@ class Correction(msgspec.Struct, frozen=True):
 
 # ---- forgetting --------------------------------------------------------------------------------------------------
 
-ERASERS = ("telephony", "agent", "llm", "tts", "events")
+ERASERS = ("telephony", "agent", "llm", "tts", "gateway", "events")
 """Who keeps something of callers beside memory, and acknowledges by `caller.erased`; `events` is the outbox."""
 
 

@@ -8,6 +8,7 @@ reply is kept for 24 hours, unless it is too large. A claim that nobody renews, 
 import asyncio
 import hashlib
 import re
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Protocol
 
@@ -17,6 +18,8 @@ import structlog
 from scriza.kernel.errors import BadInput, Conflict, KeyReused, ScrizaError
 from scriza.kernel.ids import new_id
 from scriza.kernel.operation import Operation
+from scriza.wire import problems
+from scriza.wire.codec import encode
 
 HEADER = "Idempotency-Key"
 REPLAYED = b"idempotency-replayed"
@@ -49,6 +52,10 @@ class Records(Protocol):
 
     async def delete(self, key: str, value: bytes | None = None) -> bool:
         """Forget the key if it holds this value."""
+        ...
+
+    def keys(self, prefix: str) -> AsyncIterator[str]:
+        """The keys that begin so."""
         ...
 
 
@@ -95,7 +102,7 @@ class Replays:
 
         Raises KeyReused, Conflict, and what the records raise.
         """
-        address = "idempotency:1:" + hashlib.sha256(f"{workspace}\n{key}".encode()).hexdigest()
+        address = _address(workspace) + hashlib.sha256(key.encode()).hexdigest()
         mine = _encode(_Record(fingerprint, new_id("claim")))
         if await self._records.put_new(address, mine, self._lease):
             return Claim(self._records, address, mine, self._lease, self._ttl)
@@ -106,6 +113,20 @@ class Replays:
         if found is None or found.reply is None:
             raise Conflict(f"the request with this {HEADER} is still being answered", retry_after=_AGAIN_AFTER_S)
         return found.reply
+
+    async def forget(self, workspace: str) -> int:
+        """Erase what was answered in a workspace; returns how many replies that were.
+
+        Their keys stay used: what was done under them is not done again. Raises what the records raise.
+        """
+        erased = 0
+        async for address in self._records.keys(_address(workspace)):
+            held = await self._records.get(address)
+            record = None if held is None else _records.decode(held)
+            if held and record and record.reply and record.reply != _ERASED:
+                without = _encode(msgspec.structs.replace(record, reply=_ERASED))
+                erased += await self._records.replace(address, held, without, self._ttl)
+        return erased
 
 
 class Claim:
@@ -149,6 +170,23 @@ class Claim:
         else:
             if not held:
                 _log.warning("idempotency.not_kept", reason="the claim was lost")
+
+
+def refusal(error: ScrizaError, request_id: str) -> Reply:
+    """The answer that says why there is none."""
+    problem = error.problem(request_id)
+    body = encode(problem)
+    headers = [(b"content-type", problems.MEDIA_TYPE.encode()), (b"content-length", b"%d" % len(body))]
+    if problem.retry_after is not None:
+        headers.append((b"retry-after", b"%d" % problem.retry_after))
+    return Reply(problem.status, headers, body)
+
+
+_ERASED = refusal(Conflict(f"what was asked under this {HEADER} was done; the reply is erased"), "")
+
+
+def _address(workspace: str) -> str:
+    return f"idempotency:2:{workspace}:"
 
 
 def key_of(header: str) -> str:

@@ -9,10 +9,8 @@ from litestar.types import HTTPReceiveMessage, Message, Receive, Scope, Send
 
 from scriza.kernel.errors import ScrizaError
 from scriza.kernel.principal import current
-from scriza.wire import problems
 from scriza.wire.answers import Answer
-from scriza.wire.codec import encode
-from scriza.wire.idempotency import REPLAYED, Claim, Replays, Reply
+from scriza.wire.idempotency import REPLAYED, Claim, Replays, Reply, refusal
 from scriza.wire.sse import HEARTBEAT
 from scriza.wire.together import alongside
 
@@ -52,9 +50,9 @@ class KeyedAnswer(Answer):
                 except ScrizaError as error:
                     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR or error.status in _NOT_OF_THE_REQUEST:
                         raise
-                    refusal = _refusal(error, context.request_id)
-                    await claimed.keep(refusal)
-                    await _give(refusal, send, replayed=False)
+                    refused = refusal(error, context.request_id)
+                    await claimed.keep(refused)
+                    await _give(refused, send, replayed=False)
         finally:
             await claimed.give_back()
 
@@ -95,15 +93,6 @@ class _Recorder:
             self._pieces.append(body)
         else:
             self._pieces.clear()
-
-
-def _refusal(error: ScrizaError, request_id: str) -> Reply:
-    problem = error.problem(request_id)
-    body = encode(problem)
-    headers = [(b"content-type", problems.MEDIA_TYPE.encode()), (b"content-length", b"%d" % len(body))]
-    if problem.retry_after is not None:
-        headers.append((b"retry-after", b"%d" % problem.retry_after))
-    return Reply(problem.status, headers, body)
 
 
 async def _give(reply: Reply, send: Send, *, replayed: bool) -> None:

@@ -64,6 +64,12 @@ class TurnCache:
         while len(self._answers) > self._size or self._characters > self._most_characters:
             self._forget(next(iter(self._answers)))
 
+    def clear(self) -> int:
+        """Keep nothing; returns how many answers there were."""
+        kept, self._characters = len(self._answers), 0
+        self._answers.clear()
+        return kept
+
     def _forget(self, key: str) -> None:
         found = self._answers.pop(key, None)
         if found is not None:
@@ -124,6 +130,17 @@ class AnswerCache:
         else:
             self._back()
 
+    async def forget(self, workspace: str) -> int:
+        """Forget the answers of a workspace; in this process those of all others too. Returns how many there were.
+
+        Raises what the shared state raises.
+        """
+        forgotten = self._here.clear()
+        if self._shared is not None:
+            async for name in self._shared.keys(_name(f"{workspace}/")):
+                forgotten += await self._shared.delete(name)
+        return forgotten
+
     def _gone(self, error: ScrizaError | TimeoutError) -> None:
         if not self._away:
             _log.warning("llm.shared_cache_away", error=type(error).__name__)
@@ -143,7 +160,8 @@ def cache_key(workspace: str, model: str, turn: Turn, script: Sequence[ScriptLin
     with its keys in order, so that it does not matter in which order a client wrote a tool's parameters.
     """
     decides = (workspace, model, turn.persona, turn.goals, turn.messages, turn.tools, script)
-    return hashlib.sha256(msgspec.json.encode(decides, order="deterministic")).hexdigest()
+    digest = hashlib.sha256(msgspec.json.encode(decides, order="deterministic")).hexdigest()
+    return f"{workspace}/{digest}"
 
 
 def ran_tools(turn: Turn) -> bool:
@@ -157,4 +175,4 @@ def ran_tools(turn: Turn) -> bool:
 
 
 def _name(key: str) -> str:
-    return f"llm/answer/1/{key}"
+    return f"llm/answer/2/{key}"

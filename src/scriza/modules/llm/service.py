@@ -90,6 +90,11 @@ class LlmService:
         self._prices = prices or built_in()
         self._meter = Meter(teller, self._prices, clock)
 
+    @property
+    def cache(self) -> AnswerCache:
+        """The answers that are kept."""
+        return self._cache
+
     async def warm_up(self) -> None:
         """Make the first turn as quick as the next.
 

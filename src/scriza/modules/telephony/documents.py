@@ -61,6 +61,8 @@ class Call(Document):
     metrics: dict[str, object] = {}
     turns: list[dict[str, object]] = []
     touched_by: str
+    logs: int = 0
+    """Parts of its event log."""
     erased: bool = False
     """Its other side is forgotten: figures are left of it, and nothing is added any more."""
     assignment: str = "{}"

@@ -280,15 +280,18 @@ class MongoCallLog:
 
     async def keep_event_log(self, call_id: str, part: int, log: bytes) -> None:
         """See CallLog. Raises NotFound for an unknown call."""
-        with self._store.errors():
-            call = await read_call(call_id)
+
+        async def work(unit: Unit) -> None:
+            call = await read_call(call_id, unit.session)
             if call is None:
                 raise NotFound("there is no such call")
-            if call.erased:
-                return
-            kept = CallEventLog(_id=f"{call_id}/{part}", workspace=call.workspace, call_id=call_id, part=part, log=log)
-            with contextlib.suppress(AlreadyThere):
-                await kept.insert()
+            # Counted in the call, so that none comes in beside the erasing of the others.
+            if await update_call({"call_id": call_id, "erased": {"$ne": True}}, {"$inc": {"logs": 1}}, unit.session):
+                fields = {"workspace": call.workspace, "call_id": call_id, "part": part, "log": log}
+                await CallEventLog(_id=f"{call_id}/{part}", **fields).insert(session=unit.session)
+
+        with contextlib.suppress(AlreadyThere):
+            await self._store.run(work)
 
     async def record(self, workspace: str, call_id: str) -> CallRecord | None:
         """See CallReader."""

@@ -166,6 +166,21 @@ class ClipCache:
             return False
         return True
 
+    async def erase(self, key: str) -> None:
+        """Forget a clip, in the store too; the card goes first, so that no clip is found by half.
+
+        Raises what the store raises.
+        """
+        if key in self._hot:
+            self._forget(key)
+        await self._objects.delete(_card_key(key))
+        await self._objects.delete(key)
+
+    def clear(self) -> None:
+        """Keep no clip in memory."""
+        self._hot.clear()
+        self._room = self._memory
+
     async def ensure_kept(self, key: str, clip: Clip, content_type: str) -> bool:
         """Keep a clip that may be only in memory, or has been removed from the store. False when the store failed."""
         try:

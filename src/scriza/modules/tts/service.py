@@ -22,6 +22,7 @@ from scriza.kernel.errors import (
 )
 from scriza.kernel.principal import current
 from scriza.modules.tts.cache import ClipCache, asset_key, clip_key
+from scriza.modules.tts.call_clips import CallClips
 from scriza.modules.tts.clip import FORMS, Clip, Form, Made, cut, joined
 from scriza.modules.tts.engine import Engine
 from scriza.modules.tts.flight import FIRST_PIECE_S, Flight, Flights
@@ -57,6 +58,7 @@ from scriza.ports.usage import TtsUsed, usage_event
 _log = structlog.get_logger()
 
 _LOOK_UPS_AT_ONCE = 8
+_NOTE_S = 5.0
 _URL_OPENS = timedelta(hours=1)
 _BUDGET_S = 2.5
 """Seconds to the first audio, all engines together but the last, which is asked then."""
@@ -78,7 +80,7 @@ class TtsService:
     """Implements `ports.tts.Tts` by `engines`, in the order of preference.
 
     A clip older than `oldest_clip` is made anew. `prices` are in micro-USD for 1,000 characters, by the engines'
-    providers.
+    providers. `call_clips` learns which clips were made in which calls.
     """
 
     def __init__(
@@ -90,11 +92,13 @@ class TtsService:
         pronunciation: Pronunciation | None = None,
         oldest_clip: timedelta | None = None,
         prices: Mapping[str, int] | None = None,
+        call_clips: CallClips | None = None,
         clock: WallClock = utc_now,
     ) -> None:
         self._roster = Roster(engines)
         self._objects = objects
         self._cache = ClipCache(objects, oldest=oldest_clip, clock=clock)
+        self._call_clips = call_clips
         self._flights = Flights()
         self._teller = teller
         self._pronunciation = pronunciation or Pronunciation()
@@ -102,6 +106,11 @@ class TtsService:
         self._prices = prices or {}
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="tts-encode")
         self._clips = self._clips_hit = self._characters_made = self._characters_saved = 0
+
+    @property
+    def cache(self) -> ClipCache:
+        """The clips that have been made."""
+        return self._cache
 
     async def warm_up(self) -> None:
         """Make the first clip as quick as the next. An engine that cannot work is logged; the others speak."""
@@ -292,6 +301,8 @@ class TtsService:
     def _making(
         self, engine: Engine, asked: Speak, form: Form, key: str, patience: float
     ) -> Callable[[Flight], Coroutine[object, object, None]]:
+        workspace = current().principal.workspace
+
         async def finish(pieces: list[Made]) -> Clip:
             if form.format == "mulaw":
                 clip = joined(form, pieces)
@@ -309,9 +320,22 @@ class TtsService:
                     self._roster.failed(engine, flight.failure)
             if clip is not None:
                 self._roster.succeeded(engine)
-                await self._cache.keep(key, clip, form.content_type)
+                if await self._can_be_found_again(workspace, asked.call_id, key):
+                    await self._cache.keep(key, clip, form.content_type)
 
         return fly
+
+    async def _can_be_found_again(self, workspace: str, call_id: str, key: str) -> bool:
+        """Note in which call a clip is made. What could not be erased with its caller is not kept."""
+        if self._call_clips is None or not call_id:
+            return True
+        try:
+            async with asyncio.timeout(_NOTE_S):
+                await self._call_clips.note(workspace, call_id, key)
+        except (ScrizaError, TimeoutError) as error:
+            _log.warning("tts.clip_not_kept", key=key, error=type(error).__name__)
+            return False
+        return True
 
     def _used(self, engine: Engine, asked: Speak, *, cached: bool) -> TtsUsed:
         characters, price = len(asked.text), 0 if cached else self._prices.get(engine.provider)
@@ -337,7 +361,10 @@ class TtsService:
                 raise Unavailable("the clip cannot be stored, so it cannot be kept")
         if request.delivery == "inline":
             return Spoken(duration, hit, audio_base64=clip.audio)
-        if not await self._cache.ensure_kept(key, clip, content_type):
+        noted = await self._can_be_found_again(
+            current().principal.workspace, "" if request.keep else request.call_id, key
+        )
+        if not noted or not await self._cache.ensure_kept(key, clip, content_type):
             raise Unavailable("the clip cannot be stored, so there is no URL of it; `delivery: inline` has it")
         return Spoken(duration, hit, url=await self._objects.signed_url(key, _URL_OPENS))
 

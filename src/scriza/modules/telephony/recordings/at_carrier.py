@@ -50,6 +50,13 @@ class RecordingsAtCarrier:
         async with asyncio.timeout(_ASK_S):
             await self._carrier.delete_recording(recording_id)
 
+    async def delete_all(self, call_id: str) -> None:
+        """Have the carrier forget all that it has recorded of a call. Raises what Carrier raises."""
+        async with asyncio.timeout(_ASK_S):
+            recordings = await self._carrier.recordings(call_id)
+        for recording in recordings:
+            await self.delete(recording.recording_id)
+
     async def _ask(self, call_id: str) -> None:
         try:
             async with asyncio.timeout(_ASK_S):

@@ -121,6 +121,27 @@ class Recordings:
         if recording and recording.by == "carrier" and recording.state == "open":
             await self._lose(recording)
 
+    async def forget(self, workspace: str, call_id: str) -> int | None:
+        """Erase a call's recording, here and at the carrier; returns how many objects there were.
+
+        None, and nothing is erased, while it is being made: what is still on its way would come after. Raises what the
+        stores and the carrier raise; then it has to be done again.
+        """
+        recording = await self._log.find(call_id)
+        if recording is None:
+            return await self._erase(CallRecording(call_id, workspace, "ours", self._clock()))
+        if recording.state == "open":
+            return None
+        if recording.by == "carrier":
+            await self._at_carrier.delete_all(call_id)
+        objects = await self._erase(recording)
+        await self._log.forget(call_id)
+        return objects + (recording.state == "kept")
+
+    async def _erase(self, recording: CallRecording) -> int:
+        await self._objects.delete(recording.file)
+        return await self._objects.delete_all(recording.folder)
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Work inside. At the end what waits for the store is given a moment; what is left then is lost."""
