@@ -58,7 +58,11 @@ class _Dumper(_DUMPER):  # type: ignore[misc, valid-type]  # one of two classes,
     """Writes texts of several lines as blocks, and quotes what would be read as something else than a text."""
 
     def represent_text(self, text: str) -> yaml.Node:
-        style = "|" if "\n" in text else '"' if is_plain_value(text) else None
+        style = None
+        if is_plain_value(text):
+            style = '"'
+        elif "\n" in text:
+            style = "|" if text == text.strip() else '"'  # a block that ends in empty lines ends the whole document
         return self.represent_scalar("tag:yaml.org,2002:str", text, style=style)  # type: ignore[no-any-return]
 
 

@@ -3,11 +3,11 @@
 import re
 from dataclasses import dataclass, field
 
-_HEADING = re.compile(r"(#{1,6})\s+(.*?)\s*#*\s*")
+_HEADING = re.compile(r"(#{1,6})\s+(.*?)\s*#*\s*$")
 _BULLET = re.compile(r"(\s*)(?:[-*+\u2022]|\d{1,3}[.)])\s+(.*)")
 _FENCE = re.compile(r"\s*(```|~~~)")
 _RULE = re.compile(r"\s*([-*_])(\s*\1){2,}\s*")
-_ROW = re.compile(r"\s*\|.*\|\s*")
+_ROW = re.compile(r"\s*\|.*\|\s*$")
 _TABLE_LINE = re.compile(r"[\s|:-]+")
 _NAMED = re.compile(r"\s*(?:\*\*|__)?[A-Z][A-Za-z' ]{0,24}:")
 """``Triggers: …`` begins a text of its own, even without an empty line before it."""
@@ -108,7 +108,7 @@ def _block(lines: list[str], at: int, part: Part, first_line: int) -> int:
     if _BULLET.fullmatch(line):
         return _bullets(lines, at, part, first_line)
     end = at
-    while end < len(lines) and lines[end].strip() and not _begins_block(lines[end], inside=end > at):
+    while end < len(lines) and lines[end].strip() and (end == at or not _begins_block(lines[end], line)):
         end += 1
     words = " ".join(one.strip().lstrip(">").strip() for one in lines[at:end])
     part.texts.append(Text(plain(words), first_line + at))
@@ -146,7 +146,8 @@ def _goes_on(lines: list[str], at: int) -> bool:
     return at + 1 < len(lines) and bool(_BULLET.fullmatch(lines[at + 1]) or lines[at + 1][:1].isspace())
 
 
-def _begins_block(line: str, *, inside: bool) -> bool:
-    begins = _HEADING.fullmatch(line) or _FENCE.match(line) or _ROW.fullmatch(line) or _BULLET.fullmatch(line)
-    begins = begins or _NAMED.match(line)
-    return inside and bool(begins)
+def _begins_block(line: str, first: str) -> bool:
+    """Whether a line begins a block of its own, in a paragraph that begins with `first`."""
+    if line.lstrip().startswith(">") != first.lstrip().startswith(">"):
+        return True
+    return any(begins.match(line) for begins in (_HEADING, _FENCE, _ROW, _BULLET, _NAMED))

@@ -69,6 +69,7 @@ _BODY: dict[type[pb.Section], str] = {
     pb.Disclosure: "text",
 }
 """What the text of a record is that has no name."""
+_STARTS = {pb.Faq: frozenset({"q", "question"}), pb.Objection: frozenset({"objection"})}
 _WORDS = shape.SETS | {"tone", "success", "disqualify", "values", "hot_words"}
 """Lists that are written behind each other, with commas."""
 
@@ -146,7 +147,11 @@ class _Reader:
         for child in part.parts:
             here = below(pointer, len(found))
             self._tree.places[here] = Place(child.line)
+            ends = next((at for at, text in enumerate(child.texts) if _starts(kind, text)), len(child.texts))
+            behind, child.texts = child.texts[ends:], child.texts[:ends]
             found.append(self._record(kind, child, here, self._titled(kind, child.title)))
+            for text in behind:
+                self._record_of_text(kind, text, pointer, found)
         self._lost_code(part)
         return found
 
@@ -160,7 +165,7 @@ class _Reader:
             return
         here = below(pointer, len(found))
         self._tree.places[here] = Place(text.line)
-        found.append(self._from_bullet(kind, rest if field == _TITLE.get(kind) else text.text, text, here))
+        found.append(self._from_bullet(kind, rest if _starts(kind, text) else text.text, text, here))
 
     def _from_bullet(self, kind: type[pb.Section], written: str, text: Text, pointer: str) -> dict[str, object]:
         if kind is pb.Exit:
@@ -313,7 +318,7 @@ class _Reader:
     ) -> Iterable[object]:
         kind = shape.record_of(type_)
         texts = [*([Text(rest, text.line)] if rest else []), *text.under]
-        if field in _WORDS:
+        if field in _WORDS and not shape.is_spoken(type_.item_type):
             words = [word for one in texts for word in _SPLIT.split(one.text)]
             return [unquoted(word.rstrip(".")) for word in words if word]
         found: list[object] = []
@@ -373,6 +378,11 @@ class _Reader:
 
     def _lost(self, what: str, line: int, fix: str) -> None:
         self._tree.tell("warning", "not-understood", f"it is not understood what {what} is for", fix, Place(line))
+
+
+def _starts(kind: type[pb.Section], text: Text) -> bool:
+    """Whether a text says by its name that a record begins: ``Q: …``."""
+    return _named(text.text)[0].lower() in _STARTS.get(kind, ())
 
 
 def _named(text: str) -> tuple[str, str]:

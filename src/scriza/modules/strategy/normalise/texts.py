@@ -54,6 +54,11 @@ def variable_id(text: str) -> str:
     return text if _is_id(text) else slug(text).replace("-", "_")
 
 
+def same_letters(one: str, other: str) -> bool:
+    """Whether two texts are the same but for case, spaces and marks."""
+    return _letters(one) == _letters(other)
+
+
 def derived_id(title: str) -> str:
     """The id of a record that has a title and no id; empty when none can be made of it."""
     found = slug(title)
@@ -75,6 +80,10 @@ def locale(text: str) -> str:
     language, script, region = found.groups()
     parts = (language.lower(), script.title() if script else "", region.upper() if region else "")
     return "-".join(part for part in parts if part)
+
+
+def _letters(text: str) -> str:
+    return "".join(char for char in text.casefold() if char.isalnum())
 
 
 def _is_id(text: str) -> bool:

@@ -155,7 +155,7 @@ class _Tidier:
         match shape.text_kind(type_):
             case "id" | "ref":
                 spelt = texts.variable_id(value) if name in _VARIABLE_IDS else texts.slug(value)
-                if spelt and spelt != texts.line(value):
+                if spelt and not texts.same_letters(spelt, value):
                     self._tell("note", "id-respelt", f"the id {texts.line(value)!r} is kept as {spelt!r}", pointer)
                 return spelt or texts.line(value)
             case "locale":
