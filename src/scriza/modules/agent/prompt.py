@@ -22,7 +22,7 @@ from itertools import groupby
 import msgspec
 
 from scriza.modules.agent.decision import Decision
-from scriza.modules.agent.guide import Guide
+from scriza.modules.agent.guide import Guide, scope_of
 from scriza.modules.agent.references import Reference
 from scriza.modules.agent.texts import as_data
 from scriza.ports.agent import Conversation, Exchange, HangUp, PressKeys, SendSms, TransferTo
@@ -132,7 +132,8 @@ def _guidance(
         yield _Part("Earlier in this call", as_data(summary.text), _SUMMARY, data=True)
     if meant is not None:
         heading = "Lines that fit; say one of them, or the same in better words"
-        yield from (_Part(heading, as_data(line.text), data=True) for line in decision.script[:_LINES])
+        lines = [line for line in decision.script if scope_of(line.id) == decision.saying.scope]
+        yield from (_Part(heading, as_data(line.text), data=True) for line in lines[:_LINES])
     yield from _what_follows(guide, decision, conversation)
 
 
@@ -154,9 +155,9 @@ def _judging(way: Exit) -> str:
 
 def _known(conversation: Conversation, decision: Decision) -> Iterator[_Part]:
     for name, value in sorted(decision.slots.items()):
-        yield _Part("Known of the caller", f"- {name}: {as_data(value)}", data=True)
+        yield _Part("Known of the caller", f"- {as_data(name)}: {as_data(value)}", data=True)
     for promise in conversation.promises:
-        yield _Part("Promised in this call", f"- {promise.name}: {as_data(promise.text)}", data=True)
+        yield _Part("Promised in this call", f"- {as_data(promise.name)}: {as_data(promise.text)}", data=True)
     for text in conversation.known:
         yield _Part("Known from earlier calls", f"- {as_data(text)}", _KNOWN, data=True)
 

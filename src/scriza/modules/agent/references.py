@@ -14,7 +14,7 @@ Kind = Literal["objection", "faq", "fact", "competitor", "price"]
 _ASKED, _TRIGGER, _TITLE, _ANSWER, _NAME = 3.0, 2.0, 2.0, 1.0, 4.0
 """How much a word counts by where it stands: in a question as callers ask it, in an answer, in a name."""
 _PRICE_WORDS = "price cost pay much charge fee plan"
-_MOST_FOUND = 12
+_MOST_FOUND = 8
 _FEW_FACTS = 8
 """So many are told in every turn, in one order, which keeps the model's own cache warm."""
 _MINOR_UNITS = {"JPY": 0, "KRW": 0, "VND": 0, "CLP": 0, "BHD": 3, "KWD": 3, "OMR": 3, "TND": 3}
@@ -81,7 +81,7 @@ def _entry(kind: Kind, id_: str, text: str, fields: list[tuple[str, float]]) -> 
 
 def _objection(objection: Objection, locale: str) -> str:
     answers = " / ".join(_texts(objection.response, locale))
-    proof = f" Proof: {'; '.join(objection.proof)}." if objection.proof else ""
+    proof = _sentence("Proof", objection.proof)
     return f"Objection: {objection.title or objection.id}. Answer: {answers}{proof}"
 
 
@@ -93,9 +93,13 @@ def _texts(said: Sequence[Spoken], locale: str) -> list[str]:
     return [in_language(text, locale) for text in said]
 
 
+def _sentence(name: str, parts: Sequence[str]) -> str:
+    told = "; ".join(part.strip(" .") for part in parts)
+    return f" {name}: {told}." if told else ""
+
+
 def _competitor(competitor: Competitor) -> str:
-    do = f" Do: {'; '.join(competitor.do)}." if competitor.do else ""
-    dont = f" Don't: {'; '.join(competitor.dont)}." if competitor.dont else ""
+    do, dont = _sentence("Do", competitor.do), _sentence("Don't", competitor.dont)
     return f"About {competitor.name}.{do}{dont}"
 
 

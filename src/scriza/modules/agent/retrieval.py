@@ -15,8 +15,14 @@ from scriza.modules.agent.matching import FILLERS, words
 
 _K1 = 1.2
 _B = 0.75
-_WORTH = 0.3
+_WORTH = 0.4
 """Of the best one's score: what has less is not about the same."""
+_COMMON = FILLERS | frozenset(
+    "your yours you we us our ours he she they them their this these those there here what which who how when where "
+    "why am are was were be been do does did have has had can could would will shall should may might must not no yes "
+    "for with from in on at by about as if but or than then too very more some any all one get got go let".split()
+)
+"""Words that say nothing about what a text is about. English, as the endings are."""
 _ENDINGS = ("ings", "ing", "ed", "es", "s")
 _SHORTEST_STEM = 4
 
@@ -71,7 +77,7 @@ def _weighed(document: Document) -> dict[str, float]:
 
 
 def _terms(text: str) -> list[str]:
-    return [_stem(word) for word in words(text) if word not in FILLERS]
+    return [_stem(word) for word in words(text) if word not in _COMMON]
 
 
 def _stem(word: str) -> str:
