@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from scriza_adapters.mongo.outbox import GroupCommit
+from scriza.kernel.group_commit import GroupCommit
 
 
 class Disk:

@@ -25,11 +25,12 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from scriza.kernel.errors import Conflict, DeadlineExceeded, RateLimited, ScrizaError, Unavailable, UpstreamFailed
 from scriza.kernel.events import Event, Topic
+from scriza.kernel.group_commit import GroupCommit
 from scriza.kernel.ids import DEFAULT_WORKSPACE, new_id
 from scriza.kernel.principal import Principal, acting
 from scriza.ports.events import Handler
 from scriza_adapters.mongo.errors import translated
-from scriza_adapters.mongo.outbox import OUTBOX, GroupCommit, Row, Telling, insert_once, lane_of, telling
+from scriza_adapters.mongo.outbox import OUTBOX, Row, Telling, insert_once, lane_of, telling
 
 _log = structlog.get_logger()
 

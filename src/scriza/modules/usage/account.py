@@ -1,0 +1,186 @@
+"""A workspace's credit as a value: grants, holds, what is left, and what every change of it writes into the ledger.
+
+Pure: each function takes an account and a time and returns the changed account and its entries. Money is in micro-USD,
+whole numbers only. Three sums hold at all times, and are tested as properties:
+
+- the balance is the sum of all entries of the ledger;
+- the balance is what is left of the grants, less the debt;
+- what is available is the balance less the holds.
+
+Grants are burnt in the order of their priority, then of their expiry, then of their age (as OpenMeter's credit engine
+does); what no grant covers is debt, which the next grant pays first. A hold sets credit aside for a live call; it is
+settled when the call ends, or lapses when its time is over.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+replaced = msgspec.structs.replace
+
+EntryKind = Literal["grant", "usage", "call", "expiry", "correction"]
+
+
+class Grant(msgspec.Struct, frozen=True):
+    """Credit that was given; `left` of `amount` is not burnt. A lower `priority` is burnt first."""
+
+    grant_id: str
+    amount: int
+    left: int
+    granted_at: datetime
+    priority: int = 10
+    expires_at: datetime | None = None
+
+    @property
+    def burns(self) -> tuple[int, bool, float, float, str]:
+        """Its place in the order of burning."""
+        expiry = self.expires_at
+        return (
+            self.priority,
+            expiry is None,
+            expiry.timestamp() if expiry else 0.0,
+            self.granted_at.timestamp(),
+            self.grant_id,
+        )
+
+
+class Hold(msgspec.Struct, frozen=True):
+    """Credit set aside for a call until it ends, or until `expires_at`."""
+
+    amount: int
+    expires_at: datetime
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of the ledger. `key` is the same for the same cause, so that no cause counts twice."""
+
+    key: str
+    kind: EntryKind
+    amount: int
+    """Positive adds to the balance."""
+    at: datetime
+    """When it happened, not when it was heard of."""
+    call_id: str = ""
+    about: str = ""
+    """The grant, the model, the engine: what an invoice shows."""
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """A workspace's credit."""
+
+    workspace: str
+    grants: list[Grant] = []
+    """Those with something left, in the order of burning."""
+    debt: int = 0
+    holds: dict[str, Hold] = {}
+    enforced: bool = False
+    """Calls are refused without credit. Until the first grant nothing is."""
+    overdraft: int = 0
+    """So far below zero the available credit may go."""
+    thresholds: list[int] = []
+    """Balances below which somebody is to be told, once each until it is above again."""
+    crossed: list[int] = []
+    """Thresholds that have been told of."""
+    revision: int = 0
+
+    @property
+    def balance(self) -> int:
+        """Credit less debt."""
+        return sum(grant.left for grant in self.grants) - self.debt
+
+    @property
+    def held(self) -> int:
+        """Set aside for live calls."""
+        return sum(hold.amount for hold in self.holds.values())
+
+    @property
+    def available(self) -> int:
+        """What a new call may count on."""
+        return self.balance - self.held
+
+
+def granted(account: Account, grant: Grant) -> tuple[Account, list[Entry]]:
+    """With more credit; debt is paid from it first."""
+    paid = min(account.debt, grant.left)
+    kept = replaced(grant, left=grant.left - paid)
+    grants = sorted([*account.grants, *([kept] if kept.left else [])], key=lambda grant: grant.burns)
+    changed = replaced(account, grants=grants, debt=account.debt - paid, enforced=True)
+    entry = Entry(
+        key=f"grant:{grant.grant_id}", kind="grant", amount=grant.amount, at=grant.granted_at, about=grant.grant_id
+    )
+    return _rearmed(changed), [entry]
+
+
+def debited(account: Account, entries: Sequence[Entry], now: datetime) -> Account:
+    """With the entries' amounts, which are negative, taken from the grants that are good now, or added to the debt."""
+    owed = -sum(entry.amount for entry in entries)
+    if owed < 0:
+        return _rearmed(_credited(account, -owed))
+    grants: list[Grant] = []
+    for grant in account.grants:
+        burnt = min(grant.left, owed)
+        owed -= burnt
+        if grant.left - burnt:
+            grants.append(replaced(grant, left=grant.left - burnt))
+    return replaced(account, grants=grants, debt=account.debt + owed)
+
+
+def expired(account: Account, now: datetime) -> tuple[Account, list[Entry]]:
+    """Without the grants and the holds whose time is over."""
+    over = [grant for grant in account.grants if grant.expires_at is not None and grant.expires_at <= now]
+    entries = [
+        Entry(
+            key=f"expiry:{grant.grant_id}",
+            kind="expiry",
+            amount=-grant.left,
+            at=grant.expires_at or now,
+            about=grant.grant_id,
+        )
+        for grant in over
+    ]
+    holds = {hold_id: hold for hold_id, hold in account.holds.items() if hold.expires_at > now}
+    grants = [grant for grant in account.grants if grant not in over]
+    if not over and len(holds) == len(account.holds):
+        return account, []
+    return replaced(account, grants=grants, holds=holds), entries
+
+
+def allows(account: Account, amount: int) -> bool:
+    """Whether a call that may cost `amount` may begin, or go on."""
+    return not account.enforced or account.available - amount >= -account.overdraft
+
+
+def released(account: Account, hold_id: str) -> Account:
+    """Without the hold: its call has ended."""
+    if hold_id not in account.holds:
+        return account
+    return replaced(account, holds={id_: hold for id_, hold in account.holds.items() if id_ != hold_id})
+
+
+def crossings(account: Account) -> tuple[Account, list[int]]:
+    """The thresholds that the balance has fallen below and nobody was told of, highest first; each is told once."""
+    below = [
+        threshold
+        for threshold in sorted(account.thresholds, reverse=True)
+        if account.balance < threshold and threshold not in account.crossed
+    ]
+    return (replaced(account, crossed=[*account.crossed, *below]) if below else account), below
+
+
+def _rearmed(account: Account) -> Account:
+    """Thresholds that the balance has reached again may be told of again."""
+    return replaced(account, crossed=[threshold for threshold in account.crossed if account.balance < threshold])
+
+
+def _credited(account: Account, amount: int) -> Account:
+    """A correction in the workspace's favour: debt first, then the grant that is burnt first."""
+    paid = min(account.debt, amount)
+    rest = amount - paid
+    grants = list(account.grants)
+    if rest and grants:
+        grants[0] = replaced(grants[0], left=grants[0].left + rest)
+    elif rest:
+        return replaced(account, debt=account.debt - amount)
+    return replaced(account, grants=grants, debt=account.debt - paid)
