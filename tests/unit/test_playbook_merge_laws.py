@@ -39,7 +39,7 @@ def test_what_only_one_side_changed_is_taken_as_it_is(versions: tuple[Playbook, 
 
 
 @given(histories())
-@settings(max_examples=150)
+@settings(max_examples=100)
 def test_swapping_the_sides_swaps_the_conflicts_and_what_was_taken(history: History) -> None:
     base, ours, theirs = history
     one, other = merge(base, ours, theirs), merge(base, theirs, ours)

@@ -107,9 +107,9 @@ def _texts(value: object) -> Iterable[str]:
         case str():
             yield value
         case msgspec.Struct():
-            for field in msgspec.structs.fields(value):
-                if field.name not in {"id", "name"}:
-                    yield from _texts(getattr(value, field.name))
+            for field in value.__struct_fields__:
+                if field not in {"id", "name"}:
+                    yield from _texts(getattr(value, field))
         case Mapping():
             for item in value.values():
                 yield from _texts(item)

@@ -111,7 +111,7 @@ def _label(record: object, locale: str) -> str:
         first = value[0] if isinstance(value, list) and value else value
         if isinstance(first, str | dict) and first:
             said = in_language(first, locale)
-            return said if len(said) <= _SHORT else f"{said[: _SHORT - 1].rstrip()}\u2026"
+            return said if len(said) <= _SHORT else f"{said[:_SHORT].rpartition(' ')[0]}\u2026"
     return ""
 
 

@@ -2,7 +2,7 @@
 
 import re
 from difflib import SequenceMatcher
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 _PART = re.compile(r"\n\s*|[^\n]+?(?:[.!?\u2026\u0964]+[\"')\]\u2019\u201d]*(?=\s|$)|(?=\n)|$)[^\S\n]*")
 
@@ -40,8 +40,17 @@ def joined(parts: list[str]) -> str:
 
 
 def _edits(base: list[str], side: list[str]) -> list[_Edit]:
-    found = SequenceMatcher(None, base, side, autojunk=False).get_opcodes()
-    return [(begin, end, tuple(side[left:right])) for tag, begin, end, left, right in found if tag != "equal"]
+    head = _same_at_the_start(base, side)
+    tail = _same_at_the_start(base[head:][::-1], side[head:][::-1])
+    old, new = base[head : len(base) - tail], side[head : len(side) - tail]
+    if not old or not new or len(old) == len(new) == 1:  # as in most edits: there is nothing to be found in between
+        return [(head, head + len(old), tuple(new))] if old or new else []
+    found = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+    return [(head + i, head + j, tuple(new[left:right])) for tag, i, j, left, right in found if tag != "equal"]
+
+
+def _same_at_the_start(one: list[str], other: list[str]) -> int:
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
 def _touch(one: _Edit, other: _Edit) -> bool:

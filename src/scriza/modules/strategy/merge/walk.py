@@ -55,11 +55,8 @@ class Walk:
                 return self._mapping(pointer, values_of(type_), _or_empty(base), ours, theirs)
             case list(), list() if isinstance(type_, inspect.ListType):
                 return self._list(pointer, type_, base if isinstance(base, list) else [], ours, theirs)
-        text = _text(base, ours, theirs)
-        if text is None:
-            return self._conflict(pointer, base, ours, theirs)
-        self.auto.append(AutoMerge(pointer, "both", "changed"))
-        return text
+        text = self._text(pointer, base, ours, theirs)
+        return self._conflict(pointer, base, ours, theirs) if text is None else text
 
     def _taken(
         self, pointer: str, type_: inspect.Type, base: object, value: object, side: Literal["ours", "theirs", "both"]
@@ -74,6 +71,8 @@ class Walk:
         for field in shape.struct(type(ours)).fields:
             before = getattr(base, field.name) if isinstance(base, Section) else _default(field)
             mine, its = getattr(ours, field.name), getattr(theirs, field.name)
+            if before == mine == its:
+                continue
             value = self.value(below(pointer, field.name), field.type, before, mine, its)
             merged[field.name] = None if value is UNSET else value
         return msgspec.structs.replace(ours, **merged)
@@ -83,8 +82,9 @@ class Walk:
     ) -> dict[Key, object]:
         merged = {}
         for key in dict.fromkeys([*base, *ours, *theirs]):
-            three = (known.get(key, UNSET) for known in (base, ours, theirs))
-            value = self.value(below(pointer, key), type_, *three)
+            before, mine, its = base.get(key, UNSET), ours.get(key, UNSET), theirs.get(key, UNSET)
+            same = before == mine == its
+            value = mine if same else self.value(below(pointer, key), type_, before, mine, its)
             if value is not UNSET:
                 merged[key] = value
         return merged
@@ -119,12 +119,15 @@ class Walk:
         return merged
 
     def _line(self, pointer: str, type_: inspect.Type, base: object, ours: object, theirs: object) -> list[object]:
-        reworded = isinstance(base, str) and isinstance(ours, str) and isinstance(theirs, str)
-        if reworded and base not in (ours, theirs) and ours != theirs and _text(base, ours, theirs) is None:
-            chosen = self._conflict(pointer, base, ours, theirs, line=True)
-            return [ours, theirs] if self._choose(pointer) == "union" else [chosen]
-        value = self.value(pointer, type_, base, ours, theirs)
-        return [] if value is UNSET else [value]
+        texts = all(isinstance(text, str) for text in (base, ours, theirs))
+        if not texts or ours in (base, theirs) or theirs == base:
+            value = self.value(pointer, type_, base, ours, theirs)
+            return [] if value is UNSET else [value]
+        text = self._text(pointer, base, ours, theirs)
+        if text is not None:
+            return [text]
+        chosen = self._conflict(pointer, base, ours, theirs, line=True)
+        return [ours, theirs] if self._choose(pointer) == "union" else [chosen]
 
     def _order(self, pointer: str, kept: Collection[Key], base: _Keyed, ours: _Keyed, theirs: _Keyed) -> list[Key]:
         name = pointer.rpartition("/")[2]
@@ -145,6 +148,15 @@ class Walk:
         for key in sorted(ours | theirs):
             side: Side | Literal["both"] = "ours" if key not in theirs else "theirs" if key not in ours else "both"
             self.auto.append(AutoMerge(below(pointer, key), side, "moved"))
+
+    def _text(self, pointer: str, base: object, ours: object, theirs: object) -> str | None:
+        """A text in which the sides changed different sentences; None for all else."""
+        if not (isinstance(base, str) and isinstance(ours, str) and isinstance(theirs, str)):
+            return None
+        text = merged_text(base, ours, theirs) if base and ours and theirs else None
+        if text is not None:
+            self.auto.append(AutoMerge(pointer, "both", "changed"))
+        return text
 
     def _note_renames(self, pointer: str, base: _Keyed, ours: _Keyed, theirs: _Keyed) -> None:
         sides: tuple[tuple[Side, _Keyed], ...] = (("ours", ours), ("theirs", theirs))
@@ -167,13 +179,6 @@ class Walk:
         if choice == "theirs" or (choice == "union" and _absent(ours)):
             return theirs
         return ours
-
-
-def _text(base: object, ours: object, theirs: object) -> str | None:
-    """A text in which the sides changed different sentences; None for all else."""
-    if not (isinstance(base, str) and isinstance(ours, str) and isinstance(theirs, str)):
-        return None
-    return merged_text(base, ours, theirs) if base and ours and theirs else None
 
 
 def _kind(base: object, ours: object, theirs: object) -> _Kind:
