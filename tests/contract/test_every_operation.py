@@ -14,6 +14,7 @@ from scriza.kernel.operation import Kind, Operation, operations
 from scriza.ports import asr, tts
 from scriza.ports.agent import CallFacts, Conversation, Exchange, Reply
 from scriza.ports.call_desk import BarredQuery, BarredReason, NumberSettings, PlaceCall
+from scriza.ports.conversations import StartConversation, Utterance
 from scriza.ports.llm import Message, Turn
 from scriza.ports.memory import CallsQuery, Correction, Recall
 from scriza.ports.reports import ComparisonQuery, GroupedQuery, ReportQuery, UnansweredQuery
@@ -43,6 +44,11 @@ WHICH: dict[str, Any] = {"since": date(2026, 3, 1), "until": date(2026, 3, 2), "
 ASKED: dict[str, tuple[Any, ...]] = {
     "POST /v1/begin": (CallFacts("CA1", "inbound", "+14155550100", "+14155550199"),),
     "POST /v1/reply": (Reply("CA1", 2, "what is the price", CONVERSATION, 0.5, "1", speculative=True),),
+    "POST /api/v1/conversations": (StartConversation("book", "+14155550100", variables={"name": "Ada"}, speak=True),),
+    "POST /api/v1/conversations/{conversation_id}/turns": ("chat_1", Utterance("hi", "12", speak=True)),
+    "POST /api/v1/conversations/{conversation_id}/stream-turns": ("chat_1", Utterance("hi")),
+    "GET /api/v1/conversations/{conversation_id}": ("chat_1",),
+    "DELETE /api/v1/conversations/{conversation_id}": ("chat_1",),
     "POST /v1/transcribe": (asr.Transcribe(b"\x00\xff", "pcm16", 16000, "en", ["a price"], "CA1"),),
     "WS /v1/stream": (asr.Start("CA1", "en", "mulaw", 8000, ["a price"]), [asr.Audio(b"\xff" * 800), asr.Stop()]),
     "POST /v1/speak": (Speak("Grüße", voice_id="v", tone="friendly", format="wav", delivery="url"),),

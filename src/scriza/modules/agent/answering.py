@@ -188,11 +188,12 @@ class Answering:
                             yield clause
                 finally:
                     self.answer.add(writing)
-                for call in writing.calls:
+                calls = _told_apart(writing.calls, thought)
+                for call in calls:
                     self._take(call)
                 if not (uses.brings_back or (uses.asked and silent and not uses.ends)):
                     return
-                thought.append(Message("assistant", writing.text, writing.calls))
+                thought.append(Message("assistant", writing.text, calls))
             _log.warning("agent.too_many_rounds")
         except (UpstreamFailed, DeadlineExceeded, Unavailable) as error:
             if self._by_model or uses.acts or not self.decision.script:
@@ -223,6 +224,20 @@ class Answering:
         used = self.answer.used
         usage = Usage(used.prompt_tokens, used.completion_tokens, used.total_tokens)
         return Held(thought=list(thought), usage=usage)
+
+
+def _told_apart(calls: Sequence[ToolCall], thought: Sequence[Message]) -> list[ToolCall]:
+    """The calls with ids that none before them has: some servers begin anew with each round."""
+    seen = {call.id for message in thought for call in message.tool_calls}
+    apart = []
+    for call in calls:
+        id_, number = call.id, 1
+        while id_ in seen:
+            number += 1
+            id_ = f"{call.id}-{number}"
+        seen.add(id_)
+        apart.append(ToolCall(id_, call.name, call.arguments))
+    return apart
 
 
 def _went_well(thought: Sequence[Message]) -> bool:
