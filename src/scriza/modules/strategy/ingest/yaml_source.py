@@ -200,7 +200,7 @@ def _fix(problem: str, text: str, mark: "yaml.Mark | None") -> str:
         return "indent with spaces: there is a tab in this line"
     if "mapping values are not allowed" in problem:
         return "put a text that holds a colon in quotes"
-    if "block mapping" in problem or "block collection" in problem or "block entry" in problem:
+    if any(words in problem for words in ("block mapping", "block collection", "'-' indicator", "<block end>")):
         return "check the indentation: what belongs together begins in the same column"
     if "cannot start any token" in problem:
         return "put a text that begins with @, `, % or the like in quotes"
