@@ -7,13 +7,13 @@ from functools import partial
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scriza.modules.memory.reports.books import StoredDay
-from scriza.modules.memory.reports.calendar import zone
+from scriza.kernel.calendar import zone
+from scriza.modules.memory.reports.books import ALL_QUARTERS, StoredDay
 from scriza.modules.memory.reports.counting import Led, cell_of, figures_of
 from scriza.modules.memory.reports.days import Changes, Counted, Day, DayKey, added_up
 from scriza.modules.memory.reports.figures import Figures, add, is_nothing, total_of
+from scriza.modules.memory.reports.sums import Slices, period, reads, slices
 from scriza.modules.memory.reports.sums import added_up as rows_of
-from scriza.modules.memory.reports.sums import period, reads, slices
 from scriza.ports.memory import RememberedCall
 from scriza.ports.reports import By
 from tests.report_calls import MONDAY, some_calls
@@ -29,9 +29,23 @@ def counted(call: RememberedCall) -> Counted:
     return Counted(cell_of(call, call.started_at, led), figures_of(call, led))
 
 
-def stored(days: dict[DayKey, Day], *, quarters: bool = True) -> list[StoredDay]:
+def stored(days: dict[DayKey, Day], slots: Sequence[int] = ALL_QUARTERS) -> list[StoredDay]:
+    """As the store keeps them, with these quarters alone."""
     rows = [(key, *day.encode()) for key, day in days.items()]
-    return [StoredDay(key, total, within if quarters else None) for key, total, within in rows]
+    return [
+        StoredDay(key, total, {slot: each for slot, each in quarters.items() if slot in slots})
+        for key, total, quarters in rows
+    ]
+
+
+def read(days: dict[DayKey, Day], wanted: Slices) -> list[StoredDay]:
+    """What the service would read, and nothing more."""
+    return [
+        each
+        for asked in reads(wanted)
+        for each in stored(days, asked.quarters)
+        if asked.since <= each.key.day <= asked.until
+    ]
 
 
 @given(figures, figures)
@@ -54,7 +68,8 @@ def test_the_order_in_which_figures_are_added_does_not_matter(many: list[Figures
 @given(calls, st.sampled_from(["UTC", "Asia/Kolkata", "America/New_York", "Pacific/Chatham"]))
 def test_a_day_of_any_zone_is_the_calls_that_began_on_it(told: list[RememberedCall], name: str) -> None:
     covered = period(date(2026, 3, 1), date(2026, 3, 7), name, MONDAY)
-    rows = rows_of(stored(added_up(map(counted, told))), slices(covered, "day"), "day")
+    wanted = slices(covered, "day")
+    rows = rows_of(read(added_up(map(counted, told)), wanted), wanted, "day")
     by_hand: dict[str, list[Figures]] = {}
     for call in told:
         assert call.started_at is not None
@@ -64,24 +79,17 @@ def test_a_day_of_any_zone_is_the_calls_that_began_on_it(told: list[RememberedCa
 
 @given(calls, st.sampled_from(["agent", "playbook", "outcome", "direction"]), st.integers(0, 3), st.integers(0, 3))
 def test_the_rows_of_a_period_are_the_calls_in_it(told: list[RememberedCall], by: By, since: int, length: int) -> None:
-    """Days in the middle are read without their quarters, as the service reads them."""
     first = date(2026, 3, 2) + timedelta(days=since)
     covered = period(first, first + timedelta(days=length), "Asia/Kolkata", MONDAY)
     wanted = slices(covered, by)
     days = added_up(map(counted, told))
-    read = [
-        each
-        for asked in reads(wanted)
-        for each in stored(days, quarters=asked.quarters)
-        if asked.since <= each.key.day <= asked.until
-    ]
     by_hand: dict[str, list[Figures]] = {}
     for call in told:
         assert call.started_at is not None
         if covered.since <= call.started_at.astimezone(zone(covered.tz)).date() <= covered.until:
             cell = counted(call).cell
             by_hand.setdefault(str(getattr(cell, by)), []).append(counted(call).figures)
-    assert rows_of(read, wanted, by) == {name: total_of(many) for name, many in by_hand.items()}
+    assert rows_of(read(days, wanted), wanted, by) == {name: total_of(many) for name, many in by_hand.items()}
 
 
 @given(calls, some_calls(st.just("CA1")))
@@ -100,18 +108,31 @@ def test_what_is_counted_anew_replaces_what_was_counted(told: Sequence[Remembere
     assert days == added_up([counted(last)])
 
 
+MARCH = date(2026, 3, 1), date(2026, 3, 31)
+
+
 def test_a_report_in_utc_reads_no_quarters() -> None:
-    covered = period(date(2026, 3, 1), date(2026, 3, 31), "UTC", MONDAY)
+    covered = period(*MARCH, "UTC", MONDAY)
     for by in ("day", "agent"):
-        assert [(each.since, each.until, each.quarters) for each in reads(slices(covered, by))] == [
-            (covered.since, covered.until, False)
-        ]
+        assert [(each.since, each.until, each.quarters) for each in reads(slices(covered, by))] == [(*MARCH, ())]
 
 
-def test_a_report_elsewhere_reads_quarters_only_where_days_begin_and_end() -> None:
-    covered = period(date(2026, 3, 1), date(2026, 3, 31), "Asia/Kolkata", MONDAY)
+def test_a_report_elsewhere_reads_only_the_shorter_part_of_days_that_are_cut() -> None:
+    covered = period(*MARCH, "Asia/Kolkata", MONDAY)
+    night = tuple(range(74, 96))
+    assert [(each.since, each.until, each.quarters) for each in reads(slices(covered, "day"))] == [
+        (date(2026, 2, 28), date(2026, 3, 31), night)
+    ]
     assert [(each.since, each.until, each.quarters) for each in reads(slices(covered, "agent"))] == [
-        (date(2026, 2, 28), date(2026, 2, 28), True),
-        (date(2026, 3, 1), date(2026, 3, 30), False),
-        (date(2026, 3, 31), date(2026, 3, 31), True),
+        (date(2026, 2, 28), date(2026, 2, 28), night),
+        (date(2026, 3, 1), date(2026, 3, 30), ()),
+        (date(2026, 3, 31), date(2026, 3, 31), night),
+    ]
+
+
+def test_where_clocks_are_changed_other_quarters_are_read() -> None:
+    covered = period(*MARCH, "Europe/Berlin", MONDAY)
+    assert [(each.since, each.until, each.quarters) for each in reads(slices(covered, "day"))] == [
+        (date(2026, 2, 28), date(2026, 3, 28), (92, 93, 94, 95)),
+        (date(2026, 3, 29), date(2026, 3, 31), tuple(range(88, 96))),
     ]

@@ -6,6 +6,7 @@ from typing import Protocol
 
 import msgspec
 
+from scriza.modules.memory.reports.calendar import SLOTS
 from scriza.modules.memory.reports.days import Counted, Day, DayKey
 from scriza.ports.memory import RememberedCall
 
@@ -19,23 +20,26 @@ class Mark(msgspec.Struct, frozen=True):
 
 
 class StoredDay(msgspec.Struct, frozen=True):
-    """One day's sums as they are kept; `quarters` is None where they were not asked for."""
+    """One day's sums as they are kept, with the quarters that were asked for."""
 
     key: DayKey
     total: bytes
-    quarters: bytes | None
+    quarters: dict[int, bytes]
 
     def open(self) -> Day:
         """The sums."""
         return Day.decode(self.total, self.quarters)
 
 
+ALL_QUARTERS = tuple(range(SLOTS))
+
+
 class DaysWanted(msgspec.Struct, frozen=True):
-    """Days of UTC, the last one included; empty filters take all."""
+    """Days of UTC, the last one included, and which of their quarters; empty filters take all."""
 
     since: date
     until: date
-    quarters: bool
+    quarters: tuple[int, ...]
     agent: str = ""
     playbooks: tuple[str, ...] = ()
     direction: str = ""

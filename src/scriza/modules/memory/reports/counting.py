@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 
 import msgspec
 
-from scriza.modules.memory.reports.calendar import slot_of
+from scriza.kernel.calendar import slot_of
 from scriza.modules.memory.reports.figures import Figures, count
 from scriza.modules.memory.reports.latency import bucket
 from scriza.modules.memory.reports.mood import mood

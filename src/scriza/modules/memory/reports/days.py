@@ -1,10 +1,9 @@
 """Figures added up by day: the sum of the day, and of each quarter of an hour in it, by outcome.
 
-A day in UTC is its sum. A day of another zone is the end of one such day and the beginning of the next, and since
-midnight is where few calls are, either is found by adding up, or taking away, the few quarters on the quiet side of it.
-So the cost of a report does not depend on its zone, and hardly on how many calls there were.
-
-Stored, a day is two pieces of MessagePack: the sum, and the quarters, of which each is decoded only when it is needed.
+A day in UTC is its sum. A day of another zone is the end of one such day and the beginning of the next: the shorter of
+the two parts is added up from its quarters, and the longer one is what that leaves of the sum. Since the shorter part
+is a zone's night or evening, hardly any quarters are read, and the cost of a report depends little on its zone and on
+how many calls there were.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,7 +11,7 @@ from datetime import date
 
 import msgspec
 
-from scriza.modules.memory.reports.calendar import SLOTS, Span
+from scriza.kernel.calendar import SLOTS, Span
 from scriza.modules.memory.reports.counting import Cell
 from scriza.modules.memory.reports.figures import Figures, add, is_nothing
 
@@ -41,20 +40,23 @@ class Counted(msgspec.Struct, frozen=True):
 
 
 class Day:
-    """The sums of one day."""
+    """The sums of one day. Of the quarters there may be some only, for who asks for no others."""
 
-    def __init__(self, total: ByOutcome | None = None, quarters: Mapping[int, msgspec.Raw] | None = None) -> None:
+    def __init__(self, total: ByOutcome | None = None, quarters: Mapping[int, bytes] | None = None) -> None:
         self.total: ByOutcome = total or {}
-        self._quarters: dict[int, msgspec.Raw | ByOutcome] = dict(quarters or {})
+        self._quarters: dict[int, bytes | ByOutcome] = dict(quarters or {})
 
     @classmethod
-    def decode(cls, total: bytes, quarters: bytes | None) -> "Day":
-        """From what `encode` has made; without the quarters it can only tell the whole day."""
-        return cls(_TOTAL.decode(total), None if quarters is None else _QUARTERS.decode(quarters))
+    def decode(cls, total: bytes, quarters: Mapping[int, bytes]) -> "Day":
+        """From what `encode` has made; a quarter is decoded when it is needed."""
+        return cls(_BY_OUTCOME.decode(total), quarters)
 
-    def encode(self) -> tuple[bytes, bytes]:
-        """The sum and the quarters."""
-        return _ENCODER.encode(self.total), _ENCODER.encode(self._quarters)
+    def encode(self) -> tuple[bytes, dict[int, bytes]]:
+        """The sum, and the quarters in which anything was, each as MessagePack."""
+        return _ENCODE(self.total), {
+            slot: quarter if isinstance(quarter, bytes) else _ENCODE(quarter)
+            for slot, quarter in self._quarters.items()
+        }
 
     @property
     def empty(self) -> bool:
@@ -72,18 +74,15 @@ class Day:
             self._quarters.pop(slot, None)
 
     def within(self, span: Span) -> ByOutcome:
-        """The sum from one quarter to another."""
-        inside = [slot for slot in self._quarters if span.first <= slot < span.end]
-        if len(inside) == len(self._quarters) or span == Span(span.day):
-            return self.total
-        if len(inside) <= len(self._quarters) // 2:
-            return _sum_up({}, [self._quarter(slot) for slot in inside], 1)
-        outside = [self._quarter(slot) for slot in self._quarters if not span.first <= slot < span.end]
-        return _sum_up(_sum_up({}, [self.total], 1), outside, -1)
+        """The sum of a part of the day, for which the quarters `quarters_for(span)` have to be there."""
+        counted = [self._quarter(slot) for slot in quarters_for(span) if slot in self._quarters]
+        if _is_short(span):
+            return _sum_up({}, counted, 1)
+        return _sum_up(_sum_up({}, [self.total], 1), counted, -1) if counted else self.total
 
     def _quarter(self, slot: int) -> ByOutcome:
         found = self._quarters.get(slot, {})
-        return _TOTAL.decode(found) if isinstance(found, msgspec.Raw) else found
+        return _BY_OUTCOME.decode(found) if isinstance(found, bytes) else found
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Day) and self._decoded() == other._decoded()
@@ -130,9 +129,14 @@ def added_up(calls: Iterable[Counted]) -> dict[DayKey, Day]:
     return days
 
 
-def needs_quarters(spans: Iterable[Span]) -> bool:
-    """Whether any of them is only a part of its day."""
-    return any(span.first != 0 or span.end != SLOTS for span in spans)
+def quarters_for(span: Span) -> list[int]:
+    """The quarters from which a part of a day is found: those in it, or if it is the longer part those outside it."""
+    inside = range(span.first, span.end)
+    return list(inside) if _is_short(span) else [slot for slot in range(SLOTS) if slot not in inside]
+
+
+def _is_short(span: Span) -> bool:
+    return 2 * (span.end - span.first) <= SLOTS
 
 
 def _sum_up(into: ByOutcome, many: Iterable[ByOutcome], times: int) -> ByOutcome:
@@ -149,6 +153,5 @@ def _add_to(into: ByOutcome, outcome: str, figures: Figures, times: int) -> None
         del into[outcome]
 
 
-_ENCODER = msgspec.msgpack.Encoder()
-_TOTAL = msgspec.msgpack.Decoder(ByOutcome)
-_QUARTERS = msgspec.msgpack.Decoder(dict[int, msgspec.Raw])
+_ENCODE = msgspec.msgpack.Encoder().encode
+_BY_OUTCOME = msgspec.msgpack.Decoder(ByOutcome)

@@ -151,7 +151,8 @@ async def write_day(workspace: str, key: DayKey, day: Day, session: Session) -> 
         await report_days().delete_one(which, session=session)
         return
     total, quarters = day.encode()
-    told = msgspec.to_builtins(key) | {"workspace": workspace, "total": total, "quarters": quarters}
+    told = msgspec.to_builtins(key) | {"workspace": workspace, "total": total}
+    told["quarters"] = {str(slot): quarter for slot, quarter in quarters.items()}
     await report_days().replace_one(which, told, upsert=True, session=session)
 
 
@@ -167,7 +168,8 @@ async def read_days(workspace: str, wanted: DaysWanted, session: Session | None 
         which["playbook"] = {"$in": list(wanted.playbooks)}
     if wanted.direction:
         which["direction"] = wanted.direction
-    fields = None if wanted.quarters else {"quarters": 0}
+    fields = dict.fromkeys((*DayKey.__struct_fields__, "total"), 1)
+    fields |= {f"quarters.{slot}": 1 for slot in wanted.quarters}
     rows = await report_days().find(which, fields, session=session).to_list()
     return [_stored_day(row) for row in rows]
 
@@ -180,12 +182,10 @@ async def read_day_names(workspace: str) -> list[date]:
     return sorted(date.fromisoformat(day) for day in found)
 
 
-def _stored_day(row: Mapping[str, object]) -> StoredDay:
-    return StoredDay(
-        msgspec.convert({name: row[name] for name in DayKey.__struct_fields__}, DayKey),
-        _bytes(row["total"]),
-        _bytes(row["quarters"]) if "quarters" in row else None,
-    )
+def _stored_day(row: Row) -> StoredDay:
+    key = msgspec.convert({name: row[name] for name in DayKey.__struct_fields__}, DayKey)
+    quarters = msgspec.convert(row.get("quarters", {}), dict[int, bytes], strict=False)
+    return StoredDay(key, _bytes(row["total"]), quarters)
 
 
 def _bytes(value: object) -> bytes:

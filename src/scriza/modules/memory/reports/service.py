@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 
+from scriza.kernel.calendar import beginning, zone
 from scriza.kernel.clock import WallClock, utc_now
 from scriza.kernel.principal import current
 from scriza.modules.memory.reports import views
 from scriza.modules.memory.reports.books import FiguresBook, Log, StoredDay, Unanswerable
-from scriza.modules.memory.reports.calendar import beginning, zone
 from scriza.modules.memory.reports.comparing import compare
 from scriza.modules.memory.reports.figures import Figures, total_of
 from scriza.modules.memory.reports.likeness import groups

@@ -5,7 +5,7 @@ from datetime import date, datetime
 
 from scriza.modules.memory.book import MemoryBook
 from scriza.modules.memory.documents import Session
-from scriza.modules.memory.reports.books import DaysWanted, Mark, StoredDay, Unanswerable
+from scriza.modules.memory.reports.books import ALL_QUARTERS, DaysWanted, Mark, StoredDay, Unanswerable
 from scriza.modules.memory.reports.days import Changes, Counted, Day, added_up
 from scriza.modules.memory.reports.documents import (
     delete_marks,
@@ -103,7 +103,7 @@ class MongoFigures:
         async def work(unit: UnitOfWork[Session]) -> int:
             calls = await read_counted_on(workspace, day, unit.session)
             right = added_up(counted for counted in calls if not counted.sealed)
-            kept = await read_days(workspace, DaysWanted(day, day, quarters=True), unit.session)
+            kept = await read_days(workspace, DaysWanted(day, day, ALL_QUARTERS), unit.session)
             have = {stored.key: stored.open() for stored in kept if not stored.key.sealed}
             wrong = [key for key in right.keys() | have.keys() if right.get(key) != have.get(key)]
             for key in wrong:

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from itertools import groupby
 
+from scriza.kernel.calendar import Span, beginning, days, slot_of, spans, zone
 from scriza.kernel.errors import BadInput
 from scriza.modules.memory.reports.books import DaysWanted, StoredDay
-from scriza.modules.memory.reports.calendar import Span, beginning, days, slot_of, spans, zone
-from scriza.modules.memory.reports.days import DayKey, needs_quarters
+from scriza.modules.memory.reports.days import DayKey, quarters_for
 from scriza.modules.memory.reports.figures import Figures, add
 from scriza.ports.reports import By, Period
 
@@ -59,11 +59,15 @@ def _whole(covered: Period) -> list[Span]:
 
 
 def reads(wanted: Slices, *, agent: str = "", playbooks: tuple[str, ...] = (), direction: str = "") -> list[DaysWanted]:
-    """The fewest reads that fetch quarters only of days of which a part is needed."""
+    """The fewest reads that fetch no quarters but those that are needed."""
+
+    def quarters(day: date) -> tuple[int, ...]:
+        return tuple(sorted({slot for _, span in wanted[day] for slot in quarters_for(span)}))
+
     found = []
-    for quarters, run in groupby(sorted(wanted), lambda day: needs_quarters(span for _, span in wanted[day])):
+    for needed, run in groupby(sorted(wanted), quarters):
         together = list(run)
-        found.append(DaysWanted(together[0], together[-1], quarters, agent, playbooks, direction))
+        found.append(DaysWanted(together[0], together[-1], needed, agent, playbooks, direction))
     return found
 
 

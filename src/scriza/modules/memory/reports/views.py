@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from scriza.modules.memory.reports.calendar import days
+from scriza.kernel.calendar import days
 from scriza.modules.memory.reports.figures import Figures, total_of
 from scriza.modules.memory.reports.latency import quantile
 from scriza.ports.reports import (

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scriza.kernel.calendar import Span, days, slot_of, spans, zone
 from scriza.kernel.errors import BadInput
-from scriza.modules.memory.reports.calendar import Span, days, slot_of, spans, zone
 from scriza.modules.memory.reports.sums import period, slices
 
 NOW = datetime(2026, 3, 1, 20, 0, tzinfo=UTC)
