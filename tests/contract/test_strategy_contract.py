@@ -136,7 +136,9 @@ async def test_a_version_says_what_it_is_and_who_made_it_of_what(opened) -> None
     async with opened("ann") as strategy:
         first = await strategy.save(SaveVersion(text=BOOK, message="from the old script"))
     async with opened("ben") as strategy:
-        again = await strategy.save(SaveVersion(slug="tea-shop", edits=edit(GREETING, "Always."), message="longer hours"))
+        again = await strategy.save(
+            SaveVersion(slug="tea-shop", edits=edit(GREETING, "Always."), message="longer hours")
+        )
         versions = (await strategy.versions("tea-shop", VersionQuery())).data
     assert [(info.number, info.author, info.message) for info in versions] == [
         (2, "ben", "longer hours"),
@@ -145,6 +147,16 @@ async def test_a_version_says_what_it_is_and_who_made_it_of_what(opened) -> None
     assert versions == [again.version, first.version]
     assert again.version.parents == [first.version.id]
     assert (versions[0].title, versions[0].persona.name, versions[0].errors) == ("The tea shop", "Tess", 0)
+
+
+async def test_a_file_that_is_saved_again_was_made_of_the_draft_unless_it_says_of_what(opened) -> None:
+    async with opened() as strategy:
+        first = await saved(strategy)
+        second = await strategy.save(SaveVersion(text=BOOK.replace("nine", "ten")))
+        third = await strategy.save(SaveVersion(text=BOOK.replace("nine", "eight"), slug="tea-shop", base="1"))
+        assert (second.version.parents, third.version.parents) == ([first], [first])
+        told = await strategy.merge("tea-shop", MergeVersions("2", "3"))
+        assert told.base == first
 
 
 async def test_the_id_is_the_hash_of_the_document_so_the_same_is_one_version(opened) -> None:

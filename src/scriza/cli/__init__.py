@@ -104,6 +104,7 @@ def parser() -> argparse.ArgumentParser:
     lint = of_playbooks.add_parser("lint", help="say what is wrong with playbooks, each with its place and a fix")
     lint.add_argument("files", nargs="+", metavar="FILE", help="YAML, JSON, Markdown or CSV, by its ending")
     lint.add_argument("--json", action="store_true", help="print the findings as JSON")
+    _add_playbook_versions(of_playbooks)
 
     twilio = commands.add_parser("twilio", help="phone numbers at Twilio", description="Phone numbers at Twilio.")
     at_twilio = twilio.add_subparsers(dest="act", required=True, metavar="ACT")
@@ -123,3 +124,47 @@ def parser() -> argparse.ArgumentParser:
 
     commands.add_parser("version", help="print the version", description="Print the version.")
     return top
+
+
+def _add_playbook_versions(acts: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Acts on playbooks that a running Scriza keeps; a playbook is a file, SLUG, or SLUG@VERSION."""
+    bring = acts.add_parser("import", help="save a file as the draft of a playbook, or bring in an exported one")
+    bring.add_argument("file", help="YAML, JSON, Markdown, CSV or free text; or the name of one that comes with Scriza")
+    bring.add_argument("--slug", default="", help="in the place of the file's own; needed for CSV")
+    bring.add_argument("--base", default="", metavar="VERSION", help="what it was made of; none: the draft")
+    diff = acts.add_parser("diff", help="tell in words how two playbooks differ")
+    diff.add_argument("before", help="a file, SLUG (what is published), or SLUG@VERSION")
+    diff.add_argument("after")
+    merge = acts.add_parser("merge", help="merge two playbooks that were made of a third one")
+    merge.add_argument("base", help="a file, SLUG (what is published), or SLUG@VERSION")
+    merge.add_argument("ours")
+    merge.add_argument("theirs")
+    merge.add_argument("--strategy", choices=["manual", "ours", "theirs", "union"], default="manual")
+    merge.add_argument(
+        *("--take", "-t"),
+        action="append",
+        default=[],
+        metavar="POINTER=SIDE",
+        help="decide a conflict: ours, theirs, union, or words of your own; may be given several times",
+    )
+    merge.add_argument("--output", "-o", default="", metavar="FILE", help="write what comes of it as YAML")
+    merge.add_argument("--save", action="store_true", help="save it as the draft; all three are versions then")
+    publish = acts.add_parser("publish", help="lead calls by a version")
+    publish.add_argument("slug")
+    publish.add_argument("--version", default="", help="which one; none: the draft")
+    back = acts.add_parser("rollback", help="publish what was published before")
+    back.add_argument("slug")
+    back.add_argument("--version", default="", help="which one; none: the one before")
+    assets = acts.add_parser("assets", help="tell which fixed lines are spoken already")
+    assets.add_argument("slug")
+    assets.add_argument("--version", default="", help="of which one; none: what is published")
+    export = acts.add_parser("export", help="write a playbook with all its versions, or one version as YAML")
+    export.add_argument("slug")
+    export.add_argument("--output", "-o", default="", metavar="FILE", help="where to; none: print it")
+    export.add_argument("--yaml", action="store_true", help="one version, as people edit it")
+    export.add_argument("--version", default="", help="which one; none: what is published")
+    listing = acts.add_parser("list", help="name all playbooks")
+    for act in (bring, merge, publish, back):
+        act.add_argument("--message", "-m", default="", help="why, for the log")
+    for act in (bring, diff, merge, publish, back, assets, export, listing):
+        act.add_argument("--to", metavar="URL", help="the Scriza; else the one on this machine (SCRIZA_PORT)")

@@ -17,8 +17,12 @@ HAS_ERRORS = 1
 
 
 def run(told: argparse.Namespace) -> int:
-    """Do what was asked for. Raises BadInput for a file that cannot be read."""
-    return _lint(told)
+    """Do what was asked for. Raises BadInput for a file that cannot be read, and what a Scriza raises that is asked."""
+    if told.act == "lint":
+        return _lint(told)
+    from scriza.cli import playbook_versions  # takes a while to import
+
+    return playbook_versions.run(told)
 
 
 def _lint(told: argparse.Namespace) -> int:

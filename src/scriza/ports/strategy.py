@@ -304,7 +304,7 @@ class SaveVersion(Source, kw_only=True):
     """A new version: of a source, or of a version (`base`) with edits, or with a CSV of FAQs or objections."""
 
     base: Name = ""
-    """The version that it was made of; needed with `edits` and CSV. Empty takes the draft, else what is published."""
+    """The version that it was made of; empty takes the draft, else what is published."""
     slug: Annotated[str, msgspec.Meta(pattern=r"^([a-z][a-z0-9_-]{0,63})?$")] = ""
     """In the place of the source's own; needed with `edits` and CSV."""
     edits: Annotated[list[Edit], msgspec.Meta(max_length=1000)] = []

@@ -173,6 +173,8 @@ class StrategyService:
             found = await self._apart(partial(read, request, playbook, self._today, slug=request.slug))
         else:
             raise BadInput("send a source, or edits of a version of the playbook that `slug` names")
+        if base is None and found.playbook is not None:
+            base = await self._current(found.playbook.slug)
         parents = [base.info.id] if base else []
         info, refs, known = await self._save(found, "save", parents, request.message, request.if_match)
         return Saved(etag(refs), info, known, found.sorted(), provenance)
@@ -240,10 +242,12 @@ class StrategyService:
         """The version that a new one is made of; none of a playbook's first."""
         if request.base:
             return await self._any(request.slug, request.base)
-        if not request.slug:
-            return None
+        return await self._current(request.slug) if request.slug else None
+
+    async def _current(self, slug: str) -> Version | None:
+        """What is being worked on, else what is published; none of a playbook that there is not yet."""
         try:
-            return await self._version(request.slug, "draft")
+            return await self._version(slug, "draft")
         except NotFound:
             return None
 

@@ -10,7 +10,7 @@ from scriza.modules.strategy.ingest import ingest, kind_of
 from scriza.modules.strategy.ingest.onto import put_onto
 from scriza.modules.strategy.lint import lint
 from scriza.modules.strategy.normalise import normalise
-from scriza.modules.strategy.places import placed
+from scriza.modules.strategy.reading import examined
 from scriza.ports.playbook import Playbook
 from scriza.ports.strategy import Draft, Finding, Source, SourceKind
 
@@ -63,12 +63,10 @@ def read(source: Source, base: Playbook | None, today: date, *, slug: str = "") 
 
 def kept(draft: Draft, today: date, *, name: str = "", slug: str = "") -> Checked:
     """A draft in the form that is kept, with where in the file everything stands that there is to say."""
-    if draft.playbook is None:
-        return Checked(None, draft.findings)
-    normal = normalise({**draft.document, "slug": slug} if slug else draft.document)
-    found = lint(draft.playbook, draft.places, today=today, file=name)
-    findings = [*draft.findings, *placed(normal.findings, draft.places, name), *found]
-    return Checked(normal.playbook, list(dict.fromkeys(findings)))
+    if slug:
+        draft = msgspec.structs.replace(draft, document={**draft.document, "slug": slug})
+    reading = examined(draft, today=today, name=name)
+    return Checked(reading.playbook, reading.findings)
 
 
 def has_text(source: Source) -> bool:
