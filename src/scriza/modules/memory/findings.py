@@ -159,7 +159,7 @@ def _learned_last(call: RememberedCall, variables: dict[str, Variable]) -> dict[
 
 
 def _named(what: str, items: Iterable[str]) -> list[str]:
-    named = [_cut(item, _LONGEST_NAMED) for item in items]
+    named = [_cut(item.rstrip(".!? "), _LONGEST_NAMED) for item in items]
     return [f"{what}: {'; '.join(named[:_MOST_NAMED])}."] if named else []
 
 
@@ -172,7 +172,7 @@ def _times(count: int, what: str) -> str:
 
 
 def _cut(text: str, most: int) -> str:
-    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+    return text if len(text) <= most else text[: most - 3].rstrip(" .") + " …"
 
 
 def _is_summary_of(summary: str, call: RememberedCall, playbook: Playbook) -> bool:
