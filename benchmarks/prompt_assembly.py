@@ -2,8 +2,8 @@
 
 Times are the thread's own, so that what else the machine does is not counted; by the clock they are told beside them.
 The playbook has 200 objections and FAQs (and 50 facts), each in several wordings with words of its own; the call is
-forty turns long. Compiling, which happens once for each version beside the calls, is told as well. Prints a table and writes
-`benchmarks/results/prompt_assembly.json`.
+forty turns long. Compiling, which happens once for each version beside the calls, is told as well. Prints a table and
+writes `benchmarks/results/prompt_assembly.json`.
 
     python benchmarks/prompt_assembly.py [RECORDS]
 """

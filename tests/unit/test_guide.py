@@ -6,7 +6,9 @@ import pytest
 from scriza.kernel.errors import BadInput
 from scriza.modules.agent.builtin import built_in
 from scriza.modules.agent.guide import Guide
+from scriza.ports.agent import DO_NOT_CALL, HangUp, SetOutcome
 from scriza.ports.playbook import Playbook
+from tests.by_the_playbook import talk
 
 MINIMAL: dict[str, object] = {
     "schema": "scriza.playbook/1",
@@ -87,3 +89,12 @@ def test_texts_are_those_of_the_language_that_is_spoken() -> None:
     both = playbook(locales=["de-DE"], faqs=[faq("why", a=[{"en-US": "Because.", "de-DE": "Darum."}])])
     said = {locale: Guide(both, locale).meanings["why"].saying.lines[0].text for locale in ("", "de-DE")}
     assert said == {"": "Because.", "de-DE": "Darum."}
+
+
+def test_in_a_language_that_nothing_is_built_in_for_the_playbook_finds_the_words() -> None:
+    german = playbook(locale="de-DE", stages=stage(answers={"yes": {"say": ["Wunderbar."]}}))
+    said = {utterance: talk(Guide(german), [utterance])[0] for utterance in ("yes", "thank you", "please stop calling")}
+    assert said["yes"].said == "Wunderbar."
+    assert said["thank you"].said == "Pardon me?"
+    assert said["please stop calling"].acts == [SetOutcome(DO_NOT_CALL), HangUp()]
+    assert said["please stop calling"].said == "Goodbye."

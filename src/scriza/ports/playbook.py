@@ -136,7 +136,8 @@ class Answer(Section, frozen=True, kw_only=True):
 
     say: SomeVariants
     ask: bool = False
-    """The stage's next question follows; that of the stage's `next`, where it has one."""
+    """The stage's next question follows; that of the stage's `next`, where it has one and nothing here waits for an
+    answer any more."""
     to: Ref = ""
     """The stage that the conversation moves to; empty stays."""
     outcome: Ref = ""
@@ -156,7 +157,7 @@ class Question(Section, frozen=True, kw_only=True):
     id: Id
     question: SomeVariants
     slot: Ref = ""
-    """The variable that its answer fills; once it is known the question is not asked."""
+    """The variable that its answer fills; once it is known the question is not asked, and after two tries neither."""
 
 
 class Exit(Section, frozen=True, kw_only=True):
@@ -270,7 +271,7 @@ class Faq(Section, frozen=True, kw_only=True):
 
 
 class Fact(Section, frozen=True, kw_only=True):
-    """Something that the agent may claim; a confidential one it may know and must not tell."""
+    """Something that the agent may claim; a confidential one is for the team, and no model is told it."""
 
     id: Id
     text: Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]
@@ -367,9 +368,11 @@ class Closing(Section, frozen=True, kw_only=True):
     """How conversations end well."""
 
     success: Variants = []
+    """Said to who says goodbye after one of the goal's successes."""
     no_interest: Variants = []
-    """Said when an objection was answered as often as it may be; the call then ends."""
+    """Said when an objection was answered as often as it may be; the call then ends, as `not_interested`."""
     busy: Variants = []
+    """Said to who has no time, where no intent `busy` says otherwise; the call then ends, as `busy`."""
     goodbye: Spoken
     """Said when the call has to end: at its longest, out of budget, or after trouble."""
 
@@ -411,7 +414,8 @@ class Guardrail(Section, frozen=True, kw_only=True):
     """In words, for the model."""
     patterns: list[str] = []
     instead: Variants = []
-    """Said in the place of a sentence that breaks it."""
+    """Said in the place of a sentence that breaks it (`forbid`), in answer to words that set it off (`redirect`), or
+    before the call ends when nothing of the patterns was said (`require`)."""
 
 
 class Compliance(Section, frozen=True, kw_only=True):

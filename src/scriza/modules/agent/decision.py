@@ -6,7 +6,7 @@ import msgspec
 
 from scriza.kernel.errors import BadInput
 from scriza.modules.agent import guide as scopes
-from scriza.modules.agent.guide import Asked, Guide, failed_scope, guardrail_scope, known_to, scope_of, sms_id
+from scriza.modules.agent.guide import Asked, Guide, failed_scope, guardrail_scope, scope_of, sms_id
 from scriza.modules.agent.heard import Heard
 from scriza.modules.agent.matching import slot_value, words
 from scriza.modules.agent.meaning import Meaning, Saying
@@ -83,6 +83,13 @@ def decide_on_failure(guide: Guide, conversation: Conversation, utterance: str, 
     return msgspec.structs.replace(decision, meant=meant, stage=guide.stages[conversation.stage], exits=[])
 
 
+def required(guide: Guide, ranking: Ranking, conversation: Conversation, said: str = "") -> list[ScriptLine]:
+    """Lines of the rules that want something said which was neither heard in the call nor is `said` just now."""
+    heard = " ".join([conversation.opening, *(exchange.agent for exchange in conversation.exchanges), said])
+    due = (ranking.fresh(guide.saying(guardrail_scope(rule.id)).lines) for rule in guide.rules.unkept(heard))
+    return [lines[0] for lines in due if lines]
+
+
 class _Deciding:
     """One decision on its way. `slots` and `learned` grow with what the words tell; nothing else changes."""
 
@@ -132,7 +139,7 @@ class _Deciding:
             acts={each.scope: list(self._acts(each)) for each in (saying, last)},
             outright=word_for_word or (meant is not None and meant.outright and saying is meant.saying),
             word_for_word=word_for_word,
-            before=[] if ends else self._must_say(stage, ranking),
+            before=required(guide, ranking, self._conversation) if ends else self._must_say(stage, ranking),
             question=question,
             exits=[] if ends or stage is not self._here else self._judged(meant),
             learned=self._learned,
@@ -140,7 +147,7 @@ class _Deciding:
         )
 
     def _ranking(self) -> Ranking:
-        return Ranking(self._guide, self._heard, known_to(self._guide, self._slots), self._slots)
+        return Ranking(self._guide, self._heard, self._slots)
 
     # ---- what the words tell ----
 

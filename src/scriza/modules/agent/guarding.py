@@ -1,11 +1,15 @@
 """What a model writes on its way to the voice: cut into clauses, cleaned, held against rules, bounded."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from scriza.modules.agent.clauses import ClauseCutter, ClauseLimits
+from scriza.modules.agent.guide import Guide, guardrail_scope
+from scriza.modules.agent.heard import Heard
+from scriza.modules.agent.ranking import Ranking
 from scriza.modules.agent.rules import Rule, Rules
 from scriza.modules.agent.speakable import speakable
 from scriza.modules.agent.texts import sentences
+from scriza.ports.agent import Conversation
 
 _WHOLE_SENTENCES = ClauseLimits(first_pause=400, later_pause=400, first_longest=400, later_longest=400)
 """A rule is broken by a sentence, so that none of it may be spoken before all of it is there."""
@@ -63,6 +67,18 @@ class Guard:
 
     def _is_full(self) -> bool:
         return self._words >= (_MOST_WORDS if self._at_sentence_end else _HARD_LIMIT)
+
+
+def guard(guide: Guide, conversation: Conversation, slots: Mapping[str, str]) -> Guard:
+    """The guard of one answer; in the place of a forbidden sentence comes what was not heard yet, if there is any."""
+    ranking = Ranking(guide, Heard(conversation), slots)
+
+    def instead_of(rule: Rule) -> str:
+        lines = guide.saying(guardrail_scope(rule.id)).lines
+        usable = ranking.fresh(lines) or ranking.ready(lines)
+        return usable[0].text if usable else ""
+
+    return Guard(guide.rules, instead_of)
 
 
 def spoken_line(text: str) -> list[str]:

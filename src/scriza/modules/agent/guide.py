@@ -40,7 +40,7 @@ SUCCESS = "@success"
 GOODBYE = "@goodbye"
 
 NOT_INTERESTED = "not_interested"
-"""The outcome of an objection that was accepted, where the playbook names none by `goal.disqualify`."""
+"""The outcome of an objection that was accepted."""
 
 
 class Asked(msgspec.Struct, frozen=True, eq=False):
@@ -54,12 +54,14 @@ class Asked(msgspec.Struct, frozen=True, eq=False):
 class Guide:
     """A playbook in one of its languages, ready to lead conversations.
 
-    `transfer_to` is where callers go when the playbook names nobody. Raises BadInput, saying where, for a playbook
-    that does not fit together; what compiles leads any conversation without a missing stage, answer or meaning.
+    `transfer_to` is where callers go when the playbook names nobody. FAQs that are not true any more on the day
+    `today`, ISO 8601, are left out. Raises BadInput, saying where, for a playbook that does not fit together; what
+    compiles leads any conversation without a missing stage, answer or meaning.
     """
 
-    def __init__(self, playbook: Playbook, locale: str = "", transfer_to: str = "") -> None:
+    def __init__(self, playbook: Playbook, locale: str = "", transfer_to: str = "", today: str = "") -> None:
         self.playbook = playbook
+        self.faqs = [faq for faq in playbook.faqs if not faq.valid_until or faq.valid_until >= today]
         self.locale = locale or playbook.locale
         self.transfer_to = playbook.transfer.to or transfer_to
         self.built_in = built_in(self.locale.partition("-")[0])
@@ -70,7 +72,7 @@ class Guide:
         self.meanings = {meaning.id: meaning for meaning in self._meanings()}
         self.matcher = Matcher(self.meanings.values())
         self.rules = Rules(playbook.guardrails)
-        self.references = References(playbook, self.locale)
+        self.references = References(msgspec.structs.replace(playbook, faqs=self.faqs), self.locale)
         self._sayings = {saying.scope: saying for saying in self._all_sayings()}
         self._questions = {
             stage.id: [
@@ -148,7 +150,7 @@ class Guide:
         playbook, stock = self.playbook, {intent.id: intent for intent in self.built_in.intents}
         own = {intent.id for intent in playbook.intents}
         yield from (self._objection(objection) for objection in playbook.objections)
-        yield from (self._faq(faq) for faq in playbook.faqs)
+        yield from (self._faq(faq) for faq in self.faqs)
         for intent in playbook.intents:
             yield self._intent(_completed(intent, stock.get(intent.id)))
         taken = own.union(_ids(playbook.objections), _ids(playbook.faqs))
@@ -210,9 +212,8 @@ class Guide:
         yield Saying(WIND_UP, self._lines(WIND_UP, self.built_in.wind_up))
         yield Saying(SUCCESS, self._lines(SUCCESS, closing.success), act="hang_up")
         yield Saying(GOODBYE, self._lines(GOODBYE, [closing.goodbye]), act="hang_up")
-        accepted = next(iter(playbook.goal.disqualify), NOT_INTERESTED)
         no_interest = closing.no_interest or [closing.goodbye]
-        yield Saying(NO_INTEREST, self._lines(NO_INTEREST, no_interest), outcome=accepted, act="hang_up")
+        yield Saying(NO_INTEREST, self._lines(NO_INTEREST, no_interest), outcome=NOT_INTERESTED, act="hang_up")
 
     def _saying(self, scope: str, answer: Answer) -> Saying:
         return Saying(

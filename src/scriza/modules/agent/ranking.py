@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from scriza.modules.agent.guide import Asked, Guide
+from scriza.modules.agent.guide import Asked, Guide, known_to
 from scriza.modules.agent.heard import Heard
 from scriza.modules.agent.meaning import Saying
 from scriza.modules.agent.texts import filled, variables_in
@@ -16,10 +16,11 @@ _ASKED_AT_MOST = 2
 
 
 class Ranking:
-    """The lines of a guide as they stand in one conversation: `known` fills their variables, and none is said twice."""
+    """The lines of a guide as they stand in one conversation: variables are filled, and none is said twice."""
 
-    def __init__(self, guide: Guide, heard: Heard, known: Mapping[str, str], slots: Mapping[str, str]) -> None:
-        self._guide, self._heard, self._known, self._slots = guide, heard, known, slots
+    def __init__(self, guide: Guide, heard: Heard, slots: Mapping[str, str]) -> None:
+        self._guide, self._heard, self._slots = guide, heard, slots
+        self._known = known_to(guide, slots)
 
     def fresh(self, lines: Sequence[ScriptLine]) -> list[ScriptLine]:
         """Those that can be said and were not heard."""

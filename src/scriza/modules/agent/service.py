@@ -13,17 +13,17 @@ from scriza.kernel.principal import current
 from scriza.modules.agent.after import Told, conversation_after, lines_in, notes
 from scriza.modules.agent.answering import Answering
 from scriza.modules.agent.beginning import plan
-from scriza.modules.agent.decision import Decision, decide, decide_to_close
+from scriza.modules.agent.decision import Decision, decide, decide_to_close, required
 from scriza.modules.agent.directing import Directing
-from scriza.modules.agent.guarding import Guard
-from scriza.modules.agent.guide import Guide, guardrail_scope, known_to
+from scriza.modules.agent.guarding import guard, spoken_line
+from scriza.modules.agent.guide import Guide
 from scriza.modules.agent.guides import Guides, spoken_language
-from scriza.modules.agent.rules import Rule
+from scriza.modules.agent.heard import Heard
+from scriza.modules.agent.ranking import Ranking
 from scriza.modules.agent.spending import Prices, means
 from scriza.modules.agent.spoken_lines import spoken_lines
 from scriza.modules.agent.steering import Steering
 from scriza.modules.agent.summaries import Summaries
-from scriza.modules.agent.texts import filled, variables_in
 from scriza.modules.agent.tools.acts import Setting, merged
 from scriza.modules.agent.tools.briefing import briefing
 from scriza.modules.agent.tools.consent import agrees
@@ -35,6 +35,8 @@ from scriza.ports.agent import (
     AllSpokenLines,
     CallFacts,
     CallPlan,
+    Clause,
+    HangUp,
     Held,
     Reply,
     ReplyDone,
@@ -98,7 +100,9 @@ class AgentService:
         steering = Steering(guide, decision)
         uses = Uses(guide.toolbox, self._workshop, _scene(guide, request, decision, self._workshop.clock()))
         directing = await self._directing(guide, request, decision, steering)
-        answering = Answering(self._llm, decision, _guard(guide, decision), steering, uses, directing)
+        answering = Answering(
+            self._llm, decision, guard(guide, request.conversation, decision.slots), steering, uses, directing
+        )
         async with aclosing(answering.parts(request.held, speculative=request.speculative)) as parts:
             async for part in parts:
                 yield part
@@ -107,6 +111,9 @@ class AgentService:
         answer, decision = answering.answer, answering.decision
         lines = lines_in(answer.text, [*decision.before, *decision.script])
         acts = merged(decision.follows(lines), uses.acts)
+        for text in _still_to_say(guide, request, decision, acts, answer.text):
+            answer.said.append(text)
+            yield Clause(text)
         for act in acts:
             yield _whispering(act, guide, decision, utterance)
         told = Told(
@@ -191,15 +198,13 @@ def _check(request: Reply) -> None:
         raise BadInput("digits are keys of a phone: 0 to 9, *, #, A to D")
 
 
-def _guard(guide: Guide, decision: Decision) -> Guard:
-    known = known_to(guide, decision.slots)
-
-    def instead_of(rule: Rule) -> str:
-        """The first of the rule's lines that can be said; none leaves the sentence out."""
-        lines = guide.saying(guardrail_scope(rule.id)).lines
-        return next((filled(line.text, known) for line in lines if variables_in(line.text) <= known.keys()), "")
-
-    return Guard(guide.rules, instead_of)
+def _still_to_say(guide: Guide, request: Reply, decision: Decision, acts: Sequence[Act], said: str) -> list[str]:
+    """What rules require to be said in a call that a model ends; where the playbook ends it, it was said before."""
+    if decision.ends or not any(isinstance(act, HangUp) for act in acts):
+        return []
+    ranking = Ranking(guide, Heard(request.conversation), decision.slots)
+    due = required(guide, ranking, request.conversation, said)
+    return [text for line in due for text in spoken_line(line.text)]
 
 
 def _scene(guide: Guide, request: Reply, decision: Decision, now: datetime) -> Scene:

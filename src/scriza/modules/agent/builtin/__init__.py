@@ -1,6 +1,6 @@
 """What is the same in all conversations of a language: what callers say, and what is said to it."""
 
-from functools import cache
+from functools import lru_cache
 from importlib import resources
 
 import msgspec
@@ -31,10 +31,21 @@ class BuiltIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     disclosure: DisclosureWords = DisclosureWords()
 
 
-@cache
+_FULLEST = "en"
+
+
+@lru_cache(maxsize=64)
 def built_in(language: str) -> BuiltIn:
-    """The stock of a language, ISO 639; an empty one for a language that there is none for."""
+    """The stock of a language, ISO 639.
+
+    For a language that there is none for, the same intents are understood in English, which many callers mix in, and
+    the agent has no words of its own: the playbook's are said.
+    """
     file = resources.files(__package__).joinpath(f"{language}.yaml")
-    if not (language.isalpha() and file.is_file()):
-        return BuiltIn()
-    return msgspec.convert(yaml.safe_load(file.read_text("utf-8")), BuiltIn)
+    if language.isalpha() and file.is_file():
+        return msgspec.convert(yaml.safe_load(file.read_text("utf-8")), BuiltIn)
+    return BuiltIn(intents=[_without_words(intent) for intent in built_in(_FULLEST).intents])
+
+
+def _without_words(intent: Intent) -> Intent:
+    return msgspec.structs.replace(intent, answer=msgspec.structs.replace(intent.answer, say=[]))
