@@ -24,6 +24,8 @@ class Topic(StrEnum):
     USAGE_LLM = "usage.llm"
     USAGE_TTS = "usage.tts"
     USAGE_ASR = "usage.asr"
+    USAGE_UPDATED = "usage.updated"
+    CREDIT_THRESHOLD = "credit.threshold"
 
 
 _NO_CALL = ("who_", "era_")

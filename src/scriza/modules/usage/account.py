@@ -113,8 +113,8 @@ def granted(account: Account, grant: Grant) -> tuple[Account, list[Entry]]:
     return _rearmed(changed), [entry]
 
 
-def debited(account: Account, entries: Sequence[Entry], now: datetime) -> Account:
-    """With the entries' amounts, which are negative, taken from the grants that are good now, or added to the debt."""
+def debited(account: Account, entries: Sequence[Entry]) -> Account:
+    """With the entries' amounts, which are negative, taken from the grants, or added to the debt."""
     owed = -sum(entry.amount for entry in entries)
     if owed < 0:
         return _rearmed(_credited(account, -owed))

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import msgspec
 
-from scriza.modules.memory.reports.calendar import SLOTS
+from scriza.kernel.calendar import SLOTS
 from scriza.modules.memory.reports.days import Counted, Day, DayKey
 from scriza.ports.memory import RememberedCall
 

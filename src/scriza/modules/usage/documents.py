@@ -1,0 +1,150 @@
+"""The collections of usage. What was used and the ledger are insert-only; accounts and sums follow from them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from beanie import Document
+from pydantic import Field
+from pymongo import ASCENDING, DESCENDING, IndexModel, UpdateOne
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.errors import DuplicateKeyError
+
+Session = AsyncClientSession
+AlreadyThere = DuplicateKeyError
+Row = dict[str, Any]
+
+
+class UsageEvent(Document):
+    """An event that was counted; its id decides that it is counted once."""
+
+    id: str = Field(alias="_id")  # type: ignore[assignment] # Document leaves the kind of id to us
+    workspace: str
+    kind: str
+    at: datetime
+    fingerprint: str
+    call_id: str
+    item: str
+    quantities: bytes
+    """JSON: only what is not zero."""
+    prices: str
+
+    class Settings:
+        """Read again by workspace and time, to compute costs anew."""
+
+        name = "usage_events"
+        indexes = [IndexModel([("workspace", ASCENDING), ("at", ASCENDING)])]
+
+
+class Quarantined(Document):
+    """An event that came with the id of another one, or could not be read: somebody has to look at it."""
+
+    id: str = Field(alias="_id")  # type: ignore[assignment] # Document leaves the kind of id to us
+    workspace: str
+    event: bytes
+    reason: str
+    heard_at: datetime
+
+    class Settings:
+        """Few, it is hoped."""
+
+        name = "usage_quarantine"
+        indexes = [IndexModel([("workspace", ASCENDING)])]
+
+
+class LedgerEntry(Document):
+    """One line of the ledger; its id is its cause."""
+
+    id: str = Field(alias="_id")  # type: ignore[assignment] # Document leaves the kind of id to us
+    workspace: str
+    kind: str
+    amount: int
+    at: datetime
+    call_id: str
+    about: str
+
+    class Settings:
+        """Read by time, or by call."""
+
+        name = "credit_ledger"
+        indexes = [
+            IndexModel([("workspace", ASCENDING), ("at", DESCENDING), ("_id", DESCENDING)]),
+            IndexModel([("workspace", ASCENDING), ("call_id", ASCENDING)]),
+        ]
+
+
+class CreditAccount(Document):
+    """A workspace's credit. `available` is what its grants, its debt and its holds come to."""
+
+    id: str = Field(alias="_id")  # type: ignore[assignment] # Document leaves the kind of id to us
+    grants: bytes
+    """JSON."""
+    debt: int
+    holds: dict[str, Row]
+    available: int
+    spendable: int
+    """What a check may still say yes to: what is available and the overdraft, or as good as no end."""
+    enforced: bool
+    overdraft: int
+    thresholds: list[int]
+    crossed: list[int]
+    time_zone: str
+    summary_to: list[str]
+    revision: int
+
+    class Settings:
+        """One for each workspace. Its revision is ours: a check raises it in the step in which it decides."""
+
+        name = "credit_accounts"
+
+
+class UsageQuarter(Document):
+    """What was used in a quarter of an hour, of one kind and item, under one playbook."""
+
+    id: str = Field(alias="_id")  # type: ignore[assignment] # Document leaves the kind of id to us
+    workspace: str
+    at: datetime
+    kind: str
+    item: str
+    agent: str
+    sums: dict[str, int]
+
+    class Settings:
+        """Read by workspace and time."""
+
+        name = "usage_quarters"
+        indexes = [IndexModel([("workspace", ASCENDING), ("at", ASCENDING)])]
+
+
+class UsageCall(Document):
+    """What a call has used so far, by quarter; `agent` is known when it has ended."""
+
+    id: str = Field(alias="_id")  # type: ignore[assignment] # Document leaves the kind of id to us
+    workspace: str
+    agent: str
+    ended: bool
+    parts: dict[str, dict[str, int]]
+
+    class Settings:
+        """Found by its id."""
+
+        name = "usage_calls"
+
+
+USAGE_DOCUMENTS = (UsageEvent, Quarantined, LedgerEntry, CreditAccount, UsageQuarter, UsageCall)
+
+
+def collection(document: type[Document]) -> AsyncCollection[Row]:
+    """The driver's collection of a document, for writes of many rows."""
+    return document.get_pymongo_collection()
+
+
+async def increase(document: type[Document], rows: Mapping[str, tuple[Row, Row]], session: Session) -> None:
+    """Add to the rows' sums, by dotted field; a row that is not there is made of its fields first."""
+    writes: Sequence[UpdateOne] = [
+        UpdateOne({"_id": row_id}, {"$inc": sums, "$setOnInsert": fields}, upsert=True)
+        for row_id, (fields, sums) in rows.items()
+    ]
+    if writes:
+        await collection(document).bulk_write(writes, ordered=False, session=session)

@@ -1,0 +1,166 @@
+"""The usage module's port: credit, the ledger, summaries and invoices."""
+
+import asyncio
+from datetime import datetime, timedelta
+
+import msgspec
+
+from scriza.kernel.calendar import zone
+from scriza.kernel.clock import WallClock, utc_now
+from scriza.kernel.errors import BadInput
+from scriza.kernel.ids import new_id
+from scriza.kernel.principal import current
+from scriza.kernel.scopes import ALL
+from scriza.modules.usage.account import Grant, Hold, allows
+from scriza.modules.usage.stored import MongoUsage, Standing, hold_id_of
+from scriza.modules.usage.summaries import Span, invoice, month_of, span_of, summary
+from scriza.ports.credit import (
+    Credit,
+    CreditAnswer,
+    CreditCheck,
+    CreditRules,
+    GrantTold,
+    GrantWish,
+    HoldWish,
+    Invoice,
+    LedgerPage,
+    LedgerQuery,
+    Summary,
+    SummaryAsked,
+)
+
+_GRACE = timedelta(minutes=10)
+"""A hold outlives the time that it was asked for by so much: the call's end may be heard of late."""
+_NO_CREDIT = "no-credit"
+
+
+class UsageService:
+    """Implements `UsageBook` for the principal's workspace.
+
+    A hold sets `minute_micro_usd` aside for each minute that it is asked for, unless an amount is told.
+    """
+
+    def __init__(self, book: MongoUsage, *, minute_micro_usd: int, clock: WallClock = utc_now) -> None:
+        self._book = book
+        self._minute = minute_micro_usd
+        self._clock = clock
+
+    async def check(self, asked: CreditCheck) -> CreditAnswer:
+        """See UsageBook."""
+        workspace = current().principal.workspace
+        if asked.hold is not None:
+            return await self._hold(workspace, asked.hold, asked.amount)
+        account = (await self._book.standing(workspace)).account
+        # Without an amount, the question is whether there is anything left.
+        allowed = allows(account, asked.amount or 1)
+        return _answer(allowed, account.available)
+
+    async def grant(self, asked: GrantWish) -> Credit:
+        """See UsageBook."""
+        now = self._clock()
+        if asked.expires_at is not None and asked.expires_at <= now:
+            raise BadInput("expires_at: credit that is over already is none")
+        workspace = _workspace_of(asked.workspace)
+        grant = Grant(
+            grant_id=asked.grant_id or new_id("grant"),
+            amount=asked.amount,
+            left=asked.amount,
+            granted_at=now,
+            priority=asked.priority,
+            expires_at=asked.expires_at,
+        )
+        await self._book.grant(workspace, grant)
+        return told(await self._book.standing(workspace))
+
+    async def credit(self) -> Credit:
+        """See UsageBook."""
+        return told(await self._book.standing(current().principal.workspace))
+
+    async def set_rules(self, asked: CreditRules) -> CreditRules:
+        """See UsageBook."""
+        zone(asked.time_zone)
+        rules = msgspec.structs.replace(asked, thresholds=sorted(set(asked.thresholds)))
+        await self._book.settle_rules(current().principal.workspace, rules)
+        return rules
+
+    async def rules(self) -> CreditRules:
+        """See UsageBook."""
+        return (await self._book.standing(current().principal.workspace)).rules
+
+    async def ledger(self, query: LedgerQuery) -> LedgerPage:
+        """See UsageBook."""
+        workspace = current().principal.workspace
+        before = _place(query.cursor) if query.cursor else None
+        found = await self._book.entries(workspace, query.limit + 1, before, query.call_id)
+        shown = found[: query.limit]
+        prefix = f"{workspace}/"
+        lines = [msgspec.structs.replace(line, key=line.key.removeprefix(prefix)) for line in shown]
+        following = f"{shown[-1].at.isoformat()}~{shown[-1].key}" if len(found) > query.limit else ""
+        return LedgerPage(lines, following)
+
+    async def summary(self, asked: SummaryAsked) -> Summary:
+        """See UsageBook."""
+        workspace = current().principal.workspace
+        tz = asked.tz or (await self._book.standing(workspace)).rules.time_zone
+        span = span_of(asked.since, asked.until, tz, self._clock())
+        return await self.summed(workspace, span, asked.group_by)
+
+    async def summed(self, workspace: str, span: Span, group_by: str = "") -> Summary:
+        """The summary of a span."""
+        rows = await self._book.quarters(workspace, span.since, span.until)
+        return await asyncio.to_thread(summary, rows, span, group_by)
+
+    async def invoice(self, month: str) -> Invoice:
+        """See UsageBook."""
+        workspace = current().principal.workspace
+        span = month_of(month, (await self._book.standing(workspace)).rules.time_zone)
+        rows = await self._book.quarters(workspace, span.since, span.until)
+        return await asyncio.to_thread(invoice, rows, span, workspace, month)
+
+    async def _hold(self, workspace: str, wish: HoldWish, amount: int) -> CreditAnswer:
+        """One update decides; only where it says no is it looked whether there is an account, or what has lapsed."""
+        hold_id = hold_id_of(wish.call_id)
+        amount = amount or -(-wish.seconds * self._minute // 60)
+        hold = Hold(amount, self._clock() + timedelta(seconds=wish.seconds) + _GRACE)
+        held = await self._book.hold(workspace, hold_id, hold)
+        if not held:
+            await self._book.open(workspace)
+            await self._book.sweep(workspace)
+            held = await self._book.hold(workspace, hold_id, hold)
+        account = (await self._book.standing(workspace)).account
+        return _answer(held, account.available, hold_id if held else "")
+
+
+def told(standing: Standing) -> Credit:
+    """An account as people see it."""
+    account = standing.account
+    return Credit(
+        balance=account.balance,
+        held=account.held,
+        available=account.available,
+        enforced=account.enforced,
+        overdraft=account.overdraft,
+        thresholds=account.thresholds,
+        grants=[
+            GrantTold(grant.grant_id, grant.amount, grant.left, grant.granted_at, grant.priority, grant.expires_at)
+            for grant in account.grants
+        ],
+    )
+
+
+def _answer(allowed: bool, remaining: int, hold_id: str = "") -> CreditAnswer:
+    return CreditAnswer(allowed, remaining, hold_id, "" if allowed else _NO_CREDIT)
+
+
+def _workspace_of(wanted: str) -> str:
+    """Another workspace than one's own only for who may do everything."""
+    asking = current().principal
+    return wanted if wanted and ALL in asking.scopes else asking.workspace
+
+
+def _place(cursor: str) -> tuple[datetime, str]:
+    at, _, key = cursor.partition("~")
+    try:
+        return datetime.fromisoformat(at), key
+    except ValueError:
+        raise BadInput("cursor: take the `next` of the page before") from None

@@ -1,0 +1,402 @@
+"""Usage in the store: one transaction for a batch of events, one conditional update for a check.
+
+A batch's transaction writes the events, their lines in the ledger, the account that follows from these, the sums, and
+what is told of it. So whatever dies between two writes, each event has counted once, in all of them or in none.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple, TypeVar
+
+import msgspec
+
+from scriza.kernel.clock import WallClock, utc_now
+from scriza.kernel.errors import Conflict
+from scriza.kernel.events import Event, Topic, event
+from scriza.kernel.ids import derived_id
+from scriza.modules.usage.account import (
+    Account,
+    Entry,
+    Grant,
+    Hold,
+    crossings,
+    debited,
+    expired,
+    granted,
+    released,
+    replaced,
+)
+from scriza.modules.usage.documents import (
+    AlreadyThere,
+    CreditAccount,
+    LedgerEntry,
+    Quarantined,
+    Row,
+    Session,
+    UsageCall,
+    UsageEvent,
+    UsageQuarter,
+    collection,
+    increase,
+)
+from scriza.modules.usage.reading import Used
+from scriza.modules.usage.sums import CallSums, Cell, Changes, changes
+from scriza.ports.credit import CreditRules, CreditThreshold, LedgerLine, UsageUpdated
+from scriza.ports.store import Store, UnitOfWork
+
+Unit = UnitOfWork[Session]
+T = TypeVar("T")
+
+_NO_END = 10**18
+_COLLISIONS = 50
+_encode = msgspec.json.encode
+
+
+class Told(NamedTuple):
+    """An event, and what it was read as."""
+
+    used: Used
+    event: Event
+
+
+class Counted(NamedTuple):
+    """What became of a batch: counted, known from before, put aside."""
+
+    fresh: int = 0
+    again: int = 0
+    odd: int = 0
+
+
+class Standing(NamedTuple):
+    """A workspace's account, and what it has settled about it."""
+
+    account: Account
+    rules: CreditRules
+
+
+class MongoUsage:
+    """Keeps what was used, and what follows from it."""
+
+    def __init__(self, store: Store[Session], clock: WallClock = utc_now) -> None:
+        self._store = store
+        self._clock = clock
+
+    async def count(self, workspace: str, batch: Sequence[Told]) -> Counted:
+        """Count what was not counted before; an event with the id of another one is put aside."""
+
+        async def work(unit: Unit) -> Counted:
+            fresh, counted = await self._sift(unit, batch)
+            if fresh:
+                rows = [_event_row(used) for used in fresh]
+                await collection(UsageEvent).insert_many(rows, session=unit.session)
+                await self._charge(unit, workspace, fresh)
+                await self._add_up(unit, workspace, fresh)
+            return counted
+
+        return await self._again_after_collisions(work)
+
+    async def put_aside(self, event: Event, reason: str) -> None:
+        """Keep an event that cannot be counted, for somebody to look at."""
+
+        async def work(unit: Unit) -> None:
+            await self._put_aside(unit, event, reason)
+
+        await self._store.run(work)
+
+    async def standing(self, workspace: str) -> Standing:
+        """How a workspace stands now."""
+        with self._store.errors():
+            found = await CreditAccount.find_one({"_id": workspace})
+        standing = _standing(workspace, found)
+        return Standing(expired(standing.account, self._clock())[0], standing.rules)
+
+    async def hold(self, workspace: str, hold_id: str, hold: Hold) -> bool:
+        """Set credit aside, if there is any to: one update decides, so that of many at once none counts on the same.
+
+        Holding again under the same id is the same hold.
+        """
+        free = {f"holds.{hold_id}": {"$exists": False}, "spendable": {"$gte": hold.amount}}
+        taken = {"available": -hold.amount, "spendable": -hold.amount, "revision": 1}
+        kept = {"amount": hold.amount, "expires_at": hold.expires_at}
+        with self._store.errors():
+            accounts = collection(CreditAccount)
+            done = await accounts.update_one(
+                {"_id": workspace, **free}, {"$inc": taken, "$set": {f"holds.{hold_id}": kept}}
+            )
+            if done.matched_count:
+                return True
+            return await accounts.find_one({"_id": workspace, f"holds.{hold_id}": {"$exists": True}}) is not None
+
+    async def open(self, workspace: str) -> None:
+        """Make sure that there is an account."""
+
+        async def work(unit: Unit) -> None:
+            standing = await self._standing(unit, workspace)
+            if standing.account.revision == 0:
+                await self._keep(unit, standing, standing.account)
+
+        await self._again_after_collisions(work)
+
+    async def grant(self, workspace: str, grant: Grant) -> None:
+        """Give credit, once under each id. Raises Conflict when the id belongs to another grant."""
+
+        async def work(unit: Unit) -> None:
+            standing = await self._standing(unit, workspace)
+            account, entries = granted(expired(standing.account, self._clock())[0], grant)
+            known = await LedgerEntry.find_one({"_id": _entry_id(workspace, entries[0])}, session=unit.session)
+            if known is not None:
+                if known.amount != grant.amount:
+                    raise Conflict("there is another grant of this id", reason="another-grant")
+                return
+            await self._write(unit, workspace, entries)
+            await self._keep(unit, standing, account)
+
+        await self._again_after_collisions(work)
+
+    async def sweep(self, workspace: str) -> None:
+        """Let go of grants and holds whose time is over."""
+
+        async def work(unit: Unit) -> None:
+            standing = await self._standing(unit, workspace)
+            account, entries = expired(standing.account, self._clock())
+            if account != standing.account:
+                await self._write(unit, workspace, entries)
+                await self._keep(unit, standing, account)
+
+        await self._again_after_collisions(work)
+
+    async def settle_rules(self, workspace: str, rules: CreditRules) -> None:
+        """Keep what a workspace settles."""
+
+        async def work(unit: Unit) -> None:
+            standing = await self._standing(unit, workspace)
+            account = replaced(standing.account, overdraft=rules.overdraft, thresholds=sorted(rules.thresholds))
+            account = replaced(account, crossed=[mark for mark in account.crossed if mark in rules.thresholds])
+            await self._keep(unit, Standing(standing.account, rules), account)
+
+        await self._again_after_collisions(work)
+
+    async def workspaces(self) -> list[str]:
+        """All that have an account."""
+        with self._store.errors():
+            return [found.id for found in await CreditAccount.find_all().to_list()]
+
+    async def entries(
+        self, workspace: str, limit: int, before: tuple[datetime, str] | None, call_id: str
+    ) -> list[LedgerLine]:
+        """Of the ledger, newest first."""
+        which: Row = {"workspace": workspace} | ({"call_id": call_id} if call_id else {})
+        if before is not None:
+            at, entry_id = before
+            which["$or"] = [{"at": {"$lt": at}}, {"at": at, "_id": {"$lt": entry_id}}]
+        with self._store.errors():
+            found = await LedgerEntry.find(which).sort("-at", "-_id").limit(limit).to_list()
+        return [msgspec.convert({"key": line.id, **line.model_dump(exclude={"id"})}, LedgerLine) for line in found]
+
+    async def quarters(self, workspace: str, since: datetime, until: datetime) -> list[tuple[Cell, dict[str, int]]]:
+        """The sums of the quarters that begin in a span."""
+        which = {"workspace": workspace, "at": {"$gte": since, "$lt": until}}
+        with self._store.errors():
+            rows = await collection(UsageQuarter).find(which).to_list()
+        return [
+            (Cell(int(row["at"].timestamp()), row["kind"], row["item"], row["agent"]), dict(row["sums"]))
+            for row in rows
+        ]
+
+    # ---- in a transaction ------------------------------------------------------------------------------------------
+
+    async def _sift(self, unit: Unit, batch: Sequence[Told]) -> tuple[list[Used], Counted]:
+        ids = list({told.used.event_id for told in batch})
+        events = collection(UsageEvent)
+        rows = await events.find({"_id": {"$in": ids}}, {"fingerprint": 1}, session=unit.session).to_list()
+        seen = {str(row["_id"]): str(row["fingerprint"]) for row in rows}
+        fresh: list[Used] = []
+        again = odd = 0
+        for used, told in batch:
+            fingerprint = seen.setdefault(used.event_id, "")
+            if not fingerprint:
+                seen[used.event_id] = used.fingerprint
+                fresh.append(used)
+            elif fingerprint == used.fingerprint:
+                again += 1
+            else:
+                odd += 1
+                await self._put_aside(unit, told, "the id of another event")
+        return fresh, Counted(len(fresh), again, odd)
+
+    async def _charge(self, unit: Unit, workspace: str, fresh: Sequence[Used]) -> None:
+        """Write the ledger, burn the credit, release what was held for calls that have ended, and tell of it."""
+        standing = await self._standing(unit, workspace)
+        account, over = expired(standing.account, self._clock())
+        entries = [entry for used in fresh if (entry := used.entry())]
+        account = debited(account, entries)
+        for used in fresh:
+            if used.kind == "call":
+                account = released(account, hold_id_of(used.call_id))
+        account, below = crossings(account)
+        await self._write(unit, workspace, [*over, *entries])
+        revision = await self._keep(unit, standing, account)
+        cost = sum(used.quantities.cost_micro_usd for used in fresh)
+        updated = UsageUpdated(len(fresh), cost, account.balance)
+        alerts = [CreditThreshold(threshold, account.balance) for threshold in below]
+        await unit.publish(
+            self._event(Topic.USAGE_UPDATED, updated, workspace, f"{revision}"),
+            *(
+                self._event(Topic.CREDIT_THRESHOLD, alert, workspace, f"{alert.threshold}/{revision}")
+                for alert in alerts
+            ),
+        )
+
+    async def _add_up(self, unit: Unit, workspace: str, fresh: Sequence[Used]) -> None:
+        call_ids = {used.call_id for used in fresh if used.call_id}
+        calls = await self._calls(unit, workspace, call_ids)
+        found = changes(fresh, calls)
+        await increase(UsageQuarter, _quarter_rows(workspace, found), unit.session)
+        await increase(UsageCall, _call_rows(workspace, found), unit.session)
+        for call_id, agent in found.ended.items():
+            ending = {"$set": {"ended": True, "agent": agent}}
+            await collection(UsageCall).update_one(
+                {"_id": f"{workspace}/{call_id}"}, ending, upsert=True, session=unit.session
+            )
+
+    async def _calls(self, unit: Unit, workspace: str, call_ids: set[str]) -> dict[str, CallSums]:
+        ids = [f"{workspace}/{call_id}" for call_id in call_ids]
+        rows = await collection(UsageCall).find({"_id": {"$in": ids}}, session=unit.session).to_list()
+        return {
+            call_id: CallSums(call_id, row.get("agent", ""), bool(row.get("ended")), row.get("parts", {}))
+            for row in rows
+            for call_id in [str(row["_id"]).partition("/")[2]]
+        }
+
+    async def _standing(self, unit: Unit, workspace: str) -> Standing:
+        return _standing(workspace, await CreditAccount.find_one({"_id": workspace}, session=unit.session))
+
+    async def _keep(self, unit: Unit, before: Standing, account: Account) -> int:
+        """Put the account in the place of the one that was read; returns its revision.
+
+        Raises Conflict when somebody has changed that one meanwhile.
+        """
+        revision = before.account.revision + 1
+        row = _account_row(account, before.rules) | {"revision": revision}
+        if before.account.revision == 0:
+            await collection(CreditAccount).insert_one({"_id": account.workspace, **row}, session=unit.session)
+            return revision
+        which = {"_id": account.workspace, "revision": before.account.revision}
+        done = await collection(CreditAccount).update_one(which, {"$set": row}, session=unit.session)
+        if not done.matched_count:
+            raise Conflict("the account has just been changed")
+        return revision
+
+    async def _write(self, unit: Unit, workspace: str, entries: Sequence[Entry]) -> None:
+        if entries:
+            rows = [_entry_row(workspace, entry) for entry in entries]
+            await collection(LedgerEntry).insert_many(rows, session=unit.session)
+
+    async def _put_aside(self, unit: Unit, told: Event, reason: str) -> None:
+        written = _encode(told)
+        row = {
+            "workspace": told.workspace,
+            "event": written,
+            "reason": reason,
+            "heard_at": self._clock(),
+        }
+        row_id = derived_id("odd", told.id, written.decode())
+        await collection(Quarantined).update_one(
+            {"_id": row_id}, {"$setOnInsert": row}, upsert=True, session=unit.session
+        )
+
+    def _event(self, topic: Topic, data: msgspec.Struct, workspace: str, key: str) -> Event:
+        return event(topic, data, source="usage", subject=workspace, key=key, time=self._clock(), workspace=workspace)
+
+    async def _again_after_collisions(self, work: Callable[[Unit], Awaitable[T]]) -> T:
+        for _ in range(_COLLISIONS):
+            try:
+                return await self._store.run(work)
+            except AlreadyThere:
+                continue  # another process has just made the same thing
+            except Conflict as error:
+                if error.reason:
+                    raise
+        raise Conflict("others keep changing the same account")
+
+
+def hold_id_of(call_id: str) -> str:
+    """A call has one hold. No dots: it is a field's name in the store."""
+    return derived_id("hold", call_id)
+
+
+def _standing(workspace: str, found: CreditAccount | None) -> Standing:
+    if found is None:
+        return Standing(Account(workspace=workspace), CreditRules())
+    account = Account(
+        workspace=workspace,
+        grants=msgspec.json.decode(found.grants, type=list[Grant]),
+        debt=found.debt,
+        holds={hold_id: msgspec.convert(hold, Hold) for hold_id, hold in found.holds.items()},
+        enforced=found.enforced,
+        overdraft=found.overdraft,
+        thresholds=found.thresholds,
+        crossed=found.crossed,
+        revision=found.revision,
+    )
+    return Standing(account, CreditRules(found.thresholds, found.overdraft, found.time_zone, found.summary_to))
+
+
+def _account_row(account: Account, rules: CreditRules) -> Row:
+    available = account.available
+    return {
+        "grants": _encode(account.grants),
+        "debt": account.debt,
+        "holds": {hold_id: msgspec.structs.asdict(hold) for hold_id, hold in account.holds.items()},
+        "available": available,
+        "spendable": available + account.overdraft if account.enforced else _NO_END,
+        "enforced": account.enforced,
+        "overdraft": account.overdraft,
+        "thresholds": account.thresholds,
+        "crossed": account.crossed,
+        "time_zone": rules.time_zone,
+        "summary_to": rules.summary_to,
+    }
+
+
+def _event_row(used: Used) -> Row:
+    return {
+        "_id": used.event_id,
+        "workspace": used.workspace,
+        "kind": used.kind,
+        "at": used.at,
+        "fingerprint": used.fingerprint,
+        "call_id": used.call_id,
+        "item": used.item,
+        "quantities": _encode(used.quantities),
+        "prices": used.prices,
+    }
+
+
+def _entry_id(workspace: str, entry: Entry) -> str:
+    return f"{workspace}/{entry.key}"
+
+
+def _entry_row(workspace: str, entry: Entry) -> Row:
+    fields = msgspec.structs.asdict(entry)
+    del fields["key"]
+    return {"_id": _entry_id(workspace, entry), "workspace": workspace, **fields}
+
+
+def _quarter_rows(workspace: str, found: Changes) -> dict[str, tuple[Row, Row]]:
+    rows = {}
+    for cell, sums in found.cells.items():
+        at = datetime.fromtimestamp(cell.quarter, UTC)
+        fields = {"workspace": workspace, "at": at, "kind": cell.kind, "item": cell.item, "agent": cell.agent}
+        row_id = f"{workspace}|{cell.quarter}|{cell.kind}|{cell.item}|{cell.agent}"
+        rows[row_id] = (fields, {f"sums.{name}": amount for name, amount in sums.items() if amount})
+    return {row_id: row for row_id, row in rows.items() if row[1]}
+
+
+def _call_rows(workspace: str, found: Changes) -> dict[str, tuple[Row, Row]]:
+    rows = {}
+    for call_id, parts in found.parts.items():
+        added = {f"parts.{part}.{name}": amount for part, sums in parts.items() for name, amount in sums.items()}
+        if added:
+            rows[f"{workspace}/{call_id}"] = ({"workspace": workspace}, added)
+    return rows
