@@ -19,6 +19,7 @@ from scriza.app import application, container_of
 from scriza.container import Container
 from scriza.kernel.events import Event
 from scriza.ports.asr import Asr, Audio, Final, Finalize, Partial, Start, Stop, Transcribe, Transcript
+from scriza.ports.strategy import Strategy
 from scriza.ports.telephony import CallRecord
 from scriza.settings import load
 from scriza.simulator.options import Options
@@ -104,10 +105,11 @@ async def exchange(
     database: str,
     *,
     asr: Asr | None = None,
+    strategy: Strategy | None = None,
     carrier: Options = PLAIN,
     **settings: Any,
 ) -> AsyncIterator[Exchange]:
-    """Scriza with its data in `folder` and a database of its own; `asr` takes the recogniser's place."""
+    """Scriza with its data in `folder` and a database of its own; `asr` and `strategy` take the places of those."""
     sock = listening_socket()
     url = f"http://127.0.0.1:{sock.getsockname()[1]}"
     voice = espeak_worker()
@@ -127,6 +129,8 @@ async def exchange(
             container = container_of(load(**(mine | settings)))
             if asr is not None:
                 container.asr.override(providers.Object(asr))
+            if strategy is not None:
+                container.strategy.override(providers.Object(strategy))
             app = application(container)
             headers = {"Authorization": f"Bearer {SERVICE_TOKEN}"}
             async with (

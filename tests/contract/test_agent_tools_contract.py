@@ -398,6 +398,7 @@ async def test_ahead_of_time_a_reply_stops_before_a_tool_with_effects_and_goes_o
     assert len(rig.engine.asked) == 3, "and not thought again"
     assert sure.done.conversation.exchanges[-1].agent == "Let me look. Tuesday is yours."
     assert sure.done.usage.total_tokens == 3 * 45
+    assert [run.name for run in sure.done.notes.tools] == ["find", "book"]
 
 
 async def test_acts_of_an_earlier_round_survive_being_held(rig: Rig) -> None:

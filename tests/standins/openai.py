@@ -10,7 +10,7 @@ import itertools
 import json
 import ssl
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -74,6 +74,8 @@ class OpenAiStandIn:
         self.default = default or Behaviour()
         self.key = key
         """The only key that opens the server; empty takes any."""
+        self.decides: Callable[[Request], Behaviour] | None = None
+        """Behaves by what it is asked, where nothing is queued."""
         self.requests: list[Request] = []
         self.asked = asyncio.Event()
         """Somebody has asked for a completion."""
@@ -114,6 +116,9 @@ class OpenAiStandIn:
         await asyncio.gather(*self._connections, return_exceptions=True)
         await self._server.wait_closed()
 
+    def _decided(self, request: Request) -> Behaviour:
+        return self.decides(request) if self.decides else self.default
+
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
@@ -141,7 +146,7 @@ class OpenAiStandIn:
             await _send_whole(writer, 200, json.dumps(models))
             return
         self.asked.set()
-        behaviour = self._queued.popleft() if self._queued else self.default
+        behaviour = self._queued.popleft() if self._queued else self._decided(request)
         await _pause(behaviour.headers_s, reader)
         if behaviour.until is not None:
             await behaviour.until.wait()

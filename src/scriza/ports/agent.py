@@ -138,6 +138,16 @@ class CallPlan(msgspec.Struct):
     """A text that primes the recogniser for names, spelling and style."""
 
 
+class ToolRun(msgspec.Struct, frozen=True):
+    """One use of a tool in a turn."""
+
+    id: str
+    """The same for the same use, however often it is asked for."""
+    name: str
+    ok: bool
+    ms: int
+
+
 class Held(msgspec.Struct, tag="held"):
     """Ends a speculative reply: the rest needs something done that is not done before the turn is sure.
 
@@ -148,6 +158,8 @@ class Held(msgspec.Struct, tag="held"):
     """The clauses so far."""
     thought: list[Message] = []
     """What the model wrote, and what tools told it; the last one asks for tools that have not run."""
+    tools: list[ToolRun] = []
+    """Those that have: they only read."""
     usage: Usage = msgspec.field(default_factory=lambda: Usage(0, 0, 0))
 
 
@@ -229,16 +241,6 @@ class SetOutcome(msgspec.Struct, tag="set_outcome"):
     """What came of the call, as the playbook names it; one name, `DO_NOT_CALL`, has a consequence."""
 
     outcome: str
-
-
-class ToolRun(msgspec.Struct, frozen=True):
-    """One use of a tool in a turn."""
-
-    id: str
-    """The same for the same use, however often it is asked for."""
-    name: str
-    ok: bool
-    ms: int
 
 
 class TurnNotes(msgspec.Struct, omit_defaults=True, frozen=True):

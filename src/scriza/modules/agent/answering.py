@@ -102,6 +102,7 @@ class Answering:
         answer = self.answer
         if held is not None:
             answer.said += held.said
+            self._uses.before = held.tools
             answer.used = UsagePiece(held.usage.prompt_tokens, held.usage.completion_tokens, held.usage.total_tokens)
         async with aclosing(filled(self._made(held, speculative=speculative))) as parts:
             async for part in parts:
@@ -223,7 +224,7 @@ class Answering:
     def _held(self, thought: list[Message]) -> Held:
         used = self.answer.used
         usage = Usage(used.prompt_tokens, used.completion_tokens, used.total_tokens)
-        return Held(thought=list(thought), usage=usage)
+        return Held(thought=list(thought), tools=self._uses.ran(), usage=usage)
 
 
 def _told_apart(calls: Sequence[ToolCall], thought: Sequence[Message]) -> list[ToolCall]:

@@ -73,6 +73,8 @@ class Uses:
         self.runs: list[Run] = []
         self.proposed: Proposal | None = None
         """What the caller is being asked to agree to in this reply."""
+        self.before: list[ToolRun] = []
+        """Run for this reply before it was held."""
         self._calls: list[ToolCall] = []
         self._answers: dict[str, str] = {}
         self._wanted: list[_Wanted] = []
@@ -174,7 +176,7 @@ class Uses:
 
     def ran(self) -> list[ToolRun]:
         """What was run, for who learns from calls."""
-        return [ToolRun(run.run_id, run.tool, run.state == "done", run.ms) for run in self.runs]
+        return [*self.before, *(ToolRun(run.run_id, run.tool, run.state == "done", run.ms) for run in self.runs)]
 
     # ---- out ----
 
