@@ -153,7 +153,7 @@ async def test_a_file_that_is_saved_again_was_made_of_the_draft_unless_it_says_o
     async with opened() as strategy:
         first = await saved(strategy)
         second = await strategy.save(SaveVersion(text=BOOK.replace("nine", "ten")))
-        third = await strategy.save(SaveVersion(text=BOOK.replace("nine", "eight"), slug="tea-shop", base="1"))
+        third = await strategy.save(SaveVersion(text=BOOK.replace("nine", "eight"), base="1"))
         assert (second.version.parents, third.version.parents) == ([first], [first])
         told = await strategy.merge("tea-shop", MergeVersions("2", "3"))
         assert told.base == first

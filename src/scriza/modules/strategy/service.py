@@ -158,7 +158,7 @@ class StrategyService:
 
     async def save(self, request: SaveVersion) -> Saved:
         """See Strategy."""
-        base = await self._base(request)
+        base = await self._made_of(request.slug, request.base)
         provenance: list[Evidence] = []
         if request.kind == "text":
             draft = await draft_from_text(written_in(request), self._llm, name=request.name)
@@ -174,7 +174,7 @@ class StrategyService:
         else:
             raise BadInput("send a source, or edits of a version of the playbook that `slug` names")
         if base is None and found.playbook is not None:
-            base = await self._current(found.playbook.slug)
+            base = await self._made_of(found.playbook.slug, request.base)
         parents = [base.info.id] if base else []
         info, refs, known = await self._save(found, "save", parents, request.message, request.if_match)
         return Saved(etag(refs), info, known, found.sorted(), provenance)
@@ -238,16 +238,15 @@ class StrategyService:
         refs = await self._mover.move(asked, playbook.slug, act, decide, message=message, if_match=if_match)
         return (known or await self._library.version(asked.workspace, id_)).info, refs, known is not None
 
-    async def _base(self, request: SaveVersion) -> Version | None:
-        """The version that a new one is made of; none of a playbook's first."""
-        if request.base:
-            return await self._any(request.slug, request.base)
-        return await self._current(request.slug) if request.slug else None
+    async def _made_of(self, slug: str, name: str) -> Version | None:
+        """The version that a new one is made of: the one that is named, else the draft, else what is published.
 
-    async def _current(self, slug: str) -> Version | None:
-        """What is being worked on, else what is published; none of a playbook that there is not yet."""
+        None for a playbook's first one, and while the slug is not known. Raises NotFound for a name of nothing.
+        """
+        if name and slug:
+            return await self._any(slug, name)
         try:
-            return await self._version(slug, "draft")
+            return await self._version(slug, "draft") if slug else None
         except NotFound:
             return None
 
