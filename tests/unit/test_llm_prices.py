@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from scriza.kernel.errors import BadInput
 from scriza.modules.llm.engine import Route, Upstream
-from scriza.modules.llm.prices import Prices, built_in, cost_micro_usd
+from scriza.modules.llm.prices import Prices, built_in
 from scriza.modules.llm.service import LlmService
 from scriza.ports.llm import Message, ModelPrice, ScriptLine, Turn, UsagePiece
 from scriza.ports.usage import LlmUsed
@@ -36,14 +36,14 @@ def usage(prompt: int, completion: int, cached: int = 0) -> UsagePiece:
     ],
 )
 def test_tokens_are_priced_by_kind_and_rounded_to_whole_micro_dollars(used: UsagePiece, cost: int) -> None:
-    assert cost_micro_usd(PRICE, used) == cost
+    assert PRICE.of(used) == cost
 
 
 @given(st.integers(0, 10**7), st.integers(0, 10**7), st.integers(0, 10**7))
 def test_more_tokens_never_cost_less_and_cached_ones_never_more(prompt: int, completion: int, cached: int) -> None:
-    cost = cost_micro_usd(PRICE, usage(prompt, completion, min(cached, prompt)))
-    assert 0 <= cost <= cost_micro_usd(PRICE, usage(prompt, completion))
-    assert cost <= cost_micro_usd(PRICE, usage(prompt, completion + 1, min(cached, prompt)))
+    cost = PRICE.of(usage(prompt, completion, min(cached, prompt)))
+    assert 0 <= cost <= PRICE.of(usage(prompt, completion))
+    assert cost <= PRICE.of(usage(prompt, completion + 1, min(cached, prompt)))
 
 
 def test_a_model_that_is_not_in_the_table_has_no_price() -> None:

@@ -8,6 +8,8 @@ import msgspec
 from scriza.kernel.errors import UpstreamFailed
 from scriza.kernel.operation import operation
 
+_MILLION = 1_000_000
+
 
 class ModelRefused(UpstreamFailed):
     """A model's server refused the request or answered with garbage; over HTTP it arrives as UpstreamFailed."""
@@ -146,6 +148,16 @@ class ModelPrice(msgspec.Struct, frozen=True):
     cached_prompt: int
     completion: int
     table: str
+
+    def of(self, usage: UsagePiece) -> int:
+        """What a completion costs, rounded to whole micro-USD, a half upwards."""
+        cached = min(usage.cached_prompt_tokens, usage.prompt_tokens)
+        cost = (
+            (usage.prompt_tokens - cached) * self.prompt
+            + cached * self.cached_prompt
+            + usage.completion_tokens * self.completion
+        )
+        return (cost + _MILLION // 2) // _MILLION
 
 
 class Model(msgspec.Struct):

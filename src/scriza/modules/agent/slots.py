@@ -63,13 +63,12 @@ def value_of(variable: Variable, utterance: str, digits: str = "") -> str:
     return _READERS[variable.type](variable, utterance)[:_LONGEST]
 
 
-def fits(variable: Variable, value: str) -> bool:
-    """Whether what somebody else took for the variable's value, a model say, can be one."""
+def heard_value(variable: Variable, told: str) -> str:
+    """The value that somebody else has heard, a model say, in the form that is kept; empty when it can be none."""
+    value = " ".join(told.split())
     if not value or len(value) > _LONGEST or not value.isprintable():
-        return False
-    if variable.type in ("date", "time", "money", "str"):
-        return True
-    return bool(value_of(variable, value))
+        return ""
+    return value if variable.type in ("date", "time", "money", "str") else value_of(variable, value)
 
 
 def _text(_: Variable, utterance: str) -> str:

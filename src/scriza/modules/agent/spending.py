@@ -16,7 +16,6 @@ _SEVERE = 4
 """Objections from this severity on are answered by the strong model."""
 _PRICES_KEPT_S = 300.0
 _PRICES_WITHIN_S = 0.3
-_MILLION = 1_000_000
 
 Means = Literal["plenty", "short", "none"]
 
@@ -52,20 +51,12 @@ class Prices:
         self._asked_at: float | None = None
 
     async def cost_micro_usd(self, model: str, usage: UsagePiece, *, cached: bool) -> int:
-        """What an answer has cost, rounded up; nothing when it is from the cache, or its model's price is not known."""
+        """What an answer has cost; nothing when it is from the cache, or its model's price is not known."""
         if cached or not usage.total_tokens:
             return 0
         await self._refreshed()
         price = self._prices.get(model)
-        if price is None:
-            return 0
-        fresh = usage.prompt_tokens - usage.cached_prompt_tokens
-        cost = (
-            fresh * price.prompt
-            + usage.cached_prompt_tokens * price.cached_prompt
-            + usage.completion_tokens * price.completion
-        )
-        return -(-cost // _MILLION)
+        return price.of(usage) if price else 0
 
     async def _refreshed(self) -> None:
         """Ask again when the table is old; who does not answer in time is asked again next time."""

@@ -9,7 +9,7 @@ import msgspec
 
 from scriza.modules.agent.decision import Decision
 from scriza.modules.agent.guide import Guide
-from scriza.modules.agent.slots import fits
+from scriza.modules.agent.slots import heard_value
 from scriza.ports.llm import Tool, ToolPiece
 
 MOVE_TO = "move_to"
@@ -72,11 +72,10 @@ class Steering:
         return True
 
     def _note(self, asked: _Note) -> bool:
-        value = " ".join(asked.value.split())
-        if asked.name not in self._names or not fits(self._guide.variable(asked.name), value):
-            return False
-        self.noted[asked.name] = value
-        return True
+        value = heard_value(self._guide.variable(asked.name), asked.value) if asked.name in self._names else ""
+        if value:
+            self.noted[asked.name] = value
+        return bool(value)
 
 
 def open_variables(guide: Guide, decision: Decision) -> list[str]:

@@ -3,7 +3,7 @@
 from scriza.kernel.clock import WallClock
 from scriza.kernel.principal import RequestContext
 from scriza.modules.llm.playbook_engine import PLAYBOOK
-from scriza.modules.llm.prices import Prices, cost_micro_usd
+from scriza.modules.llm.prices import Prices
 from scriza.ports.events import Teller
 from scriza.ports.llm import Turn, UsagePiece
 from scriza.ports.tokens import estimated_usage
@@ -37,7 +37,7 @@ class Meter:
             cached=cached,
             estimated=usage.estimated,
             cached_prompt_tokens=usage.cached_prompt_tokens,
-            cost_micro_usd=0 if free else cost_micro_usd(price, usage) if price else None,
+            cost_micro_usd=0 if free else price.of(usage) if price else None,
             prices=price.table if price else "",
         )
         self._teller.tell(usage_event(used, asked, self._clock(), part=part))

@@ -8,10 +8,9 @@ from typing import Annotated
 import msgspec
 
 from scriza.kernel.errors import BadInput
-from scriza.ports.llm import ModelPrice, UsagePiece
+from scriza.ports.llm import ModelPrice
 
 _OURS = Path(__file__).with_name("prices.json")
-_MILLION = 1_000_000
 
 MicroUsd = Annotated[int, msgspec.Meta(ge=0)]
 
@@ -50,17 +49,6 @@ class Prices:
 def built_in() -> Prices:
     """The table that comes with Scriza: OpenAI's list prices for its chat models."""
     return Prices(_read(_OURS))
-
-
-def cost_micro_usd(price: ModelPrice, usage: UsagePiece) -> int:
-    """What a completion cost, rounded to whole micro-USD, a half upwards."""
-    cached = min(usage.cached_prompt_tokens, usage.prompt_tokens)
-    cost = (
-        (usage.prompt_tokens - cached) * price.prompt
-        + cached * price.cached_prompt
-        + usage.completion_tokens * price.completion
-    )
-    return (cost + _MILLION // 2) // _MILLION
 
 
 def _read(path: Path) -> dict[str, ModelPrice]:
