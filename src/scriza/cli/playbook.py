@@ -44,7 +44,7 @@ def line_of(finding: Finding) -> str:
     """A finding as compilers write it, so that editors find the place."""
     place = f"{finding.file}:{finding.line}" if finding.line else finding.file
     pointer = f" {finding.pointer}" if finding.pointer else ""
-    fix = f" Fix: {finding.fix}." if finding.fix else ""
+    fix = f" Fix: {finding.fix}{'' if finding.fix.endswith('?') else '.'}" if finding.fix else ""
     return f"{place}: {finding.level} {finding.code}{pointer}: {finding.message}.{fix}"
 
 

@@ -26,6 +26,7 @@ _FIX = "begin with a row of names: question,answer for FAQs, or objection,respon
 def read_csv(text: str) -> Tree:
     """A document with FAQs or objections, and the lines of its rows. Raises Unreadable for rows of something else."""
     tree = Tree()
+    tree.places[""] = Place(1)
     delimiter = max(",;\t", key=text.partition("\n")[0].count)
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     section, names = "", list[str]()

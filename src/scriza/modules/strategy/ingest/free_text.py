@@ -29,7 +29,8 @@ MOST_CHARACTERS = 48_000
 """Of a text, without a page's markup: half an hour of reading aloud, and more than any script has."""
 _PIECE = 6_000
 """Characters that a model is asked about at once, so that its answer is complete."""
-_SECONDS = 50.0
+SECONDS = 50.0
+"""That a model has to read a text, unless the caller says otherwise."""
 _SHOWN = 80
 
 _FIELD = re.compile(
@@ -86,12 +87,12 @@ class _Answer(msgspec.Struct, frozen=True):
     fields: list[_Field]
 
 
-async def draft_from_text(source: bytes, llm: Llm, *, name: str = "") -> Draft:
+async def draft_from_text(source: bytes, llm: Llm, *, name: str = "", within: float = SECONDS) -> Draft:
     """A draft of what a text says, with the evidence of each field. It may lack much of a playbook.
 
     Evidence is counted in characters of the text, for a page in those of its readable text. Without a model, a text
     with headings that a playbook has is read by them. Raises TooLarge; Unavailable when there is no model and no such
-    heading; UpstreamFailed or DeadlineExceeded when the model did not answer as it was asked to.
+    heading; UpstreamFailed or DeadlineExceeded when the model did not answer as it was asked to, `within` seconds.
     """
     try:
         text = await asyncio.to_thread(_text_of, source)
@@ -101,7 +102,7 @@ async def draft_from_text(source: bytes, llm: Llm, *, name: str = "") -> Draft:
         raise TooLarge(f"free text has at most {MOST_CHARACTERS} characters, this one has {len(text)}")
     pieces = list(_pieces(text))
     try:
-        answers = await _asked(llm, [piece.text for piece in pieces])
+        answers = await _asked(llm, [piece.text for piece in pieces], within)
     except Unavailable:
         return await asyncio.to_thread(_by_headings, text, name)
     return await asyncio.to_thread(_drawn, text, list(zip(pieces, answers, strict=True)), name)
@@ -125,10 +126,10 @@ def _pieces(text: str) -> Iterator[_Piece]:
         begin = end
 
 
-async def _asked(llm: Llm, pieces: list[str]) -> list[list[_Field]]:
+async def _asked(llm: Llm, pieces: list[str], within: float) -> list[list[_Field]]:
     """What the model makes of each piece. Raises the first error of them all."""
     try:
-        async with asyncio.timeout(_SECONDS), asyncio.TaskGroup() as tasks:
+        async with asyncio.timeout(within), asyncio.TaskGroup() as tasks:
             asked = [tasks.create_task(_ask(llm, piece)) for piece in pieces]
     except TimeoutError:
         raise DeadlineExceeded("the model took too long to read the text") from None

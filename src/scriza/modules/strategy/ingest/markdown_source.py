@@ -78,6 +78,7 @@ def read_markdown(text: str) -> Tree:
     """A document from Markdown, with the lines of its parts. Raises Unreadable for a text without structure."""
     front = _FENCE.match(text)
     tree = read_yaml(front["yaml"], 2) if front and front["yaml"].strip() else Tree()
+    tree.places.setdefault("", Place(1))
     first_line = text.count("\n", 0, front.end()) + 1 if front else 1
     reader = _Reader(tree)
     reader.read(outline(text[front.end() :] if front else text, first_line))
@@ -95,24 +96,25 @@ class _Reader:
         self._document = tree.document
 
     def read(self, root: Part) -> None:
+        """Fill it from a text; with nothing when neither a heading nor a front matter is one of a playbook."""
         parts, texts = root.parts, list(root.texts)
-        if len(parts) == 1 and not section_of(parts[0].title):
-            title = parts[0]
-            self._set("title", title.title, title.line)
+        title = parts[0] if len(parts) == 1 and not section_of(parts[0].title) else None
+        if title is not None:
             parts, texts = title.parts, [*texts, *title.texts]
-        sections = [part for part in parts if section_of(part.title)]
-        if texts and (sections or self._document):
+        if not self._document and not any(section_of(part.title) for part in parts):
+            return
+        if title is not None:
+            self._set("title", title.title, title.line)
+        if texts:
             self._set("description", "\n\n".join(text.text for text in texts), texts[0].line)
         for part in parts:
             field = section_of(part.title)
             if field:
                 self._section(field, part)
-            elif sections or self._document:
+            else:
                 near = similar_heading(part.title)
                 fix = f"did you mean `{near}`?" if near else "see docs/playbooks.md for the headings that are known"
                 self._lost(f"the heading {part.title!r}", part.line, fix)
-        if not sections and "title" in self._document and len(self._document) == 1:
-            self._document.clear()
 
     def _set(self, field: str, value: object, line: int) -> None:
         if field in self._document:

@@ -10,9 +10,9 @@ from scriza.ports.strategy import Finding
 def stages(playbook: Playbook) -> Iterator[Finding]:
     """Stages that a call cannot reach, cannot leave, or leaves only for each other."""
     ways = {stage.id: _ways_out(stage) for stage in playbook.stages}
-    reached = _reachable({playbook.stages[0].id, *_from_anywhere(playbook)}, ways)
-    ending = _leading_to({stage.id for stage in playbook.stages if _ends(stage)}, ways)
     anywhere = _from_anywhere(playbook)
+    reached = _reachable({playbook.stages[0].id, *anywhere}, ways)
+    ending = _leading_to({stage.id for stage in playbook.stages if _ends(stage)}, ways)
     for at, stage in enumerate(playbook.stages):
         here = below("/stages", at)
         if stage.id not in reached:
@@ -21,10 +21,9 @@ def stages(playbook: Playbook) -> Iterator[Finding]:
         elif not ways[stage.id] and not _ends(stage) and (stage.keeps or not anywhere - {stage.id}):
             fix = "give it `exits` or `next`, or write `final: true` where the call may end here"
             yield Finding("warning", "no-exit", f"nothing leads out of the stage {stage.id!r}", here, fix)
-        elif ways[stage.id] and stage.id not in ending and not anywhere & ending:
+        elif stage.id in (round_ := _reachable(ways[stage.id], ways)) and not (anywhere | {stage.id}) & ending:
             fix = "give one of them an exit that leads to a stage with `final: true`"
-            others = ", ".join(sorted(_reachable({stage.id}, ways)))
-            message = f"from the stage {stage.id!r} a call goes round without an end, among {others}"
+            message = f"from the stage {stage.id!r} a call goes round without an end: {', '.join(sorted(round_))}"
             yield Finding("warning", "endless-cycle", message, here, fix)
 
 
