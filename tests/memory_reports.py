@@ -6,9 +6,10 @@ from datetime import date, datetime
 import msgspec
 
 from scriza.kernel.ids import new_id
-from scriza.modules.memory.reports.books import DaysWanted, Mark, StoredDay, Unanswerable
+from scriza.modules.memory.reports.books import ALL_QUARTERS, DaysWanted, Mark, StoredDay, Unanswerable
 from scriza.modules.memory.reports.counting import Led
 from scriza.modules.memory.reports.days import Changes, Counted, Day, DayKey, added_up
+from scriza.modules.memory.reports.figures import TimedFigures
 from scriza.ports.memory import RememberedCall
 
 
@@ -18,7 +19,7 @@ class MemoryFigures:
     def __init__(self) -> None:
         self.marks: dict[str, Mark] = {}
         self.counted: dict[tuple[str, str], Counted] = {}
-        self.sums: dict[tuple[str, DayKey], tuple[bytes, bytes]] = {}
+        self.sums: dict[tuple[str, DayKey], tuple[bytes, dict[int, bytes]]] = {}
 
     async def uncounted(self, limit: int) -> list[Mark]:
         return list(self.marks.values())[:limit]
@@ -61,7 +62,7 @@ class MemoryFigures:
 
     async def days(self, workspace: str, wanted: DaysWanted) -> list[StoredDay]:
         return [
-            StoredDay(key, total, quarters if wanted.quarters else None)
+            StoredDay(key, total, {slot: each for slot, each in quarters.items() if slot in wanted.quarters})
             for (owner, key), (total, quarters) in self.sums.items()
             if owner == workspace
             and wanted.since <= key.day <= wanted.until
@@ -78,21 +79,21 @@ class MemoryFigures:
     async def rebuild(self, workspace: str, day: date) -> int:
         calls = [each for (owner, _), each in self.counted.items() if owner == workspace and each.cell.day == day]
         right = added_up(each for each in calls if not each.sealed)
-        wanted = DaysWanted(day, day, quarters=True)
-        have = {kept.key: kept.open() for kept in await self.days(workspace, wanted) if not kept.key.sealed}
+        wanted = DaysWanted(day, day, ALL_QUARTERS)
+        have = {kept.key: kept.open(TimedFigures) for kept in await self.days(workspace, wanted) if not kept.key.sealed}
         wrong = [key for key in right.keys() | have.keys() if right.get(key) != have.get(key)]
         for key in wrong:
-            self._keep(workspace, key, right.get(key, Day()))
+            self._keep(workspace, key, right.get(key, Day.new()))
         return len(wrong)
 
     def _change(self, workspace: str, changes: Changes) -> None:
         for key in changes.by_day:
             kept = self.sums.get((workspace, key))
-            day = Day.decode(*kept) if kept else Day()
+            day = Day.decode(*kept, TimedFigures) if kept else Day.new()
             changes.apply(key, day)
             self._keep(workspace, key, day)
 
-    def _keep(self, workspace: str, key: DayKey, day: Day) -> None:
+    def _keep(self, workspace: str, key: DayKey, day: Day[TimedFigures]) -> None:
         if day.empty:
             self.sums.pop((workspace, key), None)
         else:

@@ -11,16 +11,16 @@ import pytest
 from scriza.kernel.events import Event, Topic, event
 from scriza.kernel.ids import new_id
 from scriza.modules.memory.projection import told
-from scriza.modules.memory.reports.books import DaysWanted, FiguresBook, Log
+from scriza.modules.memory.reports.books import ALL_QUARTERS, DaysWanted, FiguresBook, Log
 from scriza.modules.memory.reports.counter import Counter
-from scriza.modules.memory.reports.figures import Figures, total_of
+from scriza.modules.memory.reports.figures import TimedFigures, total_of
 from scriza.ports.agent import TurnNotes
 from scriza.ports.memory import RememberedCall
 from scriza.ports.telephony import CallCompleted, CallStarted, ReplyGenerated, UtteranceTranscribed
 from tests.memory_reports import MemoryFigures, MemoryLog, always, kite
 from tests.report_calls import MONDAY, objection, talk
 
-MARCH = DaysWanted(date(2026, 3, 1), date(2026, 3, 31), quarters=True)
+MARCH = DaysWanted(date(2026, 3, 1), date(2026, 3, 31), ALL_QUARTERS)
 
 
 def events_of(call: RememberedCall, workspace: str) -> list[Event]:
@@ -72,9 +72,9 @@ class Kept:
             await self.write(call, workspace)
         await self.counter.catch_up()
 
-    async def total(self, wanted: DaysWanted = MARCH, workspace: str = "default") -> Figures:
+    async def total(self, wanted: DaysWanted = MARCH, workspace: str = "default") -> TimedFigures:
         days = await self.figures.days(workspace, wanted)
-        return total_of(figures for day in days for figures in day.open().total.values())
+        return total_of((figures for day in days for figures in day.open(TimedFigures).total.values()), TimedFigures)
 
 
 def in_memory() -> Kept:
@@ -129,7 +129,7 @@ async def test_a_call_that_goes_on_is_counted_anew_and_leaves_the_row_that_it_wa
     found = await kept.total()
     assert (found.calls, found.ended, found.outcomes) == (1, 1, {"lost": 1})
     (day,) = await kept.figures.days("default", MARCH)
-    assert day.open().total.keys() == {"lost"}
+    assert day.open(TimedFigures).total.keys() == {"lost"}
 
 
 async def test_days_are_found_by_what_they_are_asked_for(kept: Kept) -> None:
@@ -151,13 +151,14 @@ async def test_days_are_found_by_what_they_are_asked_for(kept: Kept) -> None:
     assert (await kept.total(workspace="acme")).calls == 0
 
 
-async def test_quarters_are_read_when_they_are_asked_for(kept: Kept) -> None:
-    await kept.count(talk("CA1"))
-    (with_them,) = await kept.figures.days("default", MARCH)
-    (without,) = await kept.figures.days("default", msgspec.structs.replace(MARCH, quarters=False))
-    assert with_them.quarters
-    assert without.quarters is None
-    assert without.total == with_them.total
+async def test_only_those_quarters_are_read_that_are_asked_for(kept: Kept) -> None:
+    await kept.count(talk("CA1"), talk("CA2", at=MONDAY + timedelta(hours=5)))
+    (all_,) = await kept.figures.days("default", MARCH)
+    assert all_.quarters.keys() == {36, 56}
+    for asked, found in (((36, 37), {36}), ((), set())):
+        (some,) = await kept.figures.days("default", msgspec.structs.replace(MARCH, quarters=asked))
+        assert some.quarters.keys() == found
+        assert some.total == all_.total
 
 
 async def test_the_figures_of_a_forgotten_call_stay_and_nothing_leads_to_it(kept: Kept) -> None:
@@ -190,8 +191,8 @@ async def test_a_rebuild_puts_wrong_sums_right_and_says_how_many(kept: Kept) -> 
 
 async def break_a_day(kept: Kept) -> None:
     day = (await kept.figures.days("default", MARCH))[0]
-    sums = day.open()
-    sums.add(3, "", Figures(calls=7))
+    sums = day.open(TimedFigures)
+    sums.add(3, "", TimedFigures(calls=7))
     if isinstance(kept.figures, MemoryFigures):
         kept.figures.sums["default", day.key] = sums.encode()
         return
@@ -199,7 +200,8 @@ async def break_a_day(kept: Kept) -> None:
 
     total, quarters = sums.encode()
     which = {"workspace": "default", "day": day.key.day.isoformat()}
-    await report_days().update_one(which, {"$set": {"total": total, "quarters": quarters}})
+    told = {"total": total, "quarters": {str(slot): quarter for slot, quarter in quarters.items()}}
+    await report_days().update_one(which, {"$set": told})
 
 
 async def test_two_that_count_at_the_same_time_count_once(kept: Kept) -> None:

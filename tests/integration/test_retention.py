@@ -12,6 +12,7 @@ from scriza.modules.memory.documents import callers, calls, logs, stored
 from scriza.modules.memory.projection import told
 from scriza.modules.memory.reports.books import DaysWanted
 from scriza.modules.memory.reports.counter import Counter
+from scriza.modules.memory.reports.figures import Figures
 from scriza.modules.memory.reports.stored import MongoFigures, StoredLog
 from scriza.modules.memory.retention.service import Purge, RetentionService
 from scriza.modules.memory.stored import MongoMemoryBook
@@ -60,9 +61,9 @@ class Office:
         await callers().update_one({"_id": f"default/{caller}"}, {"$set": row}, upsert=True)
 
     async def booked(self, workspace: str = "default") -> int:
-        march = DaysWanted(NOW.date() - timedelta(days=900), NOW.date(), quarters=False)
+        march = DaysWanted(NOW.date() - timedelta(days=900), NOW.date(), ())
         days = await self.figures.days(workspace, march)
-        return sum(figures.won for day in days for figures in day.open().total.values())
+        return sum(figures.won for day in days for figures in day.open(Figures).total.values())
 
 
 @pytest.fixture

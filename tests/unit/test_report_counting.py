@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, timedelta, timezone
 
 from scriza.modules.memory.reports.counting import Cell, Led, cell_of, figures_of
-from scriza.modules.memory.reports.figures import Figures
+from scriza.modules.memory.reports.figures import TimedFigures
 from scriza.ports.memory import RememberedTurn
 from tests.report_calls import MONDAY, latency, objection, talk
 
@@ -98,5 +98,5 @@ def test_caches_and_clips_count() -> None:
 
 def test_a_call_of_which_nothing_is_known_is_a_call() -> None:
     found = figures_of(talk("CA1", state="live", playbook=""), Led(""))
-    assert found == Figures(calls=1)
+    assert found == TimedFigures(calls=1)
     assert cell_of(talk("CA1"), MONDAY.astimezone(UTC), KITE).slot == 36

@@ -11,7 +11,7 @@ from scriza.kernel.calendar import zone
 from scriza.modules.memory.reports.books import ALL_QUARTERS, StoredDay
 from scriza.modules.memory.reports.counting import Led, cell_of, figures_of
 from scriza.modules.memory.reports.days import Changes, Counted, Day, DayKey, added_up
-from scriza.modules.memory.reports.figures import Figures, add, is_nothing, total_of
+from scriza.modules.memory.reports.figures import Figures, TimedFigures, add, is_nothing, total_of
 from scriza.modules.memory.reports.sums import Slices, period, reads, slices
 from scriza.modules.memory.reports.sums import added_up as rows_of
 from scriza.ports.memory import RememberedCall
@@ -29,7 +29,7 @@ def counted(call: RememberedCall) -> Counted:
     return Counted(cell_of(call, call.started_at, led), figures_of(call, led))
 
 
-def stored(days: dict[DayKey, Day], slots: Sequence[int] = ALL_QUARTERS) -> list[StoredDay]:
+def stored(days: dict[DayKey, Day[TimedFigures]], slots: Sequence[int] = ALL_QUARTERS) -> list[StoredDay]:
     """As the store keeps them, with these quarters alone."""
     rows = [(key, *day.encode()) for key, day in days.items()]
     return [
@@ -38,7 +38,7 @@ def stored(days: dict[DayKey, Day], slots: Sequence[int] = ALL_QUARTERS) -> list
     ]
 
 
-def read(days: dict[DayKey, Day], wanted: Slices) -> list[StoredDay]:
+def read(days: dict[DayKey, Day[TimedFigures]], wanted: Slices) -> list[StoredDay]:
     """What the service would read, and nothing more."""
     return [
         each
@@ -48,9 +48,18 @@ def read(days: dict[DayKey, Day], wanted: Slices) -> list[StoredDay]:
     ]
 
 
+@given(calls)
+def test_what_needs_no_parts_of_latencies_reads_the_rest_alone(told: list[RememberedCall]) -> None:
+    for key, day in added_up(map(counted, told)).items():
+        (row,) = stored({key: day})
+        for outcome, found in row.open(Figures).total.items():
+            assert type(found) is Figures
+            assert found == total_of([day.total[outcome]], Figures)
+
+
 @given(figures, figures)
-def test_figures_that_are_taken_away_again_leave_no_trace(some: Figures, more: Figures) -> None:
-    sums = total_of([some])
+def test_figures_that_are_taken_away_again_leave_no_trace(some: TimedFigures, more: TimedFigures) -> None:
+    sums = total_of([some], TimedFigures)
     add(sums, more)
     add(sums, more, -1)
     assert sums == some
@@ -59,22 +68,22 @@ def test_figures_that_are_taken_away_again_leave_no_trace(some: Figures, more: F
 
 
 @given(st.lists(figures, max_size=5), st.randoms())
-def test_the_order_in_which_figures_are_added_does_not_matter(many: list[Figures], chance: object) -> None:
+def test_the_order_in_which_figures_are_added_does_not_matter(many: list[TimedFigures], chance: object) -> None:
     other = list(many)
     chance.shuffle(other)  # type: ignore[attr-defined]  # Hypothesis's random
-    assert total_of(many) == total_of(other)
+    assert total_of(many, TimedFigures) == total_of(other, TimedFigures)
 
 
 @given(calls, st.sampled_from(["UTC", "Asia/Kolkata", "America/New_York", "Pacific/Chatham"]))
 def test_a_day_of_any_zone_is_the_calls_that_began_on_it(told: list[RememberedCall], name: str) -> None:
     covered = period(date(2026, 3, 1), date(2026, 3, 7), name, MONDAY)
     wanted = slices(covered, "day")
-    rows = rows_of(read(added_up(map(counted, told)), wanted), wanted, "day")
-    by_hand: dict[str, list[Figures]] = {}
+    rows = rows_of(read(added_up(map(counted, told)), wanted), wanted, "day", TimedFigures)
+    by_hand: dict[str, list[TimedFigures]] = {}
     for call in told:
         assert call.started_at is not None
         by_hand.setdefault(str(call.started_at.astimezone(zone(name)).date()), []).append(counted(call).figures)
-    assert rows == {day: total_of(many) for day, many in by_hand.items()}
+    assert rows == {day: total_of(many, TimedFigures) for day, many in by_hand.items()}
 
 
 @given(calls, st.sampled_from(["agent", "playbook", "outcome", "direction"]), st.integers(0, 3), st.integers(0, 3))
@@ -83,27 +92,28 @@ def test_the_rows_of_a_period_are_the_calls_in_it(told: list[RememberedCall], by
     covered = period(first, first + timedelta(days=length), "Asia/Kolkata", MONDAY)
     wanted = slices(covered, by)
     days = added_up(map(counted, told))
-    by_hand: dict[str, list[Figures]] = {}
+    by_hand: dict[str, list[TimedFigures]] = {}
     for call in told:
         assert call.started_at is not None
         if covered.since <= call.started_at.astimezone(zone(covered.tz)).date() <= covered.until:
             cell = counted(call).cell
             by_hand.setdefault(str(getattr(cell, by)), []).append(counted(call).figures)
-    assert rows_of(read(days, wanted), wanted, by) == {name: total_of(many) for name, many in by_hand.items()}
+    expected = {name: total_of(many, TimedFigures) for name, many in by_hand.items()}
+    assert rows_of(read(days, wanted), wanted, by, TimedFigures) == expected
 
 
 @given(calls, some_calls(st.just("CA1")))
 def test_what_is_counted_anew_replaces_what_was_counted(told: Sequence[RememberedCall], last: RememberedCall) -> None:
-    days: dict[DayKey, Day] = {}
+    days: dict[DayKey, Day[TimedFigures]] = {}
     before: Counted | None = None
     for call in (*told, last):
         changes = Changes()
         changes.replace(before, counted(call))
         for key in changes.by_day:
-            day = days.pop(key, Day())
+            day = days.pop(key, Day.new())
             changes.apply(key, day)
             if not day.empty:
-                days[key] = Day.decode(*day.encode())
+                days[key] = Day.decode(*day.encode(), TimedFigures)
         before = counted(call)
     assert days == added_up([counted(last)])
 

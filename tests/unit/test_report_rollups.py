@@ -13,7 +13,7 @@ from scriza.kernel.errors import Unavailable
 from scriza.modules.memory.reports.counter import BATCH, Counter
 from scriza.modules.memory.reports.counting import Led, cell_of, figures_of
 from scriza.modules.memory.reports.days import Counted, Day, DayKey, added_up
-from scriza.modules.memory.reports.figures import Figures, total_of
+from scriza.modules.memory.reports.figures import TimedFigures, total_of
 from scriza.ports.memory import RememberedCall
 from tests.memory_reports import MemoryFigures, MemoryLog, always, kite
 from tests.report_calls import some_calls, talk
@@ -27,14 +27,13 @@ class World:
         self.log = MemoryLog(self.figures)
         self.counter = Counter(self.figures, self.log, kite, always)
 
-    def days(self, *, sealed: bool) -> dict[DayKey, Day]:
-        kept = {key: Day.decode(*told) for (_, key), told in self.figures.sums.items()}
+    def days(self, *, sealed: bool) -> dict[DayKey, Day[TimedFigures]]:
+        kept = {key: Day.decode(*told, TimedFigures) for (_, key), told in self.figures.sums.items()}
         return {key: day for key, day in kept.items() if key.sealed == sealed}
 
-    def total(self) -> Figures:
-        return total_of(
-            each for sealed in (True, False) for day in self.days(sealed=sealed).values() for each in day.total.values()
-        )
+    def total(self) -> TimedFigures:
+        days = [*self.days(sealed=False).values(), *self.days(sealed=True).values()]
+        return total_of((figures for day in days for figures in day.total.values()), TimedFigures)
 
 
 async def counted(call: RememberedCall) -> Counted:
@@ -50,7 +49,7 @@ class Rollups(RuleBasedStateMachine):
         super().__init__()
         self.loop = asyncio.new_event_loop()
         self.world = World()
-        self.forgotten: list[Figures] = []
+        self.forgotten: list[TimedFigures] = []
 
     def do(self, work: Coroutine[None, None, object]) -> None:
         self.loop.run_until_complete(work)
@@ -77,8 +76,8 @@ class Rollups(RuleBasedStateMachine):
     def somebody_breaks_a_sum_and_it_is_rebuilt(self, key: int, calls: int) -> None:
         kept = sorted(self.world.figures.sums, key=str)
         if kept and not (broken := kept[key % len(kept)])[1].sealed:
-            day = Day.decode(*self.world.figures.sums[broken])
-            day.add(0, "broken", Figures(calls=calls))
+            day = Day.decode(*self.world.figures.sums[broken], TimedFigures)
+            day.add(0, "broken", TimedFigures(calls=calls))
             self.world.figures.sums[broken] = day.encode()
         self.do(self.world.counter.rebuild("default"))
 
@@ -92,7 +91,7 @@ class Rollups(RuleBasedStateMachine):
     @invariant()
     def of_calls_that_went_the_figures_stay(self) -> None:
         kept = [figures for day in self.world.days(sealed=True).values() for figures in day.total.values()]
-        assert total_of(kept) == total_of(self.forgotten)
+        assert total_of(kept, TimedFigures) == total_of(self.forgotten, TimedFigures)
 
     def teardown(self) -> None:
         self.loop.close()

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scriza.modules.memory.reports.comparing import compare
-from scriza.modules.memory.reports.figures import Figures
+from scriza.modules.memory.reports.figures import Figures, TimedFigures
 from scriza.modules.memory.reports.table import csv_of
 from scriza.modules.memory.reports.views import latency, objections, overview
 from scriza.ports.reports import Comparison, Objections, Period, Unanswered, UnansweredRow
@@ -36,7 +36,7 @@ def test_there_is_a_header_a_line_for_each_row_and_one_for_the_total() -> None:
 
 
 def test_what_is_nested_has_a_column_for_each_of_its_parts() -> None:
-    header, *rows = read(csv_of(latency(DAY, "agent", {"kite": Figures(calls=1, total={10: 1})})))
+    header, *rows = read(csv_of(latency(DAY, "agent", {"kite": TimedFigures(calls=1, total={10: 1})})))
     assert header[:5] == ["name", "turns", "total_mean_ms", "total_p50_ms", "total_p95_ms"]
     assert {len(row) for row in rows} == {len(header)}
 

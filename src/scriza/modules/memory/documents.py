@@ -127,7 +127,8 @@ class ReportDay(Document):
     direction: str
     sealed: bool
     total: bytes
-    quarters: bytes
+    quarters: dict[str, bytes]
+    """Of the day, by their number from 0 to 95; those in which nothing was are left out."""
 
     class Settings:
         """Read by day."""

@@ -8,6 +8,7 @@ import msgspec
 
 from scriza.kernel.calendar import SLOTS
 from scriza.modules.memory.reports.days import Counted, Day, DayKey
+from scriza.modules.memory.reports.figures import F
 from scriza.ports.memory import RememberedCall
 
 
@@ -26,9 +27,9 @@ class StoredDay(msgspec.Struct, frozen=True):
     total: bytes
     quarters: dict[int, bytes]
 
-    def open(self) -> Day:
-        """The sums."""
-        return Day.decode(self.total, self.quarters)
+    def open(self, kind: type[F]) -> Day[F]:
+        """The sums, so much of them as `kind` holds."""
+        return Day.decode(self.total, self.quarters, kind)
 
 
 ALL_QUARTERS = tuple(range(SLOTS))

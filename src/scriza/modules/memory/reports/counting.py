@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 import msgspec
 
 from scriza.kernel.calendar import slot_of
-from scriza.modules.memory.reports.figures import Figures, count
+from scriza.modules.memory.reports.figures import Figures, TimedFigures, count
 from scriza.modules.memory.reports.latency import bucket
 from scriza.modules.memory.reports.mood import mood
 from scriza.ports.memory import RememberedCall, RememberedTurn
@@ -43,9 +43,9 @@ def cell_of(call: RememberedCall, started_at: datetime, led: Led) -> Cell:
     return Cell(began.date(), slot_of(began), led.agent, call.playbook, call.direction, call.outcome)
 
 
-def figures_of(call: RememberedCall, led: Led) -> Figures:
+def figures_of(call: RememberedCall, led: Led) -> TimedFigures:
     """All that one call adds, live or ended."""
-    figures = Figures(
+    figures = TimedFigures(
         calls=1,
         turns=len(call.turns),
         tokens=sum(turn.tokens for turn in call.turns),
@@ -151,7 +151,7 @@ def _count_mood(figures: Figures, stage: str, score: float) -> None:
         count(figures.mood_negative, stage)
 
 
-def _count_latency(figures: Figures, turns: Sequence[RememberedTurn]) -> None:
+def _count_latency(figures: TimedFigures, turns: Sequence[RememberedTurn]) -> None:
     known = [turn.latency for turn in turns if turn.latency is not None]
     for part in PARTS:
         times = [int(getattr(latency, f"{part}_ms")) for latency in known]

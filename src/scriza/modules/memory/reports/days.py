@@ -8,14 +8,13 @@ how many calls there were.
 
 from collections.abc import Iterable, Mapping
 from datetime import date
+from typing import Generic, cast
 
 import msgspec
 
 from scriza.kernel.calendar import SLOTS, Span
 from scriza.modules.memory.reports.counting import Cell
-from scriza.modules.memory.reports.figures import Figures, add, is_nothing
-
-ByOutcome = dict[str, Figures]
+from scriza.modules.memory.reports.figures import F, Figures, TimedFigures, add, is_nothing
 
 
 class DayKey(msgspec.Struct, frozen=True):
@@ -35,21 +34,28 @@ class Counted(msgspec.Struct, frozen=True):
     """What a call has added, and where."""
 
     cell: Cell
-    figures: Figures
+    figures: TimedFigures
     sealed: bool = False
 
 
-class Day:
+class Day(Generic[F]):
     """The sums of one day. Of the quarters there may be some only, for who asks for no others."""
 
-    def __init__(self, total: ByOutcome | None = None, quarters: Mapping[int, bytes] | None = None) -> None:
-        self.total: ByOutcome = total or {}
-        self._quarters: dict[int, bytes | ByOutcome] = dict(quarters or {})
+    def __init__(self, kind: type[F], total: dict[str, F], quarters: Mapping[int, bytes]) -> None:
+        self._kind = kind
+        self.total = total
+        """By outcome."""
+        self._quarters: dict[int, bytes | dict[str, F]] = dict(quarters)
 
     @classmethod
-    def decode(cls, total: bytes, quarters: Mapping[int, bytes]) -> "Day":
-        """From what `encode` has made; a quarter is decoded when it is needed."""
-        return cls(_BY_OUTCOME.decode(total), quarters)
+    def new(cls) -> "Day[TimedFigures]":
+        """A day on which nothing is counted yet."""
+        return Day(TimedFigures, {}, {})
+
+    @classmethod
+    def decode(cls, total: bytes, quarters: Mapping[int, bytes], kind: type[F]) -> "Day[F]":
+        """From what `encode` has made, so much of it as `kind` holds; a quarter is decoded when it is needed."""
+        return Day(kind, _decode(kind, total), quarters)
 
     def encode(self) -> tuple[bytes, dict[int, bytes]]:
         """The sum, and the quarters in which anything was, each as MessagePack."""
@@ -63,33 +69,45 @@ class Day:
         """Whether nothing is counted on it."""
         return not self.total
 
-    def add(self, slot: int, outcome: str, figures: Figures, times: int = 1) -> None:
+    def add(self, slot: int, outcome: str, figures: F, times: int = 1) -> None:
         """Add to a quarter and to the sum, or with -1 take away."""
-        _add_to(self.total, outcome, figures, times)
+        self._add_to(self.total, outcome, figures, times)
         quarter = self._quarter(slot)
-        _add_to(quarter, outcome, figures, times)
+        self._add_to(quarter, outcome, figures, times)
         if quarter:
             self._quarters[slot] = quarter
         else:
             self._quarters.pop(slot, None)
 
-    def within(self, span: Span) -> ByOutcome:
+    def within(self, span: Span) -> dict[str, F]:
         """The sum of a part of the day, for which the quarters `quarters_for(span)` have to be there."""
         counted = [self._quarter(slot) for slot in quarters_for(span) if slot in self._quarters]
         if _is_short(span):
-            return _sum_up({}, counted, 1)
-        return _sum_up(_sum_up({}, [self.total], 1), counted, -1) if counted else self.total
+            return self._sum_up({}, counted, 1)
+        return self._sum_up(self._sum_up({}, [self.total], 1), counted, -1) if counted else self.total
 
-    def _quarter(self, slot: int) -> ByOutcome:
+    def _quarter(self, slot: int) -> dict[str, F]:
         found = self._quarters.get(slot, {})
-        return _BY_OUTCOME.decode(found) if isinstance(found, bytes) else found
+        return _decode(self._kind, found) if isinstance(found, bytes) else found
+
+    def _sum_up(self, into: dict[str, F], many: Iterable[dict[str, F]], times: int) -> dict[str, F]:
+        for each in many:
+            for outcome, figures in each.items():
+                self._add_to(into, outcome, figures, times)
+        return into
+
+    def _add_to(self, into: dict[str, F], outcome: str, figures: F, times: int) -> None:
+        have = into.setdefault(outcome, self._kind())
+        add(have, figures, times)
+        if is_nothing(have):
+            del into[outcome]
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Day) and self._decoded() == other._decoded()
 
     __hash__ = None  # type: ignore[assignment]  # it changes
 
-    def _decoded(self) -> tuple[ByOutcome, dict[int, ByOutcome]]:
+    def _decoded(self) -> tuple[dict[str, F], dict[int, dict[str, F]]]:
         return self.total, {slot: self._quarter(slot) for slot in self._quarters}
 
 
@@ -97,7 +115,7 @@ class Changes:
     """What is to be added to days: of calls counted for the first time, anew, or sealed."""
 
     def __init__(self) -> None:
-        self.by_day: dict[DayKey, list[tuple[int, str, Figures, int]]] = {}
+        self.by_day: dict[DayKey, list[tuple[int, str, TimedFigures, int]]] = {}
 
     def replace(self, before: Counted | None, after: Counted) -> None:
         """A call counts as `after` where it counted as `before`."""
@@ -112,18 +130,18 @@ class Changes:
         key = DayKey(cell.day, cell.agent, cell.playbook, cell.direction, counted.sealed)
         self.by_day.setdefault(key, []).append((cell.slot, cell.outcome, counted.figures, times))
 
-    def apply(self, key: DayKey, day: Day) -> None:
+    def apply(self, key: DayKey, day: Day[TimedFigures]) -> None:
         """Make one day's changes."""
         for slot, outcome, figures, times in self.by_day[key]:
             day.add(slot, outcome, figures, times)
 
 
-def added_up(calls: Iterable[Counted]) -> dict[DayKey, Day]:
+def added_up(calls: Iterable[Counted]) -> dict[DayKey, Day[TimedFigures]]:
     """The days that these calls make."""
     changes = Changes()
     for counted in calls:
         changes.replace(None, counted)
-    days = {key: Day() for key in changes.by_day}
+    days = {key: Day.new() for key in changes.by_day}
     for key, day in days.items():
         changes.apply(key, day)
     return days
@@ -139,19 +157,11 @@ def _is_short(span: Span) -> bool:
     return 2 * (span.end - span.first) <= SLOTS
 
 
-def _sum_up(into: ByOutcome, many: Iterable[ByOutcome], times: int) -> ByOutcome:
-    for each in many:
-        for outcome, figures in each.items():
-            _add_to(into, outcome, figures, times)
-    return into
-
-
-def _add_to(into: ByOutcome, outcome: str, figures: Figures, times: int) -> None:
-    have = into.setdefault(outcome, Figures())
-    add(have, figures, times)
-    if is_nothing(have):
-        del into[outcome]
+def _decode(kind: type[F], told: bytes) -> dict[str, F]:
+    decoder = _TIMED if kind is TimedFigures else _PLAIN
+    return cast("dict[str, F]", decoder.decode(told))
 
 
 _ENCODE = msgspec.msgpack.Encoder().encode
-_BY_OUTCOME = msgspec.msgpack.Decoder(ByOutcome)
+_PLAIN = msgspec.msgpack.Decoder(dict[str, Figures])
+_TIMED = msgspec.msgpack.Decoder(dict[str, TimedFigures])

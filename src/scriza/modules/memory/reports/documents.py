@@ -23,6 +23,7 @@ from scriza.modules.memory.documents import (
 )
 from scriza.modules.memory.reports.books import DaysWanted, Mark, StoredDay, Unanswerable
 from scriza.modules.memory.reports.days import Changes, Counted, Day, DayKey
+from scriza.modules.memory.reports.figures import TimedFigures
 
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -139,12 +140,12 @@ async def write_changes(workspace: str, changes: Changes, session: Session) -> N
     """Make changes to days, each read and written once."""
     for key in changes.by_day:
         stored = await report_days().find_one({"_id": _id(workspace, key)}, session=session)
-        day = Day() if stored is None else _stored_day(stored).open()
+        day = Day.new() if stored is None else _stored_day(stored).open(TimedFigures)
         changes.apply(key, day)
         await write_day(workspace, key, day, session)
 
 
-async def write_day(workspace: str, key: DayKey, day: Day, session: Session) -> None:
+async def write_day(workspace: str, key: DayKey, day: Day[TimedFigures], session: Session) -> None:
     """Keep a day's sums; an empty day is not kept."""
     which = {"_id": _id(workspace, key)}
     if day.empty:

@@ -13,7 +13,10 @@ K = TypeVar("K", str, int)
 
 
 class Figures(msgspec.Struct, array_like=True):
-    """The sums over some calls. A mapping holds no zeros. New fields go to the end, since these are stored by place."""
+    """The sums over some calls. A mapping holds no zeros.
+
+    They are kept by their place, so a field is never moved.
+    """
 
     calls: int = 0
     ended: int = 0
@@ -55,42 +58,49 @@ class Figures(msgspec.Struct, array_like=True):
     mood_positive: dict[str, int] = {}
     mood_negative: dict[str, int] = {}
 
-    total: dict[int, int] = {}
-    """Answers by the bucket of their latency, as are its parts; see `latency`."""
-    endpoint: dict[int, int] = {}
-    asr: dict[int, int] = {}
-    llm: dict[int, int] = {}
-    tts: dict[int, int] = {}
-    send: dict[int, int] = {}
-    milliseconds: dict[str, int] = {}
-    """Sums of the same, by the name of the part."""
-
     hits: dict[str, int] = {}
     """For shares of ended calls: those of which this measure is true."""
     samples: dict[str, int] = {}
     """For means over ended calls: how many have a value of this measure, its sum, and the sum of its squares."""
     sums: dict[str, int] = {}
     squares: dict[str, int] = {}
+    total: dict[int, int] = {}
+    """Answers by the bucket of their latency; see `latency`."""
 
 
-FIELDS = Figures.__struct_fields__
+class TimedFigures(Figures, array_like=True):
+    """The same with the parts of each answer's latency.
+
+    They are as much as all the rest; what is kept with them is read as `Figures` by who does not need them.
+    """
+
+    endpoint: dict[int, int] = {}
+    asr: dict[int, int] = {}
+    llm: dict[int, int] = {}
+    tts: dict[int, int] = {}
+    send: dict[int, int] = {}
+    milliseconds: dict[str, int] = {}
+    """Sums, by the name of the part, `total` among them."""
+
+
+F = TypeVar("F", bound=Figures)
 
 
 def add(figures: Figures, more: Figures, times: int = 1) -> None:
-    """Add `more` to `figures`, or with -1 take it away."""
-    for name in FIELDS:
-        have, other = getattr(figures, name), getattr(more, name)
+    """Add `more` to `figures`, or with -1 take it away; `more` has all that `figures` has."""
+    for name in figures.__struct_fields__:
+        other = getattr(more, name)
         if not other:
             continue
         if isinstance(other, int):
-            setattr(figures, name, have + times * other)
+            setattr(figures, name, getattr(figures, name) + times * other)
         else:
-            _add_to(have, other, times)
+            _add_to(getattr(figures, name), other, times)
 
 
-def total_of(many: Iterable[Figures]) -> Figures:
+def total_of(many: Iterable[F], kind: type[F]) -> F:
     """The sum."""
-    figures = Figures()
+    figures = kind()
     for each in many:
         add(figures, each)
     return figures
@@ -98,7 +108,7 @@ def total_of(many: Iterable[Figures]) -> Figures:
 
 def is_nothing(figures: Figures) -> bool:
     """Whether nothing is counted."""
-    return not any(getattr(figures, name) for name in FIELDS)
+    return not any(getattr(figures, name) for name in figures.__struct_fields__)
 
 
 def count(counts: dict[K, int], key: K, times: int = 1) -> None:

@@ -10,7 +10,7 @@ from scriza.kernel.principal import current
 from scriza.modules.memory.reports import views
 from scriza.modules.memory.reports.books import FiguresBook, Log, StoredDay, Unanswerable
 from scriza.modules.memory.reports.comparing import compare
-from scriza.modules.memory.reports.figures import Figures, total_of
+from scriza.modules.memory.reports.figures import F, Figures, TimedFigures, total_of
 from scriza.modules.memory.reports.likeness import groups
 from scriza.modules.memory.reports.sums import added_up, period, reads, slices
 from scriza.ports.reports import (
@@ -47,7 +47,7 @@ class ReportsService:
     async def overview(self, query: GroupedQuery) -> Overview:
         """See Reports."""
         covered = self._period(query)
-        return views.overview(covered, query.by, await self._rows(covered, query.by, query))
+        return views.overview(covered, query.by, await self._rows(covered, query.by, query, Figures))
 
     async def objections(self, query: ReportQuery) -> Objections:
         """See Reports."""
@@ -67,7 +67,7 @@ class ReportsService:
     async def interruptions(self, query: GroupedQuery) -> Interruptions:
         """See Reports."""
         covered = self._period(query)
-        return views.interruptions(covered, query.by, await self._rows(covered, query.by, query))
+        return views.interruptions(covered, query.by, await self._rows(covered, query.by, query, Figures))
 
     async def sentiment(self, query: ReportQuery) -> Sentiment:
         """See Reports."""
@@ -77,7 +77,7 @@ class ReportsService:
     async def latency(self, query: GroupedQuery) -> Latency:
         """See Reports."""
         covered = self._period(query)
-        return views.latency(covered, query.by, await self._rows(covered, query.by, query))
+        return views.latency(covered, query.by, await self._rows(covered, query.by, query, TimedFigures))
 
     async def funnel(self, query: ReportQuery) -> Funnel:
         """See Reports."""
@@ -88,7 +88,7 @@ class ReportsService:
         """See Reports."""
         covered = period(query.since, query.until, query.tz, self._clock())
         both = ReportQuery(direction=query.direction)
-        rows = await self._rows(covered, "playbook", both, playbooks=(query.a, query.b))
+        rows = await self._rows(covered, "playbook", both, Figures, playbooks=(query.a, query.b))
         a, b = (rows.get(version, Figures()) for version in (query.a, query.b))
         return Comparison(covered, query.a, query.b, compare(a, b))
 
@@ -96,18 +96,18 @@ class ReportsService:
         return period(query.since, query.until, query.tz, self._clock())
 
     async def _total(self, covered: Period, query: ReportQuery) -> Figures:
-        return total_of((await self._rows(covered, "direction", query)).values())
+        return total_of((await self._rows(covered, "direction", query, Figures)).values(), Figures)
 
     async def _rows(
-        self, covered: Period, by: By, query: ReportQuery, playbooks: tuple[str, ...] = ()
-    ) -> dict[str, Figures]:
+        self, covered: Period, by: By, query: ReportQuery, kind: type[F], playbooks: tuple[str, ...] = ()
+    ) -> dict[str, F]:
         """The figures of each row."""
         wanted = slices(covered, by)
         asked = playbooks or ((query.playbook,) if query.playbook else ())
         kept: list[StoredDay] = []
         for days in reads(wanted, agent=query.agent, playbooks=asked, direction=query.direction):
             kept += await self._book.days(current().principal.workspace, days)
-        return await asyncio.to_thread(added_up, kept, wanted, by, query.outcome)
+        return await asyncio.to_thread(added_up, kept, wanted, by, kind, query.outcome)
 
 
 def _unanswered_row(group: Sequence[Unanswerable]) -> UnansweredRow:

@@ -22,6 +22,7 @@ from scriza.modules.memory.reports.documents import (
     write_counted,
     write_day,
 )
+from scriza.modules.memory.reports.figures import TimedFigures
 from scriza.ports.store import Store, UnitOfWork
 
 
@@ -104,10 +105,10 @@ class MongoFigures:
             calls = await read_counted_on(workspace, day, unit.session)
             right = added_up(counted for counted in calls if not counted.sealed)
             kept = await read_days(workspace, DaysWanted(day, day, ALL_QUARTERS), unit.session)
-            have = {stored.key: stored.open() for stored in kept if not stored.key.sealed}
+            have = {stored.key: stored.open(TimedFigures) for stored in kept if not stored.key.sealed}
             wrong = [key for key in right.keys() | have.keys() if right.get(key) != have.get(key)]
             for key in wrong:
-                await write_day(workspace, key, right.get(key, Day()), unit.session)
+                await write_day(workspace, key, right.get(key, Day.new()), unit.session)
             return len(wrong)
 
         return await self._store.run(work)

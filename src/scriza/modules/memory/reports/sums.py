@@ -8,7 +8,7 @@ from scriza.kernel.calendar import Span, beginning, days, slot_of, spans, zone
 from scriza.kernel.errors import BadInput
 from scriza.modules.memory.reports.books import DaysWanted, StoredDay
 from scriza.modules.memory.reports.days import DayKey, quarters_for
-from scriza.modules.memory.reports.figures import Figures, add
+from scriza.modules.memory.reports.figures import F, add
 from scriza.ports.reports import By, Period
 
 _DEFAULT_DAYS = 30
@@ -71,15 +71,15 @@ def reads(wanted: Slices, *, agent: str = "", playbooks: tuple[str, ...] = (), d
     return found
 
 
-def added_up(rows: Iterable[StoredDay], wanted: Slices, by: By, outcome: str = "") -> dict[str, Figures]:
+def added_up(rows: Iterable[StoredDay], wanted: Slices, by: By, kind: type[F], outcome: str = "") -> dict[str, F]:
     """The figures of each row of a report, by its name."""
-    found: dict[str, Figures] = {}
+    found: dict[str, F] = {}
     for row in rows:
-        day = row.open()
+        day = row.open(kind)
         for name, span in wanted.get(row.key.day, ()):
             for ended, figures in day.within(span).items():
                 if not outcome or ended == outcome:
-                    add(found.setdefault(_name(by, name, row.key, ended), Figures()), figures)
+                    add(found.setdefault(_name(by, name, row.key, ended), kind()), figures)
     return found
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from scriza.kernel.calendar import days
-from scriza.modules.memory.reports.figures import Figures, total_of
+from scriza.modules.memory.reports.figures import F, Figures, TimedFigures, total_of
 from scriza.modules.memory.reports.latency import quantile
 from scriza.ports.reports import (
     By,
@@ -30,8 +30,8 @@ Rows = Mapping[str, Figures]
 
 def overview(period: Period, by: By, rows: Rows) -> Overview:
     """Calls at a glance."""
-    told = [_overview_row(name, figures) for name, figures in _in_order(period, by, rows)]
-    return Overview(period, by, told, _overview_row(TOTAL, total_of(rows.values())))
+    told = [_overview_row(name, figures) for name, figures in _in_order(period, by, rows, Figures)]
+    return Overview(period, by, told, _overview_row(TOTAL, total_of(rows.values(), Figures)))
 
 
 def _overview_row(name: str, figures: Figures) -> OverviewRow:
@@ -77,8 +77,8 @@ def objections(period: Period, figures: Figures) -> Objections:
 
 def interruptions(period: Period, by: By, rows: Rows) -> Interruptions:
     """Interruptions and silence."""
-    total = total_of(rows.values())
-    told = [_interruption_row(name, figures) for name, figures in _in_order(period, by, rows)]
+    total = total_of(rows.values(), Figures)
+    told = [_interruption_row(name, figures) for name, figures in _in_order(period, by, rows, Figures)]
     stages = [StageInterruptions(stage, times) for stage, times in _most_first(total.stages_interrupted).items()]
     return Interruptions(period, by, told, _interruption_row(TOTAL, total), stages)
 
@@ -116,13 +116,13 @@ def sentiment(period: Period, figures: Figures) -> Sentiment:
     return Sentiment(period, rows, SentimentRow(TOTAL, utterances, positive, negative, mean))
 
 
-def latency(period: Period, by: By, rows: Rows) -> Latency:
+def latency(period: Period, by: By, rows: Mapping[str, TimedFigures]) -> Latency:
     """How soon the agent answers."""
-    told = [_latency_row(name, figures) for name, figures in _in_order(period, by, rows)]
-    return Latency(period, by, told, _latency_row(TOTAL, total_of(rows.values())))
+    told = [_latency_row(name, figures) for name, figures in _in_order(period, by, rows, TimedFigures)]
+    return Latency(period, by, told, _latency_row(TOTAL, total_of(rows.values(), TimedFigures)))
 
 
-def _latency_row(name: str, figures: Figures) -> LatencyRow:
+def _latency_row(name: str, figures: TimedFigures) -> LatencyRow:
     def spread(part: str) -> Spread:
         counts: dict[int, int] = getattr(figures, part)
         turns = sum(counts.values())
@@ -162,11 +162,11 @@ def _step(figures: Figures, stage: str) -> tuple[float, str]:
     return (figures.stages_steps.get(stage, 0) / reached if reached else float("inf")), stage
 
 
-def _in_order(period: Period, by: By, rows: Rows) -> Sequence[tuple[str, Figures]]:
+def _in_order(period: Period, by: By, rows: Mapping[str, F], kind: type[F]) -> Sequence[tuple[str, F]]:
     """Days in their order, also those without calls; else by the number of calls."""
     if by == "day":
         names = [str(day) for day in days(period.since, period.until)]
-        return [(name, rows.get(name, Figures())) for name in names]
+        return [(name, rows.get(name, kind())) for name in names]
     return sorted(rows.items(), key=lambda row: (-row[1].calls, row[0]))
 
 
