@@ -19,7 +19,7 @@ from scriza.data_dir import Secrets
 from scriza.factories import accounts as people
 from scriza.factories import calling, listening, placing, recording, remembering, speaking, storage, thinking, tools
 from scriza.factories import strategies as playbooks
-from scriza.factories.hearing import Hears, subscribe
+from scriza.factories.hearing import EVERYWHERE, Hears, subscribe
 from scriza.gateway.forgetting import ReplyForgetting
 from scriza.kernel.clock import utc_now
 from scriza.kernel.errors import ScrizaError
@@ -541,7 +541,7 @@ def _hears(container: Container) -> dict[str, tuple[Hears, ...]]:
     def forgets(module: str, forgetting: Callable[[], Forgets]) -> tuple[Hears, ...]:
         return (
             Hears(f"{module}-forgetting", FORGETTING, lambda: forgetting().forget),
-            Hears(f"{module}-memory", ERASED, lambda: forgetting().erased, everywhere=True),
+            Hears(EVERYWHERE, ERASED, lambda: forgetting().erased),
         )
 
     return {

@@ -76,6 +76,21 @@ def parser() -> argparse.ArgumentParser:
 
     commands.add_parser("doctor", help="check this machine and the settings", description="Check what Scriza needs.")
 
+    events = commands.add_parser("events", help="events that nobody could deal with", description="Parked events.")
+    of_events = events.add_subparsers(dest="act", required=True, metavar="ACT")
+    of_events.add_parser("parked", help="list them, with the consumer that fails and its error")
+    retry = of_events.add_parser("retry", help="have them delivered again, when what they failed on is mended")
+    retry.add_argument("ids", nargs="*", metavar="ID", help="which ones; none: all")
+
+    memory = commands.add_parser("memory", help="what is known of a caller", description="What is known of callers.")
+    of_memory = memory.add_subparsers(dest="act", required=True, metavar="ACT")
+    show = of_memory.add_parser("show", help="tell what is known of a number, and from which calls")
+    forget = of_memory.add_parser("forget", help="erase everything about a number, for good, and prove it")
+    forget.add_argument("--wait", type=int, default=60, metavar="SECONDS", help="for the proof; 60")
+    for of_number in (show, forget):
+        of_number.add_argument("number", help="E.164, such as +14155550100")
+        of_number.add_argument("--to", metavar="URL", help="the Scriza; else the one on this machine (SCRIZA_PORT)")
+
     models = commands.add_parser("models", help="speech models on this machine", description="Recognisers on disk.")
     acts = models.add_subparsers(dest="act", required=True, metavar="ACT")
     fetch = acts.add_parser("fetch", help="bring a model, such as base.en, or ggml-base.en for whisper.cpp")

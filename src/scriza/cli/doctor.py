@@ -20,6 +20,7 @@ from scriza.factories import listening, speaking, storage, thinking
 from scriza.kernel.errors import ScrizaError
 from scriza.settings import MODULES, Settings, load, unknown_variables
 from scriza_adapters.espeak.engine import EspeakEngine, espeak_worker
+from scriza_adapters.mongo.parking import parked
 from scriza_adapters.mongo.store import open_store
 
 _OLDEST, _NEWEST = (3, 11), (3, 13)
@@ -48,7 +49,8 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
     folder, finding = _data_dir(settings)
     yield finding
     if folder is not None:
-        yield await _store(settings, folder)
+        async for finding in _store(settings, folder):
+            yield finding
         yield await _asr(settings, folder)
     yield _port(settings)
     yield _public_url(settings)
@@ -78,14 +80,18 @@ def _data_dir(settings: Settings) -> tuple[Path | None, Finding]:
     return folder, Finding("ok", "data", str(folder))
 
 
-async def _store(settings: Settings, folder: Path) -> Finding:
+async def _store(settings: Settings, folder: Path) -> AsyncIterator[Finding]:
     options = storage.store_options(settings, folder)
     try:
         async with open_store(options, []) as store:
             await store.ping()
+            failed = len(await parked(store.database))
     except ScrizaError as error:
-        return Finding("bad", "store", str(error))
-    return Finding("ok", "store", "MongoDB answers" if options.url else "the embedded store starts and answers")
+        yield Finding("bad", "store", str(error))
+        return
+    yield Finding("ok", "store", "MongoDB answers" if options.url else "the embedded store starts and answers")
+    if failed:
+        yield Finding("note", "events", f"{failed} could not be dealt with: `scriza events parked` lists them")
 
 
 def _port(settings: Settings) -> Finding:
