@@ -5,7 +5,8 @@ another has left.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 
 import structlog
@@ -20,13 +21,15 @@ from scriza.ports.tts import Tts
 
 _log = structlog.get_logger()
 
-_HELD = timedelta(seconds=60)
+_HELD = timedelta(seconds=15)
 """So long a version is this process's, unless it says more; after that it has died."""
 _AT_ONCE = 2
 """Clips that are made at the same time: calls have the voice before us."""
 _CLIP_S = 40.0
 _FIRST_PAUSE = timedelta(seconds=5)
 _LONGEST_PAUSE = timedelta(hours=1)
+_GIVE_UP = 5
+"""Lines that fail in one try: the voice is down, and the others would only wait as well."""
 _TEXTS_FAULT = (BadInput, TooLarge)
 """Another try would end the same."""
 
@@ -48,7 +51,8 @@ class Renderer:
         while taken := await self._book.take(self._clock(), self._clock() + _HELD, new_id("op")):
             taken_up += 1
             with acting(Principal(workspace=taken.workspace, subject="strategy", scopes=frozenset({"*"}))):
-                await self._speak(taken)
+                async with self._held(taken):
+                    await self._speak(taken)
         return taken_up
 
     async def _speak(self, taken: Rendering) -> None:
@@ -65,12 +69,29 @@ class Renderer:
             await self._put_off(taken, error.slug)
             return
         missing = [asset for asset in assets if not asset.clip.kept]
-        failures = await self._speak_all(taken, missing)
+        failures = await self._speak_all(missing)
         if failures:
             await self._put_off(taken, f"{len(failures)} of {len(assets)} lines failed: {failures[0]}")
             return
         await self._book.finish(taken)
         _log.info("assets.ready", version=taken.version, assets=len(assets), made=len(missing))
+
+    @asynccontextmanager
+    async def _held(self, taken: Rendering) -> AsyncIterator[None]:
+        """Tells the others inside that this process lives."""
+
+        async def renew() -> None:
+            while True:
+                await asyncio.sleep(_HELD.total_seconds() / 3)
+                with suppress(ScrizaError):  # a store that is away has taken it from nobody
+                    await self._book.hold(taken, self._clock() + _HELD)
+
+        task = asyncio.create_task(renew())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
 
     async def _is_wanted(self, taken: Rendering) -> bool:
         """Whether it is still what somebody works on, or what calls are led by."""
@@ -79,18 +100,13 @@ class Renderer:
         refs = await self._strategies.refs(taken.workspace, taken.slug)
         return refs is not None and taken.version in {refs.draft, refs.published}
 
-    async def _speak_all(self, taken: Rendering, missing: Sequence[Asset]) -> list[str]:
+    async def _speak_all(self, missing: Sequence[Asset]) -> list[str]:
         """Speak them, a few at a time; returns why some could not be, in words for programs."""
         failures: list[str] = []
         waiting = iter(missing)
-        renewed = self._clock()
 
         async def worker() -> None:
-            nonlocal renewed
             for asset in waiting:
-                if self._clock() - renewed > _HELD / 3:
-                    renewed = self._clock()
-                    await self._book.hold(taken, renewed + _HELD)
                 if failure := await self._failed(asset):
                     failures.append(failure)
                     if len(failures) >= _GIVE_UP:
@@ -117,7 +133,3 @@ class Renderer:
         pause = min(_FIRST_PAUSE * 2 ** min(taken.tries, 16), _LONGEST_PAUSE)
         _log.warning("assets.put_off", version=taken.version, seconds=pause.total_seconds(), reason=reason)
         await self._book.put_off(taken, self._clock() + pause, reason)
-
-
-_GIVE_UP = 5
-"""Lines that fail in one try: the voice is down, and the others would only wait as well."""
