@@ -89,9 +89,8 @@ class Rig:
     async def call(self, call_id: str = "CA1", caller: str = THEM, *, ended: bool = True) -> None:
         """A call in which things were said, with everything that is kept of one."""
         led = Assignment("book", "+15550001111", "", f"about {NAME}", {"name": NAME})
-        new = NewCall(
-            call_id, "default", "inbound", caller, US, "ringing", self.now, led, who=name_of("default", caller)
-        )
+        who = name_of("default", caller) if caller else ""
+        new = NewCall(call_id, "default", "inbound", caller, US, "ringing", self.now, led, who=who)
         await self.log.open(new)
         await self.log.attach(call_id)
         talk = Conversation("book", "pitch", exchanges=[Exchange(SAID, f"Thank you, {NAME}.")], slots={"mail": MAIL})
@@ -193,6 +192,19 @@ async def test_other_people_and_who_comes_back_later_keep_their_calls(rig: Rig) 
         assert (len(record.turns), record.forgotten) == (turns, call_id == "CA1")
 
 
+async def test_an_order_about_calls_alone_leaves_everybody_else_be(rig: Rig) -> None:
+    """Who hides their number is nobody, and there are many of them."""
+    await rig.call("CA1", caller="")
+    await rig.call("CA2", caller="")
+    await rig.log.keep_message(ReceivedMessage("SM1", "default", "", "somebody else", rig.now, ""))
+    order = rig.order("CA1")
+    data = CallerForgotten("era_1", "", ["CA1"])
+    await rig.forgetting.forget(msgspec.structs.replace(order, data=msgspec.Raw(msgspec.json.encode(data))))
+    records = [await rig.log.record("default", call_id) for call_id in ("CA1", "CA2")]
+    assert [record.forgotten for record in records if record] == [True, False]
+    assert await rig.store.database["call_messages"].count_documents({}) == 1
+
+
 async def test_a_call_that_lives_is_erased_when_it_has_ended_and_only_then_that_is_told(rig: Rig) -> None:
     await rig.call(ended=False)
     await rig.forgetting.forget(rig.order("CA1"))
@@ -226,6 +238,17 @@ async def test_an_order_is_carried_out_once_whoever_hears_it_and_however_often(r
     assert proofs[0].erased["turns"] == 2
     rows = await rig.store.database["outbox"].find().to_list()
     assert len({msgspec.json.decode(row["events"][0], type=Event).id for row in rows}) == 1
+
+
+async def test_an_order_that_a_process_took_before_it_was_killed_is_carried_out_by_another(rig: Rig) -> None:
+    await rig.call("CA1")
+    await rig.call("CA2")
+    order = rig.order("CA1", "CA2")
+    await rig.book.begin(order)
+    await rig.book.erase_call(order, "CA1")
+    await rig.another_process().settle_due()
+    assert await rig.found() == []
+    assert [proof.erased["turns"] for proof in await rig.proofs()] == [4]
 
 
 async def test_messages_without_any_call_go_as_well(rig: Rig) -> None:

@@ -45,6 +45,29 @@ def test_the_end_sums_up_the_call() -> None:
     assert end.duration_seconds == record.duration_seconds
 
 
+def test_interruptions_and_noises_that_were_none_are_summed_up() -> None:
+    world = World(asr=LineAsr("count for me", "", "stop that please", "goodbye"))
+
+    async def interrupts(phone: MemoryPhone) -> None:
+        await phone.heard_all()
+        await phone.say(1000)
+        await phone.agent_begins()
+        await asyncio.sleep(0.5)
+        await phone.say(200)  # a noise
+        await asyncio.sleep(1.5)
+        await phone.say(1200)
+        await phone.heard_all()
+        await phone.say(800)
+        await phone.heard_all()
+
+    call(world, interrupts)
+    end = completed(world)
+    assert (end.barge_ins, end.false_barge_ins) == (1, 1)
+    interrupted = [reply for reply in told(world, Topic.REPLY_GENERATED, ReplyGenerated) if reply.interrupted]
+    assert [reply.turn for reply in interrupted] == [1]
+    assert interrupted[0].heard != interrupted[0].text
+
+
 def test_a_call_in_which_nobody_spoke_has_no_confidence() -> None:
     async def silent(phone: MemoryPhone) -> None:
         await asyncio.sleep(60)
