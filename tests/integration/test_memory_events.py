@@ -22,7 +22,7 @@ from scriza.modules.memory.service import TOPICS
 from scriza.modules.memory.stored import CONSUMER
 from scriza.ports.memory import CallerForgotten, CallerMemory, CallsQuery, Recall, RememberedCall
 from scriza_adapters.mongo.store import MongoStore, StoreOptions, open_store
-from tests.memory_calls import NUMBER, Rememberer, ToldCall, demo_call
+from tests.memory_calls import BEGAN, NUMBER, Rememberer, ToldCall, demo_call
 from tests.standins.llm_engine import Says
 
 EVENTS = len(demo_call().events)
@@ -159,7 +159,8 @@ async def test_what_is_told_of_a_forgotten_call_later_is_dropped(store: MongoSto
     assert (await here.memory.recall(Recall(NUMBER))).calls == 0
     first, at_its_end = await forgotten_events(store)
     assert first == CallerForgotten(erasure.erasure_id, call.who, ["CA1"])
-    assert at_its_end == first, "others may have kept something of it until its end"
+    late = CallerForgotten(erasure.erasure_id, "", ["CA1"])
+    assert at_its_end == late, "others may have kept something of it until its end"
 
 
 @pytest.mark.parametrize("begins_with", [1, 3, 5])
@@ -208,6 +209,7 @@ async def test_work_that_is_under_way_when_its_caller_is_forgotten_leaves_nothin
     await work
     assert await state_of(here) == ""
     assert (await here.memory.recall(Recall(NUMBER))).known == []
+    assert [told.call_ids for told in await forgotten_events(store)] == [["CA1"], ["CA1"]], "the model was asked since"
     tombstones = await store.database["memory_calls"].find({}).to_list()
     assert [set(row) for row in tombstones] == [{"_id", "workspace", "forgotten", "erasure_id", "expires_at"}]
 
@@ -298,6 +300,14 @@ async def test_what_comes_after_the_end_is_worked_in(store: MongoStore) -> None:
     await here.post_call.work()
     assert [field.name for field in (await here.memory.call("CA1")).fields] == ["name", "rooms", "demo_day"]
     assert (await here.memory.recall(Recall(NUMBER))).calls == 1
+
+
+async def test_a_call_that_they_did_not_take_is_not_their_last_one(store: MongoStore) -> None:
+    here = Rememberer(store)
+    await here.remembers(demo_call())
+    await here.remembers(ToldCall("CA2", began=BEGAN + timedelta(days=1), direction="outbound").over(""))
+    known = await here.memory.recall(Recall(NUMBER))
+    assert (known.calls, known.last_call_at) == (1, BEGAN)
 
 
 async def test_a_withheld_number_is_nobody(store: MongoStore) -> None:

@@ -38,6 +38,12 @@ CALL = call(*TURNS)
 RULES = by_rules(CALL, BOOK)
 
 
+def taught(by: RememberedCall) -> list[tuple[str, str]]:
+    lesson = lesson_of(by, BOOK, RULES)
+    assert lesson is not None
+    return [(item.kind, item.name) for item in lesson.known]
+
+
 # ---- by rules -----------------------------------------------------------------------------------------------------
 
 
@@ -89,14 +95,17 @@ def test_a_call_without_its_playbook_still_has_a_summary() -> None:
 def test_a_promise_that_was_never_heard_was_not_made() -> None:
     promised = [Promise("callback", "a call tomorrow")]
     heard, unheard = (call(turn(5, promised=promised, heard=words)) for words in ("We call.", ""))
-    assert [item.kind for item in lesson_of(heard, BOOK, RULES).known] == ["promise"]
-    assert lesson_of(unheard, BOOK, RULES).known == []
+    assert [kind for kind, _ in taught(heard)] == ["promise"]
+    assert taught(unheard) == []
 
 
 def test_what_is_confidential_or_not_said_is_not_remembered_of_the_caller() -> None:
     learned = {"name": "Priya", "budget": "forty", "rooms": "12", "shoe_size": "9"}
-    lesson = lesson_of(call(turn(1, said="this is Priya, forty, shoe size 9", learned=learned)), BOOK, RULES)
-    assert [item.name for item in lesson.known] == ["name"]
+    assert taught(call(turn(1, said="this is Priya, forty, shoe size 9", learned=learned))) == [("fact", "name")]
+
+
+def test_a_call_in_which_they_said_nothing_teaches_nothing() -> None:
+    assert lesson_of(call(turn(0)), BOOK, RULES) is None
 
 
 # ---- what a model says --------------------------------------------------------------------------------------------

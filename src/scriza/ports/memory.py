@@ -199,7 +199,8 @@ class CallerForgotten(msgspec.Struct, frozen=True):
 
     erasure_id: str
     caller: str
-    """The pseudonym of the number, by `scriza.kernel.pseudonym`."""
+    """The pseudonym of the number, by `scriza.kernel.pseudonym`; empty where it is about these calls alone, since who
+    was forgotten may have called again."""
     call_ids: list[str]
 
 

@@ -83,10 +83,11 @@ class MemoryBook(Protocol):
         """A call that is due; nobody else gets it before `until`."""
         ...
 
-    async def keep(self, job: Job, findings: Findings, lesson: Lesson, *, final: bool) -> bool:
+    async def keep(self, job: Job, findings: Findings, lesson: Lesson | None, *, final: bool) -> bool:
         """Keep what a call came to and teach its caller, in one transaction; `final` ends the job.
 
-        False, with nothing kept, when the job is no longer ours, more was told of the call, or it was forgotten.
+        False, with nothing kept, when the job is no longer ours, more was told of the call, or it was forgotten; then
+        `caller.forgotten` is told once more, since others were asked about the call meanwhile.
         """
         ...
 

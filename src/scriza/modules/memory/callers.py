@@ -94,7 +94,9 @@ def corrected(known: KnownCaller, id_: str, text: str, at: datetime) -> KnownCal
 
 
 def without(known: KnownCaller, id_: str, at: datetime) -> KnownCaller:
-    """Without one thing, which calls that have been do not teach again."""
+    """Without one thing, which calls that have been do not teach again; one that is not known changes nothing."""
+    if all(item.id != id_ for item in known.known):
+        return known
     dropped = [each for each in known.dropped if each.id != id_]
     return msgspec.structs.replace(
         known,

@@ -75,8 +75,13 @@ def by_rules(call: RememberedCall, playbook: Playbook | None) -> Findings:
     return Findings(call.outcome, summary, "rules", fields, refused)
 
 
-def lesson_of(call: RememberedCall, playbook: Playbook | None, findings: Findings) -> Lesson:
-    """What the call teaches of its caller: what they said of themselves, unless confidential, and what was promised."""
+def lesson_of(call: RememberedCall, playbook: Playbook | None, findings: Findings) -> Lesson | None:
+    """What the call teaches of its caller: what they said of themselves, unless confidential, and what was promised.
+
+    A call in which they said nothing, say one that nobody took, teaches nothing.
+    """
+    if not any(turn.said for turn in call.turns):
+        return None
     variables = _open_variables(playbook)
     known = {item.id: item for turn in call.turns for item in _taught_by(turn, call, variables)}
     assert call.started_at is not None

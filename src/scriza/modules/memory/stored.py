@@ -44,7 +44,7 @@ CONSUMER = "memory"
 """Its name on the bus."""
 _SPANS = tuple(timedelta(days=days) for days in (1, 8, 64, 512))
 _CANDIDATES = 10
-_STATE = {"complete": 1, "forgotten": 1, "erasure_id": 1}
+_STATE = dict.fromkeys(("caller", "complete", "taught", "claim", "forgotten", "erasure_id"), 1)
 
 
 class MongoMemoryBook:
@@ -64,9 +64,7 @@ class MongoMemoryBook:
             known = await calls().find_one({"_id": key}, _STATE, session=unit.session)
             if known and known.get("forgotten"):
                 if told.completes:
-                    await self._tell_forgotten(
-                        unit, event.workspace, told.caller, str(known["erasure_id"]), told.call_id
-                    )
+                    await self._tell_forgotten(unit, event.workspace, str(known["erasure_id"]), told.call_id)
                 return False
             if told.caller and (erasure_id := await self._met(unit, event.workspace, told)):
                 await self._forget_late(unit, event.workspace, told, erasure_id)
@@ -148,20 +146,24 @@ class MongoMemoryBook:
                     return Job(job.workspace, job.call_id, mark, job.attempts)
         return None
 
-    async def keep(self, job: Job, findings: Findings, lesson: Lesson, *, final: bool) -> bool:
+    async def keep(self, job: Job, findings: Findings, lesson: Lesson | None, *, final: bool) -> bool:
         """See MemoryBook."""
-        which = {"_id": call_key(job.workspace, job.call_id), "claim": job.mark}
-        kept: Row = stored(findings) | {"taught": True} | uncounted()
+        key = {"_id": call_key(job.workspace, job.call_id)}
+        which = key | {"claim": job.mark}
+        kept: Row = stored(findings) | ({"taught": True} if lesson else {}) | uncounted()
         changes: Row = {"$set": kept}
         if final:
             changes = {"$set": kept | {"worked": True}, "$unset": {"due_at": "", "claim": "", "attempts": ""}}
 
         async def work(unit: Unit) -> bool:
-            call = await calls().find_one(which, {"caller": 1, "taught": 1}, session=unit.session)
-            if call is None:
+            call = await calls().find_one(key, _STATE, session=unit.session)
+            if call and call.get("forgotten"):
+                await self._tell_forgotten(unit, job.workspace, str(call["erasure_id"]), job.call_id)
+            if call is None or call.get("claim") != job.mark:
                 return False
             await calls().update_one(which, changes, session=unit.session)
-            if caller := str(call.get("caller", "")):
+            caller = str(call.get("caller", ""))
+            if caller and lesson:
                 first = not call.get("taught")
                 await _change_caller(unit, job.workspace, caller, lambda known: taught(known, lesson, first=first))
             return True
@@ -233,10 +235,11 @@ class MongoMemoryBook:
         turns = await _erase_calls(unit, workspace, [told.call_id], erasure_id, self._clock())
         more = {"modules.memory.erased.calls": 1, "modules.memory.erased.turns": turns}
         await erasures().update_one({"_id": erasure_id}, {"$inc": more}, session=unit.session)
-        await self._tell_forgotten(unit, workspace, told.caller, erasure_id, told.call_id)
+        await self._tell_forgotten(unit, workspace, erasure_id, told.call_id)
 
-    async def _tell_forgotten(self, unit: Unit, workspace: str, caller: str, erasure_id: str, call_id: str) -> None:
-        await self._tell(unit, workspace, CallerForgotten(erasure_id, caller, [call_id]), key=new_id("late"))
+    async def _tell_forgotten(self, unit: Unit, workspace: str, erasure_id: str, call_id: str) -> None:
+        """Have others erase what they may have kept of a call since they were told first."""
+        await self._tell(unit, workspace, CallerForgotten(erasure_id, "", [call_id]), key=new_id("late"))
 
     async def _tell(self, unit: Unit, workspace: str, data: CallerForgotten, *, key: str) -> None:
         await unit.publish(

@@ -51,10 +51,10 @@ _OF_A_CALL: Mapping[str, type[Document]] = {
 
 
 async def read_known_calls(workspace: str, who: str, call_ids: list[str], before: datetime) -> list[Call]:
-    """Calls of this person that are not erased: those of these ids, and those that began by then."""
+    """Calls that are not erased: those of these ids, and those of this person, if it is one, that began by then."""
     left = {"workspace": workspace, "erased": {"$ne": True}}
     named = await Call.find({"call_id": {"$in": call_ids}, **left}).to_list() if call_ids else []
-    theirs = await Call.find({"who": who, "started_at": {"$lte": before}, **left}).to_list()
+    theirs = await Call.find({"who": who, "started_at": {"$lte": before}, **left}).to_list() if who else []
     return list({call.call_id: call for call in (*named, *theirs)}.values())
 
 

@@ -53,15 +53,16 @@ class Forgetting:
 
     async def settle(self, order: Event) -> bool:
         """Erase what can be erased now; True when nothing is left. Doing it again is fine."""
-        workspace, who = order.workspace, forgotten_in(order).caller
-        dropped = await self._callbacks.forget(workspace, who)
-        await self._book.note(order, {"callbacks": dropped, "barred": await self._barred.erase(workspace, who)})
         left = 0
-        for intent in await self._intents.of(workspace, who, order.time):
-            left += not await self._erase_intent(order, intent)
+        if who := forgotten_in(order).caller:
+            dropped = await self._callbacks.forget(order.workspace, who)
+            barred = await self._barred.erase(order.workspace, who)
+            await self._book.note(order, {"callbacks": dropped, "barred": barred})
+            for intent in await self._intents.of(order.workspace, who, order.time):
+                left += not await self._erase_intent(order, intent)
+            await self._book.erase_messages(order)
         for call in await self._book.calls(order):
             left += not await self._erase_call(order, call)
-        await self._book.erase_messages(order)
         if left:
             _log.info("caller.forgotten_in_part", left=left)
             return False
