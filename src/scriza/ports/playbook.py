@@ -320,7 +320,8 @@ class Tool(Section, frozen=True, kw_only=True):
     filler: Spoken | None = None
     """Said while it runs; absent says one of the `fillers`."""
     failed: Variants = []
-    """Said when it did not do what it was asked, where no model finds the words; absent says `trouble`."""
+    """Said where no model finds the words, when it did not do what it was asked or nobody can tell whether it did;
+    absent says `trouble`."""
     idempotent: bool = False
     """Asking twice does no harm, so that it is asked again when the answer gets lost; otherwise only by a key."""
     reads_only: bool = False

@@ -40,7 +40,7 @@ from scriza.ports.tts import Speak, Tts
 _log = structlog.get_logger()
 
 _KEPT = timedelta(days=30)
-_LONGEST_TURN = timedelta(seconds=90)
+_LONGEST_TURN = timedelta(seconds=60)
 """Whoever has the right to a turn for longer is gone."""
 _MOST_TURNS = 500
 
