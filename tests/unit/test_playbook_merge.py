@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from msgspec import UNSET
 
-from scriza.modules.strategy.merge import merge
+from scriza.modules.strategy.merge import Own, merge
 from scriza.modules.strategy.merge.sentences import merged_text
 from scriza.modules.strategy.order import merged_order, moved, with_added
 from scriza.ports.playbook import Playbook
@@ -253,6 +253,43 @@ def test_single_conflicts_can_be_decided_and_the_rest_by_the_strategy(ours: Edit
     assert found.playbook is not None
     assert (found.playbook.persona.name, found.playbook.title) == ("Eve", "Theirs")
     assert len(found.resolved) == 2
+
+
+def test_a_conflict_can_be_decided_for_a_value_that_neither_side_has(ours: Edited, theirs: Edited) -> None:
+    ours.record("objections", "price")["response"].insert(0, "Let me ask you something.")
+    ours.record("objections", "price")["response"][2] = "Fair point, and you can try it for a month."
+    theirs.record("objections", "price")["response"][1] = "Fair point, so try it free first."
+    ours.document["objections"].pop(1)
+    theirs.record("objections", "timing")["severity"] = 5
+    own = {"/objections/price/response/1": Own("Fair point. Try it first."), "/objections/timing": Own(UNSET)}
+    found = merge(BASE_PLAYBOOK, ours.playbook, theirs.playbook, choices=own)
+    assert not found.conflicts
+    assert found.playbook is not None
+    (price,) = found.playbook.objections
+    assert price.response == [
+        "Let me ask you something.",
+        "I hear you. It pays for itself.",
+        "Fair point. Try it first.",
+    ]
+
+
+def test_an_order_in_conflict_can_be_decided_by_ids_in_another_one(ours: Edited, theirs: Edited) -> None:
+    ours.document["stages"].insert(0, ours.document["stages"].pop(3))
+    theirs.document["stages"].insert(1, theirs.document["stages"].pop(3))
+    own = {"/stages": Own(["booking", "goodbye", "greeting", "nonsense"])}
+    found = merge(BASE_PLAYBOOK, ours.playbook, theirs.playbook, choices=own)
+    assert found.playbook is not None
+    assert [stage.id for stage in found.playbook.stages] == ["booking", "goodbye", "greeting", "pitch"]
+
+
+def test_two_orders_of_the_variants_of_a_line_are_a_conflict_too(ours: Edited, theirs: Edited) -> None:
+    lines = ["Who is it?", "One moment.", "Hold on please."]
+    base = Edited()
+    base.document["lines"]["fillers"] = lines
+    ours.document["lines"]["fillers"] = [lines[2], lines[0], lines[1]]
+    theirs.document["lines"]["fillers"] = [lines[0], lines[2], lines[1]]
+    (found,) = merge(base.playbook, ours.playbook, theirs.playbook).conflicts
+    assert (found.pointer, found.kind, found.ours) == ("/lines/fillers", "order", [lines[2], lines[0], lines[1]])
 
 
 def test_edits_that_together_break_a_bound_make_no_playbook_and_say_where(ours: Edited, theirs: Edited) -> None:

@@ -1,16 +1,15 @@
 """Decisions that people take about the conflicts of a merge."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 
 import msgspec
 
 from scriza.kernel.errors import BadInput
-from scriza.modules.strategy.edits import edited
-from scriza.modules.strategy.merge import merge
+from scriza.modules.strategy.merge import Own, merge
 from scriza.modules.strategy.sources import checked, refusal
 from scriza.ports.playbook import Playbook
-from scriza.ports.strategy import Choice, Edit, Merged, MergeStrategy, Resolution
+from scriza.ports.strategy import Merged, MergeStrategy, Resolution
 
 
 def resolved(
@@ -25,19 +24,16 @@ def resolved(
 
     Raises BadInput for a decision about what is no conflict, and for a value that may not stand there.
     """
-    choices: Mapping[str, Choice] = {each.pointer: _choice(each) for each in resolutions}
+    choices = {each.pointer: Own(each.value) if each.take == "value" else each.take for each in resolutions}
     merged = merge(base, ours, theirs, strategy, choices)
     known = {conflict.pointer for conflict in merged.resolved}
     if stray := next((each.pointer for each in resolutions if each.pointer not in known), None):
         raise BadInput(f"resolutions: there is no conflict at {stray}")
-    own = [Edit(each.pointer, each.value) for each in resolutions if each.take == "value"]
-    if not own or merged.playbook is None:
+    if not any(each.take == "value" for each in resolutions):
         return merged
-    found = checked(edited(merged.playbook, own), today)
+    if merged.playbook is None:
+        raise BadInput(f"resolutions: {merged.problem}")
+    found = checked(msgspec.to_builtins(merged.playbook), today)
     if found.playbook is None:
         raise refusal(found.findings)
     return msgspec.structs.replace(merged, playbook=found.playbook)
-
-
-def _choice(resolution: Resolution) -> Choice:
-    return "ours" if resolution.take == "value" else resolution.take

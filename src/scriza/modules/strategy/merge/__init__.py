@@ -6,11 +6,13 @@ from collections.abc import Mapping
 import msgspec
 
 from scriza.modules.strategy import shape
-from scriza.modules.strategy.merge.walk import Walk
+from scriza.modules.strategy.merge.walk import Own, Walk
 from scriza.ports.playbook import Playbook
 from scriza.ports.strategy import Choice, Merged, MergeStats, MergeStrategy
 
-_NONE: Mapping[str, Choice] = {}
+__all__ = ["Own", "merge"]
+
+_NONE: Mapping[str, Choice | Own] = {}
 
 
 def merge(
@@ -18,13 +20,14 @@ def merge(
     ours: Playbook,
     theirs: Playbook,
     strategy: MergeStrategy = "manual",
-    choices: Mapping[str, Choice] = _NONE,
+    choices: Mapping[str, Choice | Own] = _NONE,
 ) -> Merged:
     """One playbook with the changes that both sides made to the base, and what there is to know about it.
 
     All three are canonical (see `normalise`). Records are told apart by their ids and merged by their fields, sets by
     what is in them, lists by their items and their order, texts by their sentences. A change that one side made is
-    taken; where both changed the same, `choices` decide by the conflict's pointer, and `strategy` the rest.
+    taken; where both changed the same, `choices` decide by the conflict's pointer, for a side or for a value of its
+    own, and `strategy` decides the rest.
 
     Swapping the sides changes nothing but the names of the sides, as long as no conflict is decided for one of them.
     References that lead nowhere, because one side removed what the other refers to, are for the linter to find.

@@ -5,7 +5,7 @@ records by field, mappings by key, lists by item, texts by sentence. What cannot
 """
 
 from collections.abc import Callable, Collection, Mapping
-from typing import Literal, TypeVar
+from typing import Literal, NamedTuple
 
 import msgspec
 from msgspec import UNSET, inspect
@@ -23,15 +23,18 @@ from scriza.ports.strategy import AutoMerge, Choice, Conflict, Rename, Side
 
 _Kind = Literal["value", "text", "delete_edit", "add_add", "order"]
 _Keyed = Mapping[Key, object]
-_T = TypeVar("_T")
-_IN_A_ROW = shape.ORDERED | {"prompts"}
-"""Lists in which it matters what comes first, so that two moves of the same item contradict each other."""
+
+
+class Own(NamedTuple):
+    """Decides a conflict for a value that neither side has; UNSET for nothing at all."""
+
+    value: object
 
 
 class Walk:
     """One merge, and what it has to tell. A value that is not there is UNSET."""
 
-    def __init__(self, choose: Callable[[str], Choice | None]) -> None:
+    def __init__(self, choose: Callable[[str], Choice | Own | None]) -> None:
         """`choose` says what stands at a pointer in conflict; None leaves the conflict open, with ours there."""
         self.open: list[Conflict] = []
         self.resolved: list[Conflict] = []
@@ -93,13 +96,19 @@ class Walk:
         self, pointer: str, type_: inspect.ListType, base: list[object], ours: list[object], theirs: list[object]
     ) -> list[object]:
         sides = keyed(type_, base, ours, theirs)
+        name = pointer.rpartition("/")[2]
         if shape.record_of(type_) is None:
-            values = self._texts(pointer, type_, *sides)
-            unique = {said(text): text for key in self._order(pointer, values, *sides) for text in values[key]}
-            return list(unique.values())
+            texts = self._texts(pointer, type_, *sides)
+            is_set = name in shape.SETS
+            in_order = texts if is_set else self._order(pointer, texts, *sides, names=sides[0])
+            unique = {said(text): text for key in in_order for text in texts[key]}
+            return [unique[words] for words in (sorted(unique) if is_set else unique)]
         self._note_renames(pointer, *sides)
         records = self._mapping(pointer, type_.item_type, *sides)
-        return [records[key] for key in self._order(pointer, records, *sides)]
+        if name not in shape.ORDERED and all(list(side) == sorted(side) for side in sides):
+            return [records[key] for key in sorted(records)]
+        ids = {key: key for key in records}
+        return [records[key] for key in self._order(pointer, records, *sides, names=ids)]
 
     def _texts(
         self, pointer: str, type_: inspect.ListType, base: _Keyed, ours: _Keyed, theirs: _Keyed
@@ -127,22 +136,26 @@ class Walk:
         if text is not None:
             return [text]
         chosen = self._conflict(pointer, base, ours, theirs, line=True)
-        return [ours, theirs] if self._choose(pointer) == "union" else [chosen]
+        if self._choose(pointer) == "union":
+            return [ours, theirs]
+        return [] if chosen is UNSET else [chosen]
 
-    def _order(self, pointer: str, kept: Collection[Key], base: _Keyed, ours: _Keyed, theirs: _Keyed) -> list[Key]:
-        name = pointer.rpartition("/")[2]
-        if name in shape.SETS:
-            return sorted(kept, key=lambda key: str(base.get(key, key[1:])))
-        if name not in shape.ORDERED and all(list(side) == sorted(side) for side in (base, ours, theirs)):
-            return sorted(kept)
+    def _order(
+        self, pointer: str, kept: Collection[Key], base: _Keyed, ours: _Keyed, theirs: _Keyed, *, names: _Keyed
+    ) -> list[Key]:
+        """The keys that are kept, in their merged order; a conflict tells of them by their `names`."""
         common = {key for key in base if key in ours and key in theirs and key in kept}
         was, mine, its = ([key for key in side if key in common] for side in (base, ours, theirs))
         order = merged_order(was, mine, its)
-        if order is not None:
+        if order is None:
+            told = ([names[key] for key in side] for side in (was, mine, its))
+            chosen = self._conflict(pointer, *told, kind="order")
+            key_of = {said(names[key]): key for key in was}
+            named = [key_of.get(said(name), "") for name in chosen] if isinstance(chosen, list) else []
+            order = list(dict.fromkeys(key for key in [*named, *was] if key))
+        else:
             self._note_moves(pointer, moved(was, mine), moved(was, its))
-        elif name in _IN_A_ROW:
-            order = self._conflict(pointer, was, mine, its, kind="order")
-        return with_added(was if order is None else order, (list(ours), list(theirs)), kept)
+        return with_added(order, (list(ours), list(theirs)), kept)
 
     def _note_moves(self, pointer: str, ours: set[Key], theirs: set[Key]) -> None:
         for key in sorted(ours | theirs):
@@ -166,9 +179,9 @@ class Walk:
                 self._renamed[below(pointer, old)] = new
 
     def _conflict(
-        self, pointer: str, base: _T, ours: _T, theirs: _T, *, kind: _Kind | None = None, line: bool = False
-    ) -> _T:
-        """Tells of the conflict, and returns what stands in its place meanwhile."""
+        self, pointer: str, base: object, ours: object, theirs: object, *, kind: _Kind | None = None, line: bool = False
+    ) -> object:
+        """Tells of the conflict, and returns what stands in its place."""
         kind = kind or _kind(base, ours, theirs)
         text, take = advice(kind, ours, theirs, line=line, renamed_to=self._renamed.get(pointer, ""))
         if take == "union" and kind == "delete_edit":
@@ -176,9 +189,9 @@ class Walk:
         choice = self._choose(pointer)
         conflict = Conflict(pointer, kind, _told(base), _told(ours), _told(theirs), text, take)
         (self.open if choice is None else self.resolved).append(conflict)
-        if choice == "theirs" or (choice == "union" and _absent(ours)):
-            return theirs
-        return ours
+        if isinstance(choice, Own):
+            return choice.value
+        return theirs if choice == "theirs" or (choice == "union" and _absent(ours)) else ours
 
 
 def _kind(base: object, ours: object, theirs: object) -> _Kind:
