@@ -123,7 +123,10 @@ class MemoryLog:
 
     async def unanswered(self, workspace: str, since: datetime, until: datetime, limit: int) -> list[Unanswerable]:
         found = [
-            Unanswerable(call.call_id, turn.said, turn.said_in or turn.stage, turn.said_at)
+            Unanswerable(
+                *(call.call_id, turn.said, turn.said_in or turn.stage, turn.said_at),
+                *(call.playbook, call.direction, call.outcome),
+            )
             for (owner, _), call in self.calls.items()
             for turn in call.turns
             if owner == workspace and turn.unanswered and turn.said and turn.said_at and since <= turn.said_at < until

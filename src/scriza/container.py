@@ -220,7 +220,7 @@ class Container(containers.DeclarativeContainer):
     counter = providers.Singleton(remembering.counter, store, memory_book, strategy)
     reports: providers.Selector[Reports] = providers.Selector(
         providers.Callable(place, settings, "memory"),
-        local=providers.Singleton(remembering.reports, store, memory_book),
+        local=providers.Singleton(remembering.reports, store, memory_book, strategy),
         remote=providers.Singleton(connect, Reports, settings.provided.memory_url, token=token),
     )
     purge = providers.Singleton(remembering.purge, settings, store)

@@ -225,6 +225,8 @@ async def test_words_without_an_answer_are_read_latest_first_within_their_time(k
     await kept.write(talk("CA1", *turns), "default")
     found = await kept.log.unanswered("default", MONDAY, MONDAY + timedelta(minutes=3), 10)
     assert [each.words for each in found] == ["question 2", "question 1"]
-    assert {(each.call_id, each.stage) for each in found} == {("CA1", "close")}
+    assert {(each.call_id, each.stage, each.playbook, each.direction) for each in found} == {
+        ("CA1", "close", "kite.1", "inbound")
+    }
     assert len(await kept.log.unanswered("default", MONDAY, MONDAY + timedelta(minutes=9), 1)) == 1
     assert await kept.log.unanswered("acme", MONDAY, MONDAY + timedelta(minutes=9), 10) == []

@@ -45,7 +45,7 @@ def opened(doors: Doors) -> Opened:
         for call in calls:
             await log.write(call, workspace)
         await Counter(figures, log, kite, always).catch_up()
-        async with doors(Reports, ReportsService(figures, log, lambda: NOW)) as reports:
+        async with doors(Reports, ReportsService(figures, log, kite, lambda: NOW)) as reports:
             yield reports
 
     return open_reports
@@ -173,6 +173,33 @@ async def test_what_had_no_answer_is_put_together_with_the_calls_in_which_it_was
     assert found.rows[0].last_said_at == MONDAY + timedelta(minutes=3)
     assert found.rows[0].stages == ["pitch"]
     assert (found.considered, found.counted) == (3, 3)
+
+
+@pytest.mark.parametrize(
+    ("which", "calls"),
+    [
+        ({"agent": "kite"}, ["CA2", "CA1"]),
+        ({"playbook": "kite.2"}, ["CA2"]),
+        ({"direction": "outbound"}, ["CA3"]),
+        ({"outcome": "booked"}, ["CA1"]),
+        ({"since": TUESDAY.date()}, ["CA3"]),
+    ],
+)
+async def test_filters_leave_out_the_words_of_all_other_calls(
+    opened: Opened, which: dict[str, object], calls: list[str]
+) -> None:
+    def asked(at: datetime) -> RememberedTurn:
+        return turn(0, "pitch", "does it integrate", unanswered=True, said_at=at)
+
+    told = [
+        talk("CA1", asked(MONDAY), outcome="booked"),
+        talk("CA2", asked(MONDAY + timedelta(hours=1)), playbook="kite.2"),
+        talk("CA3", asked(TUESDAY), playbook="clinic.1", direction="outbound", at=TUESDAY),
+    ]
+    async with opened(*told) as reports:
+        found = await reports.unanswered(msgspec.convert(which, UnansweredQuery))
+    assert found.rows[0].examples == calls
+    assert found.considered == found.counted == len(calls)
 
 
 async def test_interruptions_and_silence_are_told_by_row_and_by_stage(opened: Opened) -> None:

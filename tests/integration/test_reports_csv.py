@@ -29,7 +29,7 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
     log = MemoryLog(figures)
     await log.write(talk("CA1", objection("price"), objection("=cmd|' /C calc'!A0"), outcome="booked"))
     await Counter(figures, log, kite, always).catch_up()
-    reports = ReportsService(figures, log)
+    reports = ReportsService(figures, log, kite)
     routes = or_csv(serve(Reports, reports), lambda: reports)
     app = edge_around([behind(Bearer(), routes)], [ServiceAccess(TOKEN)])
     async with (

@@ -19,9 +19,9 @@ _PURGING = timedelta(minutes=2)
 """So long a process that died with a claim keeps others from the work."""
 
 
-def reports(store: MongoStore, book: MemoryBook) -> ReportsService:
+def reports(store: MongoStore, book: MemoryBook, strategy: Strategy) -> ReportsService:
     """What reports are read from."""
-    return ReportsService(MongoFigures(store), StoredLog(store, book))
+    return ReportsService(MongoFigures(store), StoredLog(store, book), KnownVersions(strategy))
 
 
 def counter(store: MongoStore, book: MemoryBook, strategy: Strategy) -> Counter:

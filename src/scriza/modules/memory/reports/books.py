@@ -92,6 +92,9 @@ class Unanswerable(msgspec.Struct, frozen=True):
     words: str
     stage: str
     said_at: datetime
+    playbook: str = ""
+    direction: str = ""
+    outcome: str = ""
 
 
 class Log(Protocol):

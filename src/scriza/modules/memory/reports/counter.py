@@ -11,16 +11,13 @@ import structlog
 
 from scriza.kernel.errors import ScrizaError
 from scriza.modules.memory.reports.books import FiguresBook, Log, Mark
-from scriza.modules.memory.reports.counting import Led, cell_of, figures_of
+from scriza.modules.memory.reports.counting import Leads, cell_of, figures_of
 from scriza.modules.memory.reports.days import Counted
 
 _log = structlog.get_logger()
 
 BATCH = 100
 _PAGE = 1000
-
-Leads = Callable[[str, str], Awaitable[Led]]
-"""What is known of a version: by workspace and version. Raises ScrizaError when nobody can tell now."""
 
 
 class Counter:

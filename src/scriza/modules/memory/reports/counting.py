@@ -1,6 +1,6 @@
 """From the log of a call to what it adds to the figures: pure, and the same each time it is asked."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, date, datetime
 
 import msgspec
@@ -24,6 +24,10 @@ class Led(msgspec.Struct, frozen=True):
     wins: frozenset[str] = frozenset()
     """Outcomes that its goal names as a success."""
     language: str = "en"
+
+
+Leads = Callable[[str, str], Awaitable[Led]]
+"""What is known of a version: by workspace and version. Raises ScrizaError when nobody can tell now."""
 
 
 class Cell(msgspec.Struct, frozen=True):

@@ -15,6 +15,7 @@ from scriza.modules.memory.documents import (
     Row,
     Session,
     call_key,
+    call_of,
     calls,
     counted_calls,
     logs,
@@ -80,10 +81,19 @@ async def read_unanswered(workspace: str, since: datetime, until: datetime, limi
     which = {"workspace": workspace, "unanswered": True, "said_at": {"$gte": since, "$lt": until}}
     rows = await logs().find(which).sort("said_at", -1).limit(limit).to_list()
     turns = [(str(row["call_id"]), turn_of(row)) for row in rows]
+    keys = list({call_key(workspace, call_id) for call_id, _ in turns})
+    fields = dict.fromkeys(("call_id", "playbook", "direction", "outcome"), 1)
+    told = await calls().find({"_id": {"$in": keys}}, fields).to_list()
+    of = {str(row["call_id"]): call_of(row, []) for row in told if "call_id" in row}
     return [
-        Unanswerable(call_id, turn.said, turn.said_in or turn.stage, turn.said_at)
+        Unanswerable(
+            *(call_id, turn.said, turn.said_in or turn.stage, turn.said_at),
+            playbook=of[call_id].playbook,
+            direction=of[call_id].direction,
+            outcome=of[call_id].outcome,
+        )
         for call_id, turn in turns
-        if turn.said and turn.said_at
+        if turn.said and turn.said_at and call_id in of
     ]
 
 

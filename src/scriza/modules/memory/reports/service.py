@@ -10,6 +10,7 @@ from scriza.kernel.principal import current
 from scriza.modules.memory.reports import views
 from scriza.modules.memory.reports.books import FiguresBook, Log, StoredDay, Unanswerable
 from scriza.modules.memory.reports.comparing import compare
+from scriza.modules.memory.reports.counting import Leads
 from scriza.modules.memory.reports.figures import F, Figures, TimedFigures, total_of
 from scriza.modules.memory.reports.likeness import groups
 from scriza.modules.memory.reports.sums import added_up, period, reads, slices
@@ -39,9 +40,10 @@ _EXAMPLES = 5
 class ReportsService:
     """Implements Reports."""
 
-    def __init__(self, book: FiguresBook, log: Log, clock: WallClock = utc_now) -> None:
+    def __init__(self, book: FiguresBook, log: Log, leads: Leads, clock: WallClock = utc_now) -> None:
         self._book = book
         self._log = log
+        self._leads = leads
         self._clock = clock
 
     async def overview(self, query: GroupedQuery) -> Overview:
@@ -60,6 +62,7 @@ class ReportsService:
         begin, end = beginning(covered.since, there), beginning(covered.until + timedelta(days=1), there)
         counted = (await self._total(covered, query)).unanswered
         said = await self._log.unanswered(current().principal.workspace, begin, end, CONSIDERED)
+        said = [each for each in said if await self._wants(query, each)]
         found = await asyncio.to_thread(groups, said)
         rows = [_unanswered_row(group) for group in found[: query.limit]]
         return Unanswered(covered, rows, considered=len(said), counted=counted)
@@ -91,6 +94,14 @@ class ReportsService:
         rows = await self._rows(covered, "playbook", both, Figures, playbooks=(query.a, query.b))
         a, b = (rows.get(version, Figures()) for version in (query.a, query.b))
         return Comparison(covered, query.a, query.b, compare(a, b))
+
+    async def _wants(self, query: ReportQuery, said: Unanswerable) -> bool:
+        wanted = ((query.playbook, said.playbook), (query.direction, said.direction), (query.outcome, said.outcome))
+        if any(asked and asked != told for asked, told in wanted):
+            return False
+        if not query.agent:
+            return True
+        return (await self._leads(current().principal.workspace, said.playbook)).agent == query.agent
 
     def _period(self, query: ReportQuery) -> Period:
         return period(query.since, query.until, query.tz, self._clock())
