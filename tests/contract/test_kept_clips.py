@@ -83,6 +83,26 @@ async def test_a_clip_that_calls_have_had_made_is_kept_without_being_made_again(
     assert len(engine.asked) == 1
 
 
+class HearsNeighbours(ToneEngine):
+    """Sounds otherwise behind other words, as a vendor's voice does that is told of them."""
+
+    def sound(self, request: Speak) -> str:
+        return f"{super().sound(request)}/{request.previous_text}"
+
+
+async def test_a_line_that_is_kept_is_taken_whatever_was_said_before_it(doors: Doors, tmp_path: Path) -> None:
+    engine = HearsNeighbours()
+    async with speech(tmp_path, engine) as service, doors(Tts, service) as tts:
+        kept = await tts.speak(FIXED)
+        behind = Speak(LINE, tone="calm", format="mulaw", previous_text="I see.")
+        again = await tts.speak(behind)
+        assert (again.audio_base64, again.cache_hit) == (kept.audio_base64, True)
+        other = Speak("words of a model", tone="calm", format="mulaw")
+        await tts.speak(other)
+        assert not (await tts.speak(Speak(other.text, tone="calm", format="mulaw", previous_text="I see."))).cache_hit
+    assert len(engine.asked) == 3
+
+
 async def test_what_is_kept_does_not_grow_old(doors: Doors, tmp_path: Path) -> None:
     async with speech(tmp_path) as before:
         await before.speak(FIXED)

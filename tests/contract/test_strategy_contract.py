@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from scriza.kernel.errors import BadInput, Conflict, NotFound, PreconditionFailed, TooLarge
+from scriza.kernel.errors import BadInput, Conflict, NotFound, PreconditionFailed, TooLarge, Unavailable
 from scriza.kernel.principal import Principal, acting
 from scriza.modules.strategy.canonical import version_id
 from scriza.ports.strategy import (
@@ -207,6 +207,18 @@ async def test_an_edit_of_what_is_not_there_is_refused_and_nothing_is_kept(opene
             with pytest.raises(BadInput):
                 await strategy.save(SaveVersion(slug="tea-shop", edits=[Edit(pointer, 5)]))
         assert len((await strategy.versions("tea-shop", VersionQuery())).data) == 1
+
+
+async def test_free_text_without_a_model_is_read_by_its_headings_and_completed_by_a_person(opened) -> None:
+    script = "# Tea\n\n## Questions and answers\n\n### Are you open on Sundays?\n\nNo, we rest on Sundays.\n"
+    async with opened() as strategy:
+        told = await strategy.save(SaveVersion(text=script, kind="text", slug="tea-shop"))
+        assert (told.version, told.document["faqs"][0]["a"]) == (None, ["No, we rest on Sundays."])
+        assert any(finding.level == "error" for finding in told.findings)
+        with pytest.raises(Unavailable):
+            await strategy.save(SaveVersion(text="We sell tea. It is good.", kind="text"))
+        with pytest.raises(NotFound):
+            await strategy.strategy("tea-shop")
 
 
 async def test_edits_change_add_and_remove_records(opened) -> None:

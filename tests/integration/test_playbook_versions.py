@@ -200,6 +200,7 @@ async def test_both_samples_are_edited_merged_with_a_conflict_published_and_told
         assert f'The name is "Ananya" instead of "{name}"' in told
         assert "fixed lines are spoken" in told
 
+    assert "are waiting to be spoken" in await says("assets", "paper-kite", "--render")
     assert "published: version 3" in await says("list")
     assert "what comes with Scriza leads calls" in await says("rollback", SAMPLES[0])
     await says("export", SAMPLES[1], "-o", "bundle.json")

@@ -173,6 +173,7 @@ def _add_playbook_versions(acts: "argparse._SubParsersAction[argparse.ArgumentPa
     assets = acts.add_parser("assets", help="tell which fixed lines are spoken already")
     assets.add_argument("slug")
     assets.add_argument("--version", default="", help="of which one; none: what is published")
+    assets.add_argument("--render", action="store_true", help="have those spoken that are not")
     export = acts.add_parser("export", help="write a playbook with all its versions, or one version as YAML")
     export.add_argument("slug")
     export.add_argument("--output", "-o", default="", metavar="FILE", help="where to; none: print it")

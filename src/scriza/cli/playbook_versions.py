@@ -25,6 +25,7 @@ from scriza.modules.strategy.sources import read, refusal
 from scriza.modules.strategy.written import to_yaml
 from scriza.ports.playbook import Playbook
 from scriza.ports.strategy import (
+    AskAssets,
     AssetQuery,
     BundleFile,
     DiffQuery,
@@ -151,7 +152,12 @@ async def _told_published(strategy: Strategy, slug: str, before: StrategyState, 
 
 async def _assets(told: argparse.Namespace, settings: Settings) -> int:
     async with _server(told, settings) as strategy:
-        _say(told_assets(await strategy.assets(told.slug, AssetQuery(told.version or "published"))))
+        version = told.version or "published"
+        if told.render:
+            report = await strategy.render(told.slug, AskAssets(version))
+        else:
+            report = await strategy.assets(told.slug, AssetQuery(version))
+    _say(told_assets(report))
     return 0
 
 

@@ -88,14 +88,17 @@ class ClipCache:
         """How many clips are in memory, and how many bytes they take."""
         return len(self._hot), self._memory - self._room
 
-    async def find(self, key: str) -> Clip | None:
-        """The clip, or none: also when it cannot be read or is not what was kept."""
+    async def find(self, key: str, alone: str = "") -> Clip | None:
+        """The clip, or none: also when it cannot be read or is not what was kept.
+
+        `alone` is the key of the same text without its neighbours, whose clip is taken too if it is kept for good.
+        """
         if (hot := self._hot.get(key)) is not None:
             if not self._is_old(hot.made_at):
                 self._hot.move_to_end(key)
                 return hot.clip
             self._forget(key)
-        if (found := await self._look_up(key)) is None or self._is_old(found.made_at):
+        if (found := await self._look_up(key, alone)) is None or self._is_old(found.made_at):
             return None
         self.remember(key, found.clip, found.made_at)
         return found.clip
@@ -105,13 +108,14 @@ class ClipCache:
         card = await self._card(asset_key(key))
         return None if card is None else card.duration
 
-    async def _look_up(self, key: str) -> _Hot | None:
+    async def _look_up(self, key: str, alone: str) -> _Hot | None:
         time = asyncio.get_running_loop().time
         if not self._store.allows(time()):
             return None
         try:
             async with asyncio.timeout(_LOOK_UP_S):
-                asset, cached = await asyncio.gather(self._read(asset_key(key)), self._read(key))
+                assets = [asset_key(each) for each in dict.fromkeys((key, alone or key))]
+                *kept, cached = await asyncio.gather(*map(self._read, [*assets, key]))
         except (ScrizaError, TimeoutError) as error:
             self._store.failed(time())
             _log.warning("tts.cache_unreadable", key=key, error=type(error).__name__)
@@ -120,6 +124,7 @@ class ClipCache:
             self._store.gave_up()
             raise
         self._store.succeeded()
+        asset = next((found for found in kept if found is not None), None)
         return cached if asset is None else asset._replace(made_at=math.inf)
 
     async def _card(self, key: str) -> _Card | None:

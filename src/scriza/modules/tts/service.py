@@ -219,7 +219,7 @@ class TtsService:
                     yield part
                 return
             key = self._key(engine, asked, form)
-            if clip := await self._cache.find(key):
+            if clip := await self._cache.find(key, self._key(engine, _alone(asked), form)):
                 self.prepare(request)
                 self._tell(self._used(engine, asked, cached=True), key)
                 for part in self._told(key, clip, handing):
@@ -379,3 +379,10 @@ class TtsService:
                 if isinstance(error, Unavailable):
                     self._roster.failed(engine, error)  # no caller waits for what is known not to work
                 return
+
+
+def _alone(request: Speak) -> Speak:
+    """The same text without what is said before and after it, as a fixed line is spoken."""
+    if not (request.previous_text or request.next_text):
+        return request
+    return msgspec.structs.replace(request, previous_text="", next_text="")
