@@ -121,11 +121,11 @@ async def test_a_change_while_a_call_is_counted_is_counted_next() -> None:
 
     counter = Counter(world.figures, world.log, slow, always)
     await world.log.write(talk("CA1"))
-    assert await counter.count_due() == 1
+    await counter.catch_up()
     assert world.total().won == 0
-    assert await counter.count_due() == 1
+    await counter.catch_up()
     assert (world.total().calls, world.total().won) == (1, 1)
-    assert await counter.count_due() == 0
+    assert world.figures.marks == {}
 
 
 async def test_calls_of_a_playbook_that_nobody_knows_now_hold_up_no_others() -> None:
@@ -140,12 +140,26 @@ async def test_calls_of_a_playbook_that_nobody_knows_now_hold_up_no_others() -> 
     for number in range(BATCH):
         await world.log.write(talk(f"CA{number}", playbook="clinic.1"))
     await world.log.write(talk("CB1"))
-    await counter.count_due()
-    await counter.count_due()
+    await counter.catch_up()
+    await counter.catch_up()
     assert world.total().calls == 1
     away = False
     await counter.catch_up()
     assert world.total().calls == BATCH + 1
+
+
+async def test_who_is_not_to_count_leaves_it_to_others() -> None:
+    world = World()
+
+    async def never() -> bool:
+        return False
+
+    for number in range(3):
+        await world.log.write(talk(f"CA{number}"))
+    await Counter(world.figures, world.log, kite, never).catch_up()
+    assert len(world.figures.marks) == 3
+    assert await Counter(world.figures, world.log, kite, never).rebuild("default") == 0
+    assert world.total().calls == 3
 
 
 async def test_workspaces_are_counted_apart() -> None:

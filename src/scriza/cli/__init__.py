@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from scriza import __version__
 from scriza.kernel.errors import ScrizaError
+from scriza.kernel.ids import DEFAULT_WORKSPACE
 
 CANNOT = 2
 """Exit code when what was asked cannot be done, for a reason that is told in a sentence."""
@@ -113,6 +114,11 @@ def parser() -> argparse.ArgumentParser:
     objects = commands.add_parser("objects", help="where clips are kept", description="The store of clips.")
     objects_acts = objects.add_subparsers(dest="act", required=True, metavar="ACT")
     objects_acts.add_parser("init", help="make the bucket, set its lifecycle rules, and try it out")
+
+    reports = commands.add_parser("reports", help="the figures of reports", description="The figures of reports.")
+    of_reports = reports.add_subparsers(dest="act", required=True, metavar="ACT")
+    rebuild = of_reports.add_parser("rebuild", help="count all calls anew, and say how many sums were wrong")
+    rebuild.add_argument("--workspace", default=DEFAULT_WORKSPACE, help="whose calls; those of the default one")
 
     playbook = commands.add_parser("playbook", help="playbooks as files", description="Playbooks as files.")
     of_playbooks = playbook.add_subparsers(dest="act", required=True, metavar="ACT")

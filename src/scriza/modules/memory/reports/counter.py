@@ -17,7 +17,6 @@ from scriza.modules.memory.reports.days import Counted
 _log = structlog.get_logger()
 
 BATCH = 100
-_PAGE = 1000
 
 
 class Counter:
@@ -32,35 +31,33 @@ class Counter:
         self._leads = leads
         self._mine = mine
 
-    async def count_due(self) -> int:
-        """Take up one batch; how many calls of it are dealt with. Those that cannot be counted now go behind others."""
-        marks = await self._book.uncounted(BATCH)
-        if not marks or not await self._mine():
-            return 0
-        done = 0
-        for workspace, of_one in groupby(sorted(marks, key=lambda mark: mark.workspace), lambda mark: mark.workspace):
-            done += await self._count(workspace, list(of_one))
-        return done
-
     async def catch_up(self) -> None:
-        """Count all that waits."""
-        while await self.count_due() == BATCH:
-            pass
+        """Count all that waits. What cannot be counted now goes behind others, and is tried again the next time."""
+        while marks := await self._book.uncounted(BATCH):
+            if not await self._mine() or await self._take_up(marks) < BATCH:
+                return
 
     async def rebuild(self, workspace: str) -> int:
-        """Count all calls anew and add up every day again; how many sums were wrong.
+        """Count all calls anew and add up every day again, whoever's turn it is; how many sums were wrong.
 
         Reports can be read meanwhile. Of calls whose log is no more the figures stay as they are.
         """
         after = ""
-        while call_ids := await self._log.call_ids(workspace, after, _PAGE):
+        while call_ids := await self._log.call_ids(workspace, after, BATCH):
             await self._book.mark(workspace, call_ids)
-            await self.catch_up()
+            await self._take_up(await self._book.uncounted(BATCH))
             after = call_ids[-1]
         days = await self._book.counted_days(workspace)
         wrong = sum([await self._book.rebuild(workspace, day) for day in days])
-        _log.info("reports.rebuilt", days=len(days), wrong=wrong)
+        _log.info("reports.rebuilt", workspace=workspace, days=len(days), wrong=wrong)
         return wrong
+
+    async def _take_up(self, marks: Sequence[Mark]) -> int:
+        """How many of these calls are dealt with."""
+        done = 0
+        for workspace, of_one in groupby(sorted(marks, key=lambda mark: mark.workspace), lambda mark: mark.workspace):
+            done += await self._count(workspace, list(of_one))
+        return done
 
     async def _count(self, workspace: str, marks: Sequence[Mark]) -> int:
         counts, gone, later = list[tuple[Mark, Counted]](), list[Mark](), list[Mark]()
