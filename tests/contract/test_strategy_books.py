@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from scriza.modules.strategy.books import Commit, Refs, Rendering, RenderingBook, StrategyBook, Version
-from scriza.ports.strategy import Conflict, RefChange
+from scriza.ports.playbook_changes import Conflict
+from scriza.ports.strategy import RefChange
 from tests.memory_strategies import MemoryRenderingBook, MemoryStrategyBook
 from tests.strategy_rig import NOW, refs, version
 

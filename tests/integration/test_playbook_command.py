@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from scriza.cli import main
-from scriza.ports.strategy import Finding
+from scriza.ports.playbook_findings import Finding
 
 SAMPLES = Path(__file__).parents[2] / "src" / "scriza" / "modules" / "strategy" / "samples"
 

@@ -9,7 +9,7 @@ from msgspec import UNSET
 
 from scriza.modules.strategy.diff import diff
 from scriza.ports.playbook import Exit, Playbook, Section
-from scriza.ports.strategy import Change
+from scriza.ports.playbook_changes import Change
 from tests.playbooks_strategies import histories
 from tests.unit.test_playbook_merge import BASE_PLAYBOOK, Edited
 

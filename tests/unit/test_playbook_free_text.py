@@ -14,7 +14,7 @@ from scriza.modules.strategy.ingest.free_text import draft_from_text
 from scriza.modules.strategy.ingest.html_text import looks_like_html, readable
 from scriza.modules.strategy.lint import lint
 from scriza.ports.llm import Models, TextPiece, ToolPiece, Turn, TurnDone, TurnReply, Usage, UsagePiece
-from scriza.ports.strategy import Draft
+from scriza.ports.playbook_findings import Draft
 
 SCRIPT = """\
 Blue Kite, call script

@@ -12,7 +12,7 @@ from scriza.modules.strategy.lint import lint
 from scriza.modules.strategy.normalise import normalise
 from scriza.modules.strategy.said import spoken_lines
 from scriza.ports.playbook import BUILT_IN_INTENTS, BUILT_IN_TOOLS, Playbook
-from scriza.ports.strategy import Finding
+from scriza.ports.playbook_findings import Finding
 from tests.playbooks import shipped
 
 TODAY = date(2026, 11, 30)

@@ -7,7 +7,7 @@ import pytest
 from scriza.modules.strategy.ingest import ingest
 from scriza.modules.strategy.ingest.onto import put_onto
 from scriza.modules.strategy.normalise import normalise
-from scriza.ports.strategy import Draft
+from scriza.ports.playbook_findings import Draft
 from tests.playbooks import PAPER_KITE
 
 MARKDOWN = """\

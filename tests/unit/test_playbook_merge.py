@@ -10,7 +10,7 @@ from scriza.modules.strategy.merge import Own, merge
 from scriza.modules.strategy.merge.sentences import merged_text
 from scriza.modules.strategy.order import merged_order, moved, with_added
 from scriza.ports.playbook import Playbook
-from scriza.ports.strategy import AutoMerge, Conflict, MergeStrategy
+from scriza.ports.playbook_changes import AutoMerge, Conflict, MergeStrategy
 from tests.playbooks_strategies import Document, canonical, document
 
 BASE: Document = {

@@ -11,7 +11,7 @@ from msgspec import structs
 from scriza.modules.strategy.merge import merge
 from scriza.modules.strategy.normalise import normalise
 from scriza.ports.playbook import Playbook
-from scriza.ports.strategy import AutoMerge, Conflict, Merged, MergeStrategy
+from scriza.ports.playbook_changes import AutoMerge, Conflict, Merged, MergeStrategy
 from tests.playbooks_strategies import canonical, document, edits_of, histories, playbooks
 
 History = tuple[Playbook, Playbook, Playbook]

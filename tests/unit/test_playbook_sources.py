@@ -13,7 +13,7 @@ from scriza.kernel.errors import TooLarge
 from scriza.modules.strategy.ingest import ingest, kind_of
 from scriza.modules.strategy.normalise import normalise
 from scriza.ports.playbook import Playbook
-from scriza.ports.strategy import Draft, Finding, SourceKind
+from scriza.ports.playbook_findings import Draft, Finding, SourceKind
 from tests.messy_playbooks import documents
 
 YAML = """\

@@ -10,7 +10,7 @@ import msgspec
 from scriza.kernel.errors import BadInput, TooLarge
 from scriza.modules.strategy.ingest import kind_of
 from scriza.modules.strategy.reading import read
-from scriza.ports.strategy import Finding
+from scriza.ports.playbook_findings import Finding
 
 HAS_ERRORS = 1
 """Exit code of a file that cannot be saved as it is."""

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import msgspec
 from msgspec import UNSET
 
-from scriza.ports.strategy import AssetReport, Conflict, DiffReport, Merged, Saved, StrategyState, VersionInfo
+from scriza.ports.playbook_changes import Conflict, DiffReport, Merged
+from scriza.ports.strategy import AssetReport, Saved, StrategyState, VersionInfo
 
 _LONGEST = 160
 _SIDES = {"base": "was", "ours": "ours", "theirs": "theirs"}

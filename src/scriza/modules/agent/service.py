@@ -194,6 +194,8 @@ def _check(request: Reply) -> None:
         raise TooLarge(f"a conversation has {_MOST_EXCHANGES} exchanges at most")
     if any(len(each.user) + len(each.agent) > _LONGEST_EXCHANGE for each in request.conversation.exchanges):
         raise TooLarge(f"an exchange has {_LONGEST_EXCHANGE} characters at most")
+    if request.held is not None and any(each.role not in ("assistant", "tool") for each in request.held.thought):
+        raise BadInput("what is held is what a model wrote and tools told")
     if not all(key in "0123456789*#ABCD" for key in request.digits):
         raise BadInput("digits are keys of a phone: 0 to 9, *, #, A to D")
 

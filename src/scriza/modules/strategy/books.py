@@ -7,7 +7,8 @@ from typing import Protocol
 import msgspec
 
 from scriza.ports.playbook import Playbook
-from scriza.ports.strategy import Conflict, RefChange, VersionInfo
+from scriza.ports.playbook_changes import Conflict
+from scriza.ports.strategy import RefChange, VersionInfo
 
 
 class Version(msgspec.Struct, frozen=True):

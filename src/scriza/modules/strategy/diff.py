@@ -7,7 +7,7 @@ from scriza.modules.strategy import shape
 from scriza.modules.strategy.changes import Difference, changes
 from scriza.modules.strategy.summary import summary
 from scriza.ports.playbook import Playbook
-from scriza.ports.strategy import Change, DiffReport
+from scriza.ports.playbook_changes import Change, DiffReport
 
 
 def diff(before: Playbook, after: Playbook) -> DiffReport:

@@ -13,7 +13,8 @@ from pymongo.errors import DuplicateKeyError
 
 from scriza.modules.strategy.books import Refs, Rendering, Version
 from scriza.ports.playbook import Persona, Playbook
-from scriza.ports.strategy import Conflict, RefChange, VersionInfo
+from scriza.ports.playbook_changes import Conflict
+from scriza.ports.strategy import RefChange, VersionInfo
 
 Session = AsyncClientSession
 AlreadyThere = DuplicateKeyError

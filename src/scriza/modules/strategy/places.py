@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from scriza.ports.strategy import Finding, Place
+from scriza.ports.playbook_findings import Finding, Place
 
 
 def nearest(places: Mapping[str, Place], pointer: str) -> Place | None:

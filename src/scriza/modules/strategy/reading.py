@@ -9,7 +9,7 @@ from scriza.modules.strategy.lint import lint
 from scriza.modules.strategy.normalise import normalise
 from scriza.modules.strategy.places import placed
 from scriza.ports.playbook import Playbook
-from scriza.ports.strategy import Draft, Finding, SourceKind
+from scriza.ports.playbook_findings import Draft, Finding, SourceKind
 
 
 class Reading(msgspec.Struct, frozen=True):

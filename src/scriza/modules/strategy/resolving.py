@@ -9,7 +9,8 @@ from scriza.kernel.errors import BadInput
 from scriza.modules.strategy.merge import Own, merge
 from scriza.modules.strategy.sources import checked, refusal
 from scriza.ports.playbook import Playbook
-from scriza.ports.strategy import Merged, MergeStrategy, Resolution
+from scriza.ports.playbook_changes import Merged, MergeStrategy
+from scriza.ports.strategy import Resolution
 
 
 def resolved(

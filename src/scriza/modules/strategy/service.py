@@ -25,6 +25,9 @@ from scriza.modules.strategy.voice_assets import VoiceAssets
 from scriza.modules.strategy.written import to_yaml
 from scriza.ports.llm import Llm
 from scriza.ports.playbook import Playbook
+from scriza.ports.playbook_changes import Conflict as OpenConflict
+from scriza.ports.playbook_changes import DiffReport
+from scriza.ports.playbook_findings import Evidence
 from scriza.ports.strategy import (
     Act,
     AskAssets,
@@ -34,9 +37,7 @@ from scriza.ports.strategy import (
     BundledVersion,
     BundleFile,
     DiffQuery,
-    DiffReport,
     Edit,
-    Evidence,
     Imported,
     Lint,
     LintReport,
@@ -58,7 +59,6 @@ from scriza.ports.strategy import (
     VersionQuery,
     Written,
 )
-from scriza.ports.strategy import Conflict as OpenConflict
 
 P = ParamSpec("P")
 T = TypeVar("T")

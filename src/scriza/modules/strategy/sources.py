@@ -12,7 +12,8 @@ from scriza.modules.strategy.lint import lint
 from scriza.modules.strategy.normalise import normalise
 from scriza.modules.strategy.reading import examined
 from scriza.ports.playbook import Playbook
-from scriza.ports.strategy import Draft, Finding, Source, SourceKind
+from scriza.ports.playbook_findings import Draft, Finding, SourceKind
+from scriza.ports.strategy import Source
 
 _TOLD = 10
 """Findings that a refusal repeats; `lint` tells all."""

@@ -11,7 +11,7 @@ from scriza.modules.strategy.changes import Difference
 from scriza.modules.strategy.items import keyed
 from scriza.modules.strategy.renames import renames
 from scriza.ports.playbook import Playbook, in_language
-from scriza.ports.strategy import SectionSummary
+from scriza.ports.playbook_changes import SectionSummary
 
 _TITLES = {
     "faqs": "Questions and answers",

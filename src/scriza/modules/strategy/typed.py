@@ -11,7 +11,7 @@ from msgspec import inspect
 from scriza.modules.strategy import shape
 from scriza.modules.strategy.pointers import below
 from scriza.ports.playbook import Playbook, Section
-from scriza.ports.strategy import Finding
+from scriza.ports.playbook_findings import Finding
 
 _MEANT = {
     "answer": "a",

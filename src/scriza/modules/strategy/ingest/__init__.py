@@ -12,7 +12,7 @@ from scriza.modules.strategy.ingest.yaml_source import read_yaml
 from scriza.modules.strategy.normalise.tidy import tidied
 from scriza.modules.strategy.places import placed
 from scriza.modules.strategy.typed import typed
-from scriza.ports.strategy import Draft, SourceKind
+from scriza.ports.playbook_findings import Draft, SourceKind
 
 _READERS: Mapping[SourceKind, Callable[[str], Tree]] = {
     "yaml": read_yaml,

@@ -11,7 +11,7 @@ from scriza.modules.strategy.ingest.tree import Tree, Unreadable
 from scriza.modules.strategy.ingest.vocabulary import field_of
 from scriza.modules.strategy.pointers import below
 from scriza.ports.playbook import Faq, Objection, Section
-from scriza.ports.strategy import Place
+from scriza.ports.playbook_findings import Place
 
 _KINDS: list[tuple[str, type[Section], tuple[str, str]]] = [
     ("faqs", Faq, ("q", "a")),

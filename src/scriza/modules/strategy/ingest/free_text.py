@@ -23,7 +23,7 @@ from scriza.modules.strategy.ingest.tree import Tree, Unreadable
 from scriza.modules.strategy.places import placed
 from scriza.modules.strategy.pointers import below
 from scriza.ports.llm import Llm, Message, Policy, Turn
-from scriza.ports.strategy import Draft, Evidence, Place
+from scriza.ports.playbook_findings import Draft, Evidence, Place
 
 MOST_CHARACTERS = 48_000
 """Of a text, without a page's markup: half an hour of reading aloud, and more than any script has."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from scriza.modules.strategy.normalise import texts
 from scriza.modules.strategy.pointers import below
-from scriza.ports.strategy import Finding
+from scriza.ports.playbook_findings import Finding
 
 SCHEMA = "scriza.playbook/1"
 _LOCALE = "en-US"

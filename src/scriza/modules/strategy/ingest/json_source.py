@@ -7,7 +7,7 @@ from scriza.modules.strategy.ingest import tree
 from scriza.modules.strategy.ingest.source_text import place_at
 from scriza.modules.strategy.ingest.tree import Tree, Unreadable, whole_number
 from scriza.modules.strategy.pointers import below
-from scriza.ports.strategy import Place
+from scriza.ports.playbook_findings import Place
 
 _SPACE = re.compile(r"[ \t\n]*")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")

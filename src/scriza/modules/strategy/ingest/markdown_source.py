@@ -17,7 +17,7 @@ from scriza.modules.strategy.ingest.vocabulary import field_of, section_of, simi
 from scriza.modules.strategy.ingest.yaml_source import read_yaml
 from scriza.modules.strategy.pointers import below
 from scriza.ports import playbook as pb
-from scriza.ports.strategy import Place
+from scriza.ports.playbook_findings import Place
 
 _FENCE = re.compile(r"---[ \t]*\n(?P<yaml>.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 _NAMED = re.compile(r"(?P<name>[A-Za-z][\w'\u2019&/ -]{0,40}?)\s*:(?:\s+(?P<rest>.*)|\s*)", re.DOTALL)

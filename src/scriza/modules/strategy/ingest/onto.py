@@ -7,7 +7,7 @@ import msgspec
 from scriza.modules.strategy import shape
 from scriza.modules.strategy.normalise.faqs import question_words
 from scriza.ports.playbook import Playbook
-from scriza.ports.strategy import Draft
+from scriza.ports.playbook_findings import Draft
 
 
 def put_onto(playbook: Playbook, draft: Draft) -> dict[str, object]:

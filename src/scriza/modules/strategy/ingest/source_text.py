@@ -5,7 +5,7 @@ import re
 
 from scriza.kernel.errors import TooLarge
 from scriza.modules.strategy.ingest.tree import MOST_BYTES, Unreadable
-from scriza.ports.strategy import Place
+from scriza.ports.playbook_findings import Place
 
 _MARKS = [
     (codecs.BOM_UTF8, "utf-8"),

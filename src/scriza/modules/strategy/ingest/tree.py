@@ -1,6 +1,6 @@
 """What a source is read into, and what bounds it."""
 
-from scriza.ports.strategy import Finding, Level, Place
+from scriza.ports.playbook_findings import Finding, Level, Place
 
 MOST_BYTES = 1_000_000
 """The longest source: a playbook with 500 records has about 200 kB."""

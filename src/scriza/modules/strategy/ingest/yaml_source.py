@@ -14,7 +14,7 @@ import yaml
 from scriza.modules.strategy.ingest import tree
 from scriza.modules.strategy.ingest.tree import Tree, Unreadable, whole_number
 from scriza.modules.strategy.pointers import below
-from scriza.ports.strategy import Place
+from scriza.ports.playbook_findings import Place
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """Of libyaml where PyYAML was built with it, ten times faster."""

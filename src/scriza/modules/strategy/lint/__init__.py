@@ -11,7 +11,7 @@ from scriza.modules.strategy.lint.stages import stages
 from scriza.modules.strategy.lint.variables import variables
 from scriza.modules.strategy.places import placed
 from scriza.ports.playbook import Playbook
-from scriza.ports.strategy import Finding, Place
+from scriza.ports.playbook_findings import Finding, Place
 
 _CHECKS: list[Callable[[Playbook], Iterator[Finding]]] = [references, variables, stages, speech, meaning]
 

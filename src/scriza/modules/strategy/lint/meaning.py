@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from scriza.modules.strategy.normalise.faqs import question_words
 from scriza.modules.strategy.pointers import below
 from scriza.ports.playbook import Playbook
-from scriza.ports.strategy import Finding
+from scriza.ports.playbook_findings import Finding
 
 _SIMILAR = 0.75
 """Shared words of all words of two questions (Jaccard), from which on they seem to ask the same."""

@@ -5,7 +5,7 @@ from difflib import get_close_matches
 
 from scriza.modules.strategy.pointers import below
 from scriza.ports.playbook import BUILT_IN_INTENTS, BUILT_IN_TOOLS, Playbook
-from scriza.ports.strategy import Finding
+from scriza.ports.playbook_findings import Finding
 
 
 def references(playbook: Playbook) -> Iterator[Finding]:

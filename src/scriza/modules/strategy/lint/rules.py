@@ -7,7 +7,7 @@ from datetime import date
 from scriza.modules.strategy.pointers import below
 from scriza.modules.strategy.said import spoken_lines
 from scriza.ports.playbook import Disclosure, Playbook, Spoken
-from scriza.ports.strategy import Finding
+from scriza.ports.playbook_findings import Finding
 
 _SAYS_AI = re.compile(
     r"\bA\.?I\b|artificial|virtual|automated|digital assistant|\brobot|\bbot\b|\bmachine\b|computer", re.IGNORECASE

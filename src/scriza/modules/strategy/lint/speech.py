@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from scriza.modules.strategy.said import Line, spoken_lines
 from scriza.ports.playbook import Playbook
-from scriza.ports.strategy import Finding
+from scriza.ports.playbook_findings import Finding
 
 MOST_WORDS = 35
 """In a sentence: about thirteen seconds of speech."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from scriza.modules.strategy.pointers import below
 from scriza.ports.playbook import Playbook, Stage
-from scriza.ports.strategy import Finding
+from scriza.ports.playbook_findings import Finding
 
 
 def stages(playbook: Playbook) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from scriza.modules.strategy.pointers import below
 from scriza.modules.strategy.said import Line, spoken_lines
 from scriza.ports.playbook import BUILT_IN_VARIABLES, Playbook
-from scriza.ports.strategy import Finding
+from scriza.ports.playbook_findings import Finding
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _NAME = re.compile(r"[a-z][a-z0-9_-]*")

@@ -8,7 +8,7 @@ import msgspec
 from scriza.modules.strategy import shape
 from scriza.modules.strategy.merge.walk import Own, Walk
 from scriza.ports.playbook import Playbook
-from scriza.ports.strategy import Choice, Merged, MergeStats, MergeStrategy
+from scriza.ports.playbook_changes import Choice, Merged, MergeStats, MergeStrategy
 
 __all__ = ["Own", "merge"]
 

@@ -2,7 +2,7 @@
 
 from typing import Literal, NamedTuple
 
-from scriza.ports.strategy import Choice
+from scriza.ports.playbook_changes import Choice
 
 
 class Advice(NamedTuple):

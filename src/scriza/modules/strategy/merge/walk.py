@@ -19,7 +19,7 @@ from scriza.modules.strategy.order import merged_order, moved, with_added
 from scriza.modules.strategy.pointers import below
 from scriza.modules.strategy.renames import renames
 from scriza.ports.playbook import Section
-from scriza.ports.strategy import AutoMerge, Choice, Conflict, Rename, Side
+from scriza.ports.playbook_changes import AutoMerge, Choice, Conflict, Rename, Side
 
 _Kind = Literal["value", "text", "delete_edit", "add_add", "order"]
 _Keyed = Mapping[Key, object]

@@ -10,7 +10,7 @@ from scriza.modules.strategy.normalise.faqs import merged_faqs
 from scriza.modules.strategy.normalise.tidy import tidied
 from scriza.modules.strategy.typed import typed
 from scriza.ports.playbook import Playbook
-from scriza.ports.strategy import Finding
+from scriza.ports.playbook_findings import Finding
 
 
 class Normalised(msgspec.Struct, frozen=True):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import msgspec
 
 from scriza.ports.playbook import Faq, Playbook
-from scriza.ports.strategy import Finding
+from scriza.ports.playbook_findings import Finding
 
 _WORD = re.compile(r"\w+")
 _MOST = 50

@@ -15,7 +15,7 @@ from scriza.modules.strategy.normalise import texts
 from scriza.modules.strategy.normalise.money import NoAmount, minor_units
 from scriza.modules.strategy.pointers import below
 from scriza.ports.playbook import Intent, Playbook, Price, Section, Stage, Tool, Variable
-from scriza.ports.strategy import Finding, Level
+from scriza.ports.playbook_findings import Finding, Level
 
 _VARIABLE_IDS = frozenset({"name", "slot", "filled", "success", "disqualify", "outcome"})
 """Fields whose ids are written with underscores, since they stand in braces and in reports."""
