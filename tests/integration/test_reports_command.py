@@ -59,6 +59,6 @@ async def test_sums_are_made_of_logs_and_wrong_ones_are_put_right(
         (day,) = await MongoFigures(store).days("default", MARCH)
         await report_days().delete_many({})
     assert await rebuild() == 0
-    assert capsys.readouterr().out == "1 sums were wrong and are right now.\n"
+    assert capsys.readouterr().out == "Sums that were wrong, and are right now: 1.\n"
     async with opened(store_options) as store:
         assert await MongoFigures(store).days("default", MARCH) == [day]

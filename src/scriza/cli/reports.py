@@ -17,7 +17,7 @@ def run(told: argparse.Namespace) -> int:
     settings = load()
     logs.configure(settings.log, "error")
     wrong = asyncio.run(_rebuild(settings, told.workspace))
-    print(f"{wrong} sums were wrong and are right now." if wrong else "Every sum was right.")
+    print(f"Sums that were wrong, and are right now: {wrong}." if wrong else "Every sum was right.")
     return 0
 
 
