@@ -41,7 +41,8 @@ class MemoryChatBook:
             del self._taken[conversation_id]
 
     async def of_caller(self, workspace: str, who: str) -> list[str]:
-        return [chat.conversation_id for chat in self.chats.values() if (chat.workspace, chat.who) == (workspace, who)]
+        theirs = [chat for chat in self.chats.values() if who and (chat.workspace, chat.who) == (workspace, who)]
+        return [chat.conversation_id for chat in theirs]
 
     async def forget(self, workspace: str, conversation_ids: Sequence[str]) -> int:
         gone = [id_ for id_ in conversation_ids if await self.find(workspace, id_)]

@@ -81,6 +81,7 @@ async def test_the_conversations_of_a_caller_are_found_and_forgotten(book: ChatB
         await book.put(chat(name, who=who), LATER)
     await book.put(chat("chat_5", workspace="other"), LATER)
     assert sorted(await book.of_caller("acme", "who_1")) == ["chat_1", "chat_2"]
+    assert await book.of_caller("acme", "") == [], "nobody is not somebody"
     assert await book.forget("acme", ["chat_1", "chat_5", "chat_9"]) == 1
     assert await book.find("acme", "chat_1") is None
     assert await book.find("other", "chat_5") is not None

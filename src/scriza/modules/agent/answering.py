@@ -99,7 +99,7 @@ class Answering:
         `held` is how far an earlier one had come, whose words are not said again. Raises what the llm port raises, once
         something of the model's was spoken.
         """
-        answer = self.answer
+        answer, tokens = self.answer, 0
         if held is not None:
             answer.said += held.said
             self._uses.before = held.tools
@@ -109,11 +109,12 @@ class Answering:
                 match part:
                     case Clause():
                         answer.said.append(part.text)
+                        tokens = max(tokens, part.tokens)
                         yield part
                     case Filler():
                         for text in spoken_line(part.text):
                             answer.said.append(text)
-                            yield Clause(text)
+                            yield Clause(text, tokens)
                     case Held():
                         yield msgspec.structs.replace(part, said=list(answer.said))
                     case Working():

@@ -10,6 +10,7 @@ seconds.
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
+from itertools import cycle
 from typing import TypeVar
 
 import msgspec
@@ -41,11 +42,13 @@ async def filled(parts: AsyncGenerator[P | Working, None]) -> AsyncGenerator[P |
     """
     queue: asyncio.Queue[P | Working | _End] = asyncio.Queue(maxsize=1)
     making = asyncio.create_task(_pump(parts, queue))
+    loop = asyncio.get_running_loop()
     lines: Iterator[str] = iter(())
-    silent, patience = True, None
+    silent = True
+    due: float | None = None
     try:
         while True:
-            limit = asyncio.timeout(patience)
+            limit = asyncio.timeout_at(due)
             try:
                 async with limit:
                     part = await queue.get()
@@ -53,18 +56,20 @@ async def filled(parts: AsyncGenerator[P | Working, None]) -> AsyncGenerator[P |
                 if not limit.expired():
                     raise
                 filler = next(lines, None)
-                patience = None if filler is None else NEXT_AFTER_S
+                due = None
                 if filler is not None:
                     yield Filler(filler)
+                    silent, due = False, loop.time() + NEXT_AFTER_S
                 continue
             match part:
                 case _End():
                     break
                 case Working():
-                    lines = iter(part.fillers)
-                    patience = FIRST_AFTER_S if silent else NEXT_AFTER_S
+                    lines = cycle(part.fillers)
+                    if due is None:  # else the caller waits since an earlier one
+                        due = loop.time() + (FIRST_AFTER_S if silent else NEXT_AFTER_S)
                 case _:
-                    silent, patience = False, None
+                    silent, due = False, None
                     yield part
         await making
     finally:
