@@ -16,6 +16,12 @@ def renames(base: Mapping[Key, object], side: Mapping[Key, object]) -> Iterator[
     """The old id, the new one, and how alike the two records are; the most alike first, each record once."""
     gone = {key: words(item) for key, item in base.items() if key not in side}
     came = {key: words(item) for key, item in side.items() if key not in base} if gone else {}
+    by_words = {said: old for old, said in reversed(gone.items())}
+    for new, said in list(came.items()):  # most are not edited as well, and are found without comparing all with all
+        if said and said in by_words:
+            old = by_words.pop(said)
+            del gone[old], came[new]
+            yield old, new, 1.0
     likenesses = ((similarity(gone[old], came[new]), old, new) for old, new in _may_be_alike(gone, came))
     alike = sorted((pair for pair in likenesses if pair[0] >= SAME), key=lambda pair: (-pair[0], *pair[1:]))
     for likeness, old, new in alike:
