@@ -1,7 +1,8 @@
 """How long a three-way merge of two playbooks takes, and their diff with its summary: 250 objections and 250 FAQs each.
 
 From a few edits on either side to all records edited by both, and to all of one list under new ids, where what went is
-compared to what came. CPU time stands beside wall time, since other load on the machine moves it less. Prints a table and writes `benchmarks/results/playbook_merge.json`.
+compared to what came. CPU time stands beside wall time, since other load on the machine moves it less. Prints a table
+and writes `benchmarks/results/playbook_merge.json`.
 """
 
 import gc
