@@ -59,6 +59,8 @@ _PLURAL = frozenset(
 """Fields whose noun is in the plural."""
 _DOES = {"to": "leads to", "next": "leads to", "outcome": "sets the outcome", "sms": "sends", "act": "does"}
 """How a change of what an answer does is told, by the field."""
+_WAYS = frozenset("say response a question must_say instead success no_interest busy unknown more fillers".split())
+"""Fields that hold several ways to say the same."""
 _NAMED = 3
 """Texts that are quoted, at most; more are counted."""
 _ENDS = (".", "!", "?")
@@ -170,13 +172,16 @@ def _gained_and_lost(more: Sequence[Difference], fewer: Sequence[Difference], ha
         yield f"{were} rewritten"
         return
     if more:
-        yield f"also {have} {gained}" if gained else f"{have} {_ways(len(more), 'more')}"
+        yield f"also {have} {gained}" if gained else f"{have} {_counted(more, 'more')}"
     if fewer:
-        yield f"no longer {have} {lost}" if lost else f"{have} {_ways(len(fewer), 'fewer')}"
+        yield f"no longer {have} {lost}" if lost else f"{have} {_counted(fewer, 'fewer')}"
 
 
-def _ways(count: int, compared: str) -> str:
-    return f"one way {compared} to say it" if count == 1 else f"{count} {compared} ways to say it"
+def _counted(found: Sequence[Difference], compared: str) -> str:
+    count = "one" if len(found) == 1 else str(len(found))
+    if _keys(found[0])[-2] not in _WAYS:
+        return f"{count} {compared}"
+    return f"{count} {compared} {'way' if len(found) == 1 else 'ways'} to say it"
 
 
 def _named(found: Sequence[Difference]) -> str:
