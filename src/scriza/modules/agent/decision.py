@@ -109,6 +109,8 @@ class _Deciding:
             return self.decided(redirected, None, word_for_word=True)
         meant = guide.matcher.by_key(self._digits) or guide.matcher.match(self._utterance, self._here)
         answered = self._learn(meant)
+        if meant is None and not answered:
+            meant = guide.meanings.get(guide.references.meant_by(self._utterance))
         if answered and (meant is None or (meant.weak and not guide.has(self._here, meant))):
             return self.decided(guide.saying(scopes.NOTED), meant, answered=True)
         if meant is None:

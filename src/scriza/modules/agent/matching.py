@@ -24,7 +24,7 @@ _WEAK, _WEAK_COVERAGE, _WEAK_COUNTS = 0.35, 0.6, 0.5
 # The lists of words are English. In other languages phrases and triggers are matched without their help.
 FILLERS = frozenset("a an the uh um er hm well so just please oh and to of i my me you it is that really".split())
 _FILLER_WEIGHT = 0.2
-_NEGATIONS = frozenset({"not", "never", "without"})
+NEGATIONS = frozenset({"not", "never", "without"})
 _NEGATION_REACH = 3
 _LEADING = frozenset({"in", "at", "around", "on"})
 _TRAILING = frozenset({"in", "at", "around", "on", "the", "this", "next", "after", "half", "past"})
@@ -79,7 +79,7 @@ class Matcher:
         self._weight_of_new = _rarity(len(said), 1, "")
         self._phrases_with: dict[str, list[_Phrase]] = {word: [] for word in seen}
         for meaning_id, phrase in said:
-            prepared = _Phrase(meaning_id, not _NEGATIONS.isdisjoint(phrase), self._weight(phrase))
+            prepared = _Phrase(meaning_id, not NEGATIONS.isdisjoint(phrase), self._weight(phrase))
             for word in phrase:
                 self._phrases_with[word].append(prepared)
 
@@ -101,7 +101,7 @@ class Matcher:
 
     def _similarities(self, said: frozenset[str]) -> dict[str, float]:
         """The similarity of each meaning's most similar phrase, where it is close enough to count."""
-        weight, negated = self._weight(said), not _NEGATIONS.isdisjoint(said)
+        weight, negated = self._weight(said), not NEGATIONS.isdisjoint(said)
         common: dict[_Phrase, float] = {}
         for word in said:
             for phrase in self._phrases_with.get(word, ()):
@@ -171,7 +171,7 @@ def _trimmed(run: list[str]) -> list[str]:
 def _is_negated(trigger: str, line: str) -> bool:
     """Whether a negation stands shortly before the trigger, which has none of its own; both have spaces around."""
     before = line[: line.index(trigger)].split()[-_NEGATION_REACH:]
-    return not _NEGATIONS.isdisjoint(before) and _NEGATIONS.isdisjoint(trigger.split())
+    return not NEGATIONS.isdisjoint(before) and NEGATIONS.isdisjoint(trigger.split())
 
 
 def _find(part: Sequence[str], whole: Sequence[str]) -> int:

@@ -39,6 +39,7 @@ class References:
         found = list(_documents(playbook, locale))
         self._by_key = {document.key: reference for document, reference in found}
         self._retriever = retriever([document for document, _ in found])
+        self._said = retriever([*_as_said(playbook)])
         facts = [reference for _, reference in found if reference.kind == "fact"]
         self.always = facts if len(facts) <= _FEW_FACTS else []
         """Facts that every turn is told."""
@@ -48,6 +49,18 @@ class References:
         keys = dict.fromkeys([f"objection:{meant}", f"faq:{meant}", *self._retriever.best(query, _MOST_FOUND)])
         found = (self._by_key.get(key) for key in keys)
         return [reference for reference in found if reference is not None and reference not in self.always]
+
+    def meant_by(self, query: str) -> str:
+        """The id of the objection or FAQ that callers mean by these words without doubt; empty for none."""
+        return self._said.surely(query)
+
+
+def _as_said(playbook: Playbook) -> Iterator[Document]:
+    """Objections and FAQs in the words that callers have for them."""
+    for objection in playbook.objections:
+        yield Document(objection.id, [(text, 1.0) for text in (*objection.phrases, *objection.triggers)])
+    for faq in playbook.faqs:
+        yield Document(faq.id, [(text, 1.0) for text in (*faq.q, *faq.triggers)])
 
 
 def _documents(playbook: Playbook, locale: str) -> Iterator[tuple[Document, Reference]]:
