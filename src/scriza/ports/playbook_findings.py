@@ -20,7 +20,7 @@ class Place(msgspec.Struct, frozen=True):
 class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
     """Something to be said about a document.
 
-    An `error` keeps it from being saved, a `warning` will be heard or missed in calls, a `note` tells what was read
+    An `error` keeps it from being a playbook, or from being published; a `warning` will be heard or missed in calls, a `note` tells what was read
     otherwise than it was written.
     """
 
