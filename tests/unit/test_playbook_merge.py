@@ -349,6 +349,18 @@ def test_an_order_is_what_two_of_three_say(ours: str, theirs: str, order: str | 
     assert merged_order(list("abcd"), list(theirs), list(ours)) == expected
 
 
+def test_of_a_very_long_list_only_one_side_can_change_the_order() -> None:
+    base = [str(number) for number in range(1_001)]
+    assert merged_order(base, base[::-1], base) == base[::-1]
+    assert merged_order(base, base[::-1], [*base[1:], base[0]]) is None
+
+
+def test_a_text_too_long_for_any_playbook_is_merged_as_a_whole() -> None:
+    base = "." * 9_000 + " End."
+    assert merged_text(base, f"Ours! {base}", f"{base} Theirs!") == f"Ours! {base} Theirs!"
+    assert merged_text(base * 2, f"Ours! {base * 2}", f"{base * 2} Theirs!") is None
+
+
 def test_what_was_added_stands_behind_what_it_was_added_behind() -> None:
     assert with_added(list("abc"), (list("aXbc"), list("YabZc")), set("abcXYZ")) == list("YaXbZc")
     assert with_added(list("ab"), (list("aXb"), list("aWb")), set("abWX")) == list("aWXb")

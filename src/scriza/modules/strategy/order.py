@@ -6,6 +6,9 @@ from itertools import combinations
 
 from scriza.modules.strategy.items import Key
 
+_MOST = 1_000
+"""Items whose order is merged pair by pair; of a longer list only one side can change it."""
+
 
 def moved(base: Sequence[Key], side: Sequence[Key]) -> set[Key]:
     """The fewest items that have to be moved to make the one order the other; items of only one are not looked at.
@@ -37,6 +40,8 @@ def merged_order(base: Sequence[Key], ours: Sequence[Key], theirs: Sequence[Key]
         return list(ours)
     if ours == base:
         return list(theirs)
+    if len(base) > _MOST:
+        return None
     by_one = moved(base, ours) ^ moved(base, theirs)
     if [key for key in ours if key not in by_one] != [key for key in theirs if key not in by_one]:
         return None

@@ -2,12 +2,16 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from math import ceil
 
 from scriza.modules.strategy.items import Key, similarity, words
 
 SAME = 0.8
 """The similarity from which one record is taken for another under a new id."""
+
+_MOST = 500
+"""Records on each side that are compared with those of the other where their words are not simply the same."""
 
 _Words = frozenset[str]
 
@@ -22,12 +26,18 @@ def renames(base: Mapping[Key, object], side: Mapping[Key, object]) -> Iterator[
             old = by_words.pop(said)
             del gone[old], came[new]
             yield old, new, 1.0
-    likenesses = ((similarity(gone[old], came[new]), old, new) for old, new in _may_be_alike(gone, came))
+    likenesses = (
+        (similarity(gone[old], came[new]), old, new) for old, new in _may_be_alike(_first(gone), _first(came))
+    )
     alike = sorted((pair for pair in likenesses if pair[0] >= SAME), key=lambda pair: (-pair[0], *pair[1:]))
     for likeness, old, new in alike:
         if old in gone and new in came:
             del gone[old], came[new]
             yield old, new, likeness
+
+
+def _first(known: Mapping[Key, _Words]) -> dict[Key, _Words]:
+    return dict(islice(known.items(), _MOST))
 
 
 def _may_be_alike(gone: Mapping[Key, _Words], came: Mapping[Key, _Words]) -> set[tuple[Key, Key]]:

@@ -9,6 +9,7 @@ from msgspec import UNSET, inspect
 from scriza.modules.strategy import shape
 from scriza.modules.strategy.changes import Difference
 from scriza.modules.strategy.items import keyed
+from scriza.modules.strategy.pointers import keys_of
 from scriza.modules.strategy.renames import renames
 from scriza.ports.playbook import Playbook, in_language
 from scriza.ports.playbook_changes import SectionSummary
@@ -92,7 +93,7 @@ def _section(name: str, before: Playbook, after: Playbook, differences: list[Dif
     renamed = {old: new for old, new, _ in renames(was, now)}
     labels = {key: _label(record, after.locale) for key, record in (was | now).items()}
     clauses = [f'"{old}" is called "{new}" from here on' for old, new in renamed.items()]
-    for part, found in groupby(differences, key=lambda each: _part(name, _keys(each)[1:], labels)):
+    for part, found in groupby(differences, key=lambda each: _part(_keys(each)[1:], labels)):
         if part.field or part.record not in {*renamed, *renamed.values()}:
             noun = _noun(name, part, labels.get(part.record, ""))
             clauses.append(f"{noun} {_verbs(part, list(found))}")
@@ -103,8 +104,9 @@ def _section(name: str, before: Playbook, after: Playbook, differences: list[Dif
 def _records(name: str, playbook: Playbook) -> dict[str, object]:
     """By their keys; none where the section is no list of records."""
     type_ = next(field.type for field in shape.document().fields if field.name == name)
-    listed = isinstance(type_, inspect.ListType) and shape.record_of(type_) is not None
-    return keyed(type_, getattr(playbook, name))[0] if listed and isinstance(type_, inspect.ListType) else {}
+    if isinstance(type_, inspect.ListType) and shape.record_of(type_) is not None:
+        return keyed(type_, getattr(playbook, name))[0]
+    return {}
 
 
 def _label(record: object, locale: str) -> str:
@@ -118,10 +120,10 @@ def _label(record: object, locale: str) -> str:
 
 
 def _keys(found: Difference) -> list[str]:
-    return [key.replace("~1", "/").replace("~0", "~") for key in found.pointer.split("/")[1:]]
+    return keys_of(found.pointer)
 
 
-def _part(section: str, keys: list[str], labels: Mapping[str, str]) -> _Part:
+def _part(keys: list[str], labels: Mapping[str, str]) -> _Part:
     record, keys = (keys[0], keys[1:]) if labels else ("", keys)
     field = keys[0] if keys else ""
     return _Part(record, field, keys[1] if field in _ENTRIES and len(keys) > 1 else "")

@@ -4,7 +4,9 @@ import re
 from difflib import SequenceMatcher
 from itertools import pairwise, takewhile
 
-_PART = re.compile(r"\n\s*|[^\n]+?(?:[.!?\u2026\u0964]+[\"')\]\u2019\u201d]*(?=\s|$)|(?=\n)|$)[^\S\n]*")
+_PART = re.compile(r"\n\s*|[^\n]+?(?:[.!?\u2026\u0964]++[\"')\]\u2019\u201d]*+(?=\s|$)|(?=\n)|$)[^\S\n]*")
+_LONGEST = 10_000
+"""Characters of a text that is taken apart; a longer one, which only an extension can hold, is merged as a whole."""
 
 _Edit = tuple[int, int, tuple[str, ...]]
 """Sentences of the base, from and up to, and what stands in their place."""
@@ -12,6 +14,8 @@ _Edit = tuple[int, int, tuple[str, ...]]
 
 def merged_text(base: str, ours: str, theirs: str) -> str | None:
     """The text with the edits of both; None where they touch the same sentences, and not in the same way."""
+    if max(map(len, (base, ours, theirs))) > _LONGEST:
+        return None
     parts = [split(text) for text in (base, ours, theirs)]
     if any(joined(part) != text for part, text in zip(parts, (base, ours, theirs), strict=True)):
         return None
