@@ -343,6 +343,18 @@ async def test_a_caller_who_barges_in_ends_the_reply_and_not_the_tool(rig: Rig) 
     reply = await replied(rig, rig.asking("and now", turn=3, conversation=interrupted))
     assert reply.clauses == ["It is booked."]
     assert len(rig.tools.asked) == 1
+    assert [(run.name, run.ok) for run in reply.done.notes.tools] == [("book", True)]
+
+
+async def test_what_ran_for_a_reply_that_was_cut_off_is_told_with_the_next_one_and_once(rig: Rig) -> None:
+    rig.calls(("book", {"day": "Tuesday"}), text="Let me book it.")
+    async with aclosing(rig.agent.reply(rig.asking("book tuesday"))) as parts:  # type: ignore[type-var]  # it can be closed
+        await anext(parts)
+        await eventually(lambda: [run.state for run in rig.book.runs.values()] == ["done"])
+    second = await replied(rig, rig.asking("how much is it", turn=2))
+    assert [run.name for run in second.done.notes.tools] == ["book"]
+    third = await replied(rig, rig.asking("and now", turn=3, conversation=second.done.conversation))
+    assert third.done.notes.tools == []
 
 
 async def test_a_tool_of_which_nobody_knows_whether_it_was_done_is_not_asked_again(rig: Rig) -> None:

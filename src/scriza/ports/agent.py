@@ -65,6 +65,8 @@ class Conversation(msgspec.Struct):
     """The IANA time zone that times are told in; empty is UTC."""
     proposed: Proposal | None = None
     """What the caller's next words may agree to."""
+    turn: int = 0
+    """The latest that was answered to its end."""
 
 
 class CallFacts(msgspec.Struct):

@@ -43,7 +43,9 @@ class Told(msgspec.Struct, frozen=True):
     """Variables whose value a model has heard."""
     proposed: Proposal | None = None
     """What the caller was asked to agree to."""
+    turn: int = 0
     tools: list[ToolRun] = []
+    """Run in it, and in turns before it that the caller cut off."""
 
 
 def lines_in(said: str, script: Sequence[ScriptLine]) -> list[str]:
@@ -75,6 +77,7 @@ def conversation_after(before: Conversation, decision: Decision, told: Told) -> 
         outcome=outcomes[-1] if outcomes else before.outcome,
         spent_micro_usd=before.spent_micro_usd + told.spent_micro_usd,
         proposed=told.proposed,
+        turn=told.turn,
         exchanges=[*before.exchanges, Exchange(told.user, told.said, [*told.lines, *messages])],
     )
 

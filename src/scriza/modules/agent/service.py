@@ -27,7 +27,8 @@ from scriza.modules.agent.summaries import Summaries
 from scriza.modules.agent.tools.acts import Setting, merged
 from scriza.modules.agent.tools.briefing import briefing
 from scriza.modules.agent.tools.consent import agrees
-from scriza.modules.agent.tools.uses import Scene, Uses
+from scriza.modules.agent.tools.runs import Run
+from scriza.modules.agent.tools.uses import Scene, Uses, told_late
 from scriza.modules.agent.tools.workshop import Workshop
 from scriza.modules.agent.whisper import whisper
 from scriza.ports.agent import (
@@ -99,7 +100,9 @@ class AgentService:
         utterance = with_keys(request.utterance.strip(), request.digits)
         steering = Steering(guide, decision)
         uses = Uses(guide.toolbox, self._workshop, _scene(guide, request, decision, self._workshop.clock()))
-        directing = await self._directing(guide, request, decision, steering)
+        runs = await self._done_so_far(guide, request.call_id)
+        uses.before = told_late(runs, request)
+        directing = self._directing(guide, request, steering, runs)
         answering = Answering(
             self._llm, decision, guard(guide, request.conversation, decision.slots), steering, uses, directing
         )
@@ -127,6 +130,7 @@ class AgentService:
             moved_to=steering.moved_to,
             noted=steering.noted,
             proposed=uses.proposed,
+            turn=request.turn,
             tools=uses.ran(),
         )
         after = conversation_after(request.conversation, decision, told)
@@ -179,10 +183,15 @@ class AgentService:
             return decide_to_close(guide, conversation)
         return decide(guide, conversation, request.utterance, request.digits)
 
-    async def _directing(self, guide: Guide, request: Reply, decision: Decision, steering: Steering) -> Directing:
+    async def _done_so_far(self, guide: Guide, call_id: str) -> Sequence[Run]:
+        """What tools have done in the call; nothing is looked for where there are none."""
+        if not guide.toolbox.needs_briefing:
+            return []
+        return await self._workshop.done_in(current().principal.workspace, call_id)
+
+    def _directing(self, guide: Guide, request: Reply, steering: Steering, runs: Sequence[Run]) -> Directing:
         conversation, told = request.conversation, ""
-        if guide.toolbox.needs_briefing and not decision.word_for_word:
-            runs = await self._workshop.done_in(current().principal.workspace, request.call_id)
+        if guide.toolbox.needs_briefing:
             told = briefing(runs, conversation.proposed, now=self._workshop.clock(), zone=conversation.zone)
         return Directing(guide, request, steering, self._summaries.of(request.call_id, conversation), told)
 

@@ -5,7 +5,7 @@ model waits for, or nothing that can be done, which the model is told once.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 import msgspec
@@ -18,7 +18,7 @@ from scriza.modules.agent.tools.results import NOT_NOW, promised, refused, told
 from scriza.modules.agent.tools.runs import Run, run_id
 from scriza.modules.agent.tools.toolbox import Ability, Toolbox
 from scriza.modules.agent.tools.workshop import Workshop
-from scriza.ports.agent import Act, HangUp, Proposal, ToolRun, TransferTo
+from scriza.ports.agent import Act, HangUp, Proposal, Reply, ToolRun, TransferTo
 from scriza.ports.llm import Message, ToolCall
 from scriza.ports.tool_caller import ToolAnswer
 
@@ -74,7 +74,7 @@ class Uses:
         self.proposed: Proposal | None = None
         """What the caller is being asked to agree to in this reply."""
         self.before: list[ToolRun] = []
-        """Run for this reply before it was held."""
+        """Run in turns that the caller cut off, or for this reply before it was held."""
         self._calls: list[ToolCall] = []
         self._answers: dict[str, str] = {}
         self._wanted: list[_Wanted] = []
@@ -176,7 +176,7 @@ class Uses:
 
     def ran(self) -> list[ToolRun]:
         """What was run, for who learns from calls."""
-        return [*self.before, *(ToolRun(run.run_id, run.tool, run.state == "done", run.ms) for run in self.runs)]
+        return _each_once([*self.before, *(_ran(run) for run in self.runs)])
 
     # ---- out ----
 
@@ -216,3 +216,17 @@ class Uses:
             return refused(NOT_NOW)
         self.runs.append(done)
         return told(done, scene.turn)
+
+
+def told_late(runs: Sequence[Run], request: Reply) -> list[ToolRun]:
+    """What ran for replies that were cut off, so that nobody has told of it."""
+    answered, turn = request.conversation.turn, request.turn
+    return [_ran(run) for run in runs if answered < run.turn < turn and run.state != "running"]
+
+
+def _ran(run: Run) -> ToolRun:
+    return ToolRun(run.run_id, run.tool, run.state == "done", run.ms)
+
+
+def _each_once(runs: Sequence[ToolRun]) -> list[ToolRun]:
+    return list({run.id: run for run in runs}.values())
