@@ -67,6 +67,7 @@ def test_a_quote_is_always_a_part_of_what_was_said(quote: str, said: str) -> Non
         (True, "bool", "yes, I decide"),
         (False, "bool", "no, my partner decides"),
         (False, "bool", "we haven't any"),
+        (False, "bool", "\u0928\u0939\u0940\u0902 \u091c\u0940"),
         ("2026-03-03", "date", "tomorrow"),
         ("2026-03-04", "date", "the day after tomorrow"),
         ("2026-03-06", "date", "on Friday please"),

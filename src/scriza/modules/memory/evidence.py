@@ -23,8 +23,10 @@ _WORD = re.compile(rf"{_LETTERS}(?:['\u2019]{_LETTERS})*")
 _SPOKEN_SIGNS = frozenset("at dot dash hyphen underscore point period the rate of".split())
 _NEGATIONS = frozenset(
     "no not never none nope nah neither nor without cannot nobody nothing dont doesnt didnt isnt arent wasnt werent "
-    "wont wouldnt cant couldnt shouldnt havent hasnt hadnt aint".split()
+    "wont wouldnt cant couldnt shouldnt havent hasnt hadnt aint nahi nahin \u0928\u0939\u0940\u0902 \u0928\u0939\u0940 "
+    "\u092e\u0924 nein nicht kein keine non pas n\u00e3o nunca".split()
 )
+"""In English, and in Hindi, German, French, Spanish and Portuguese."""
 _FEWEST_DIGITS = 7
 _PRESSED = "pressed "
 """Before keys that were pressed, as `scriza.ports.agent.with_keys` has them in a transcript."""

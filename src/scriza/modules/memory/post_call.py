@@ -14,7 +14,7 @@ import structlog
 from scriza.kernel.clock import WallClock, utc_now
 from scriza.kernel.errors import NotFound, ScrizaError, Unavailable
 from scriza.kernel.principal import Principal, acting
-from scriza.modules.memory.book import Job, MemoryBook
+from scriza.modules.memory.book import Findings, Job, MemoryBook
 from scriza.modules.memory.findings import by_rules, checked, lesson_of
 from scriza.modules.memory.judging import judge
 from scriza.ports.llm import Llm
@@ -100,19 +100,22 @@ class PostCall:
             return
         playbook = await self._playbook_of(call)
         rules = by_rules(call, playbook)
-        judged = playbook is not None and any(turn.said for turn in call.turns)
-        kept = await self._book.keep(job, rules, lesson_of(call, playbook, rules), final=not judged)
-        if not kept or not judged or playbook is None:
-            return
+        lesson = lesson_of(call, playbook, rules)
+        if playbook is None or lesson is None:
+            await self._book.keep(job, rules, lesson, final=True)
+        elif await self._book.keep(job, rules, lesson, final=False):
+            findings = await self._judged(job, call, playbook, rules)
+            await self._book.keep(job, findings, lesson_of(call, playbook, findings), final=True)
+
+    async def _judged(self, job: Job, call: RememberedCall, playbook: Playbook, rules: Findings) -> Findings:
+        """With what a model says of the call. Raises while it makes sense to ask one again later."""
         try:
             report = await judge(self._llm, call, playbook)
         except ScrizaError as error:
             if not _is_final(error) and job.attempts < _MOST_ATTEMPTS:
                 raise
-            findings = rules
-        else:
-            findings = checked(report, call, playbook, rules)
-        await self._book.keep(job, findings, lesson_of(call, playbook, findings), final=True)
+            return rules
+        return checked(report, call, playbook, rules)
 
     async def _playbook_of(self, call: RememberedCall) -> Playbook | None:
         """The version that led the call; none when nothing did, or nobody has it any more."""
