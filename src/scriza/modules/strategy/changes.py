@@ -62,20 +62,19 @@ def _of_list(
     pointer: str, type_: inspect.ListType, before: list[object], after: list[object], into: Version
 ) -> Iterator[Difference]:
     was, now = keyed(type_, before, after)
-    index = {key: place for place, key in enumerate(was)} | {key: place for place, key in enumerate(now)}
-    if into == "before":
-        index = {key: place for place, key in enumerate(was)}
+    was_at, now_at = ({key: place for place, key in enumerate(known)} for known in (was, now))
+    place_of = was_at if into == "before" else was_at | now_at
     by_name = shape.record_of(type_) is not None
     elsewhere = moved(list(was), list(now))
 
     def at(key: Key) -> str:
-        return below(pointer, key if by_name else index.get(key, "-"))
+        return below(pointer, key if by_name else place_of.get(key, "-"))
 
     yield from (Difference(at(key), "removed", item, UNSET) for key, item in was.items() if key not in now)
-    for place, (key, item) in enumerate(now.items()):
+    for key, item in now.items():
         if key not in was:
             yield Difference(at(key), "added", UNSET, item)
             continue
         if key in elsewhere:
-            yield Difference(at(key), "moved", list(was).index(key), place)
+            yield Difference(at(key), "moved", was_at[key], now_at[key])
         yield from changes(at(key), type_.item_type, was[key], item, into=into)

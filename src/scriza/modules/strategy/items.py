@@ -39,6 +39,11 @@ def is_new(key: Key) -> bool:
     return key.startswith("+")
 
 
+def said(text: object) -> str:
+    """A text, or one for each language, as one string, the same for the same."""
+    return text if isinstance(text, str) else msgspec.json.encode(text, order="deterministic").decode()
+
+
 def words(value: object) -> frozenset[str]:
     """The words of all the texts in a value, whatever it is, in lower case; ids and names are left out."""
     return frozenset(word for text in _texts(value) for word in _WORD.findall(text.casefold()))
@@ -69,11 +74,6 @@ def _exit_name(item: object) -> str:
 def _by_base(base: Sequence[object], side: Sequence[object], match: _Match) -> dict[Key, object]:
     same = match(base, side)
     return {str(same[index]) if index in same else f"+{said(item)}": item for index, item in enumerate(side)}
-
-
-def said(text: object) -> str:
-    """A text, or one for each language, as one string, the same for the same."""
-    return text if isinstance(text, str) else msgspec.json.encode(text, order="deterministic").decode()
 
 
 def _equal(base: Sequence[object], side: Sequence[object]) -> dict[int, int]:

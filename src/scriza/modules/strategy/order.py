@@ -59,26 +59,29 @@ def with_added(order: Sequence[Key], sides: Sequence[Sequence[Key]], kept: Colle
 
     Where both have added some at the same place, those that come first in the alphabet go first.
     """
-    place = {key: index for index, key in enumerate(order)}
-    runs: dict[int, list[list[Key]]] = {}
-    at: dict[Key, int] = {}
+    behind = _anchors(order, sides, kept)
+    added: list[dict[Key, list[Key]]] = [{} for _ in sides]
+    for runs, side in zip(added, sides, strict=True):
+        for key in side:
+            if key in behind:
+                runs.setdefault(behind[key], []).append(key)
+    merged: dict[Key, None] = {}
+    for anchor in ("", *order):
+        if anchor:
+            merged[anchor] = None
+        merged |= dict.fromkeys(key for run in sorted(runs.get(anchor, []) for runs in added) for key in run)
+    return list(merged)
+
+
+def _anchors(order: Sequence[Key], sides: Sequence[Sequence[Key]], kept: Collection[Key]) -> dict[Key, Key]:
+    """Behind which item of `order` each added one goes, the first where the sides differ; empty is the beginning."""
+    place = {"": -1} | {key: index for index, key in enumerate(order)}
+    behind: dict[Key, Key] = {}
     for side in sides:
-        anchor = -1
+        anchor = ""
         for key in side:
             if key in place:
-                anchor = place[key]
+                anchor = key
             elif key in kept:
-                at[key] = min(anchor, at.get(key, anchor))
-    for side in sides:
-        side_runs: dict[int, list[Key]] = {}
-        for key in side:
-            if key in at:
-                side_runs.setdefault(at[key], []).append(key)
-        for anchor, run in side_runs.items():
-            runs.setdefault(anchor, []).append(run)
-    merged: dict[Key, None] = {}
-    for index in range(-1, len(order)):
-        if index >= 0:
-            merged[order[index]] = None
-        merged |= dict.fromkeys(key for run in sorted(runs.get(index, [])) for key in run)
-    return list(merged)
+                behind[key] = min(anchor, behind.get(key, anchor), key=place.__getitem__)
+    return behind
