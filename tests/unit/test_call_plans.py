@@ -115,6 +115,13 @@ def test_what_has_to_be_disclosed_is_said_behind_an_opening_that_does_not_say_it
     assert planned(memory=CallerMemory(calls=1), persona=persona, opening=known_caller).lines.opening == said
 
 
+def test_what_somebody_wrote_into_a_variable_is_spoken_as_far_as_it_can_be() -> None:
+    call = CallFacts("CA1", variables={"name": "**Ada** \N{PARTY POPPER} (www.ada.org) " + "x" * 9_999})
+    said = planned(call, opening=opening(inbound="Hi {name}, hello.")).lines.opening
+    assert said.startswith("Hi Ada (ada dot org) xxx")
+    assert len(said) < 250
+
+
 # ---- languages, voice, machines ----------------------------------------------------------------------------------
 
 

@@ -102,6 +102,7 @@ class _Deciding:
         self._turns = conversation.turns_in_stage + 1
         self._heard = Heard(conversation)
         self._slots, self._learned = conversation.slots, dict[str, str]()
+        self._ranking = Ranking(guide, self._heard, self._slots)
 
     def decision(self) -> Decision:
         guide = self._guide
@@ -124,7 +125,7 @@ class _Deciding:
     ) -> Decision:
         guide = self._guide
         stage, by_exit = self._after(saying, meant)
-        ranking = self._ranking()
+        ranking = self._ranking
         ends = bool(saying.act)
         question = None if ends else ranking.question(stage)
         wind_up = guide.saying(scopes.WIND_UP)
@@ -148,16 +149,13 @@ class _Deciding:
             answered=answered,
         )
 
-    def _ranking(self) -> Ranking:
-        return Ranking(self._guide, self._heard, self._slots)
-
     # ---- what the words tell ----
 
     def _redirected(self) -> Saying | None:
         """What is said to words that a rule redirects, while it has something new to say."""
         rule = self._guide.rules.redirecting(self._utterance)
         saying = self._guide.saying(guardrail_scope(rule.id)) if rule else None
-        return saying if saying and self._ranking().fresh(saying.lines) else None
+        return saying if saying and self._ranking.fresh(saying.lines) else None
 
     def _learn(self, meant: Meaning | None) -> bool:
         """Fill variables from the words. Whether they answer the question that was asked."""
@@ -176,6 +174,7 @@ class _Deciding:
     def _note(self, name: str, value: str) -> bool:
         if value and self._slots.get(name) != value:
             self._slots = {**self._slots, name: value}
+            self._ranking = Ranking(self._guide, self._heard, self._slots)
             self._learned[name] = value
         return bool(value)
 
@@ -203,7 +202,7 @@ class _Deciding:
             return self._guide.saying(scopes.UNAVAILABLE)
         if meant.id == "goodbye" and self._conversation.outcome in self._guide.playbook.goal.success:
             success = self._guide.saying(scopes.SUCCESS)
-            return success if self._ranking().fresh(success.lines) else saying
+            return success if self._ranking.fresh(success.lines) else saying
         return saying
 
     # ---- where it leads ----
@@ -243,7 +242,7 @@ class _Deciding:
 
     def _next(self) -> Stage:
         """Where the next question is: here while one waits for its answer; stages that have nothing left are passed."""
-        stage, ranking, passed = self._here, self._ranking(), {self._here.id}
+        stage, ranking, passed = self._here, self._ranking, {self._here.id}
         while stage.next and not any(ranking.is_open(asked) for asked in self._guide.questions(stage)):
             following = self._guide.stages[stage.next]
             asks = any(asked.slot for asked in self._guide.questions(stage))

@@ -12,6 +12,7 @@ from scriza.modules.agent.matching import Matcher
 from scriza.modules.agent.meaning import Meaning, Saying
 from scriza.modules.agent.references import References
 from scriza.modules.agent.rules import Rules
+from scriza.modules.agent.speakable import speakable
 from scriza.modules.agent.texts import has_stray_braces, texts_of
 from scriza.modules.agent.tools.toolbox import Toolbox
 from scriza.ports.llm import ScriptLine
@@ -38,6 +39,9 @@ UNAVAILABLE = "@unavailable"
 NO_INTEREST = "@no_interest"
 SUCCESS = "@success"
 GOODBYE = "@goodbye"
+
+_LONGEST_VALUE = 200
+"""Characters of a variable that a line says."""
 
 NOT_INTERESTED = "not_interested"
 """The outcome of an objection that was accepted."""
@@ -334,5 +338,6 @@ def _twice(ids: Sequence[str]) -> list[str]:
 
 
 def known_to(guide: Guide, slots: Mapping[str, str]) -> dict[str, str]:
-    """Everything that a line may say: the caller's variables before the playbook's defaults."""
-    return {**guide.constants, **{name: value for name, value in slots.items() if value}}
+    """Everything that a line may say, as it can be spoken: the caller's variables before the playbook's defaults."""
+    spoken = {name: speakable(value[:_LONGEST_VALUE]) for name, value in slots.items()}
+    return {**guide.constants, **{name: value for name, value in spoken.items() if value}}

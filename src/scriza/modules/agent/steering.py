@@ -79,11 +79,11 @@ class Steering:
 
 
 def open_variables(guide: Guide, decision: Decision) -> list[str]:
-    """Variables that callers tell of and that are not known yet."""
+    """Variables that callers tell of, now or for later calls, and that are not known yet."""
     return [
         variable.name
         for variable in guide.playbook.variables
-        if variable.source == "call" and not decision.slots.get(variable.name)
+        if variable.source in ("call", "memory") and not decision.slots.get(variable.name)
     ]
 
 
