@@ -1,5 +1,6 @@
 """Playbooks kept in memory, for tests without a database; held to the same contract as the store's books."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 import msgspec
@@ -81,6 +82,10 @@ class MemoryStrategyBook:
 
     async def version(self, workspace: str, version: str) -> Version | None:
         return self._versions.get((workspace, version))
+
+    async def infos(self, workspace: str, versions: Iterable[str]) -> dict[str, VersionInfo]:
+        found = (self._versions.get((workspace, version)) for version in versions)
+        return {version.info.id: version.info for version in found if version is not None}
 
     async def numbered(self, workspace: str, slug: str, number: int) -> Version | None:
         found = (each for (whose, _), each in self._versions.items() if whose == workspace and each.info.slug == slug)

@@ -1,15 +1,16 @@
 """Clips of fixed lines: spoken before any call, and there for every call after that."""
 
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from scriza.kernel.errors import BadInput, Unavailable, UpstreamFailed
+from scriza.kernel.errors import BadInput, Forbidden, Unavailable, UpstreamFailed
 from scriza.kernel.principal import Principal, acting
+from scriza.kernel.scopes import ALL
 from scriza.modules.tts.service import TtsService
 from scriza.ports.tts import FixedTexts, KeptClip, Speak, SpokenAudio, SpokenDone, SpokenWords, Tts
 from scriza_adapters.objects_directory import DirectoryObjects
@@ -21,6 +22,15 @@ from tests.standins.teller import Told
 LINE = "hello this is a fixed line"
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
 FIXED = Speak(LINE, tone="calm", format="mulaw", keep=True)
+
+
+OURS = Principal(workspace="ours", scopes=frozenset({ALL}))
+
+
+@pytest.fixture(autouse=True)
+def as_one_of_our_processes() -> Iterator[None]:
+    with acting(OURS):
+        yield
 
 
 @asynccontextmanager
@@ -134,10 +144,18 @@ async def test_what_cannot_be_stored_is_not_said_to_be_kept(doors: Doors) -> Non
 
 async def test_workspaces_do_not_share_clips(tmp_path: Path) -> None:
     async with speech(tmp_path) as service:
-        with acting(Principal(workspace="theirs")):
+        with acting(Principal(workspace="theirs", scopes=OURS.scopes)):
             await service.speak(FIXED)
-        with acting(Principal(workspace="ours")):
+        with acting(OURS):
             assert not (await service.kept_clips(FixedTexts([LINE], tone="calm"))).clips[0].kept
+
+
+async def test_nobody_but_scriza_itself_keeps_clips_for_good(tmp_path: Path) -> None:
+    engine = ToneEngine()
+    async with speech(tmp_path, engine) as service:
+        with acting(Principal(scopes=frozenset({"engines"}))), pytest.raises(Forbidden):
+            await service.speak(FIXED)
+    assert engine.asked == []
 
 
 async def test_a_text_with_nothing_to_say_is_refused(doors: Doors, tmp_path: Path) -> None:

@@ -51,6 +51,8 @@ async def test_a_version_is_kept_as_it_was(books: Books) -> None:
     assert await books.strategies.version("ours", kept.info.id) == kept
     assert await books.strategies.numbered("ours", "tea-shop", 1) == kept
     assert await books.strategies.versions("ours", "tea-shop", 99, 10) == [kept.info]
+    assert await books.strategies.infos("ours", [kept.info.id, "sv_none"]) == {kept.info.id: kept.info}
+    assert await books.strategies.infos("theirs", [kept.info.id]) == {}
 
 
 async def test_keys_that_a_store_may_not_like_are_kept(books: Books) -> None:
@@ -131,7 +133,7 @@ async def test_versions_and_the_log_come_the_newest_first(books: Books) -> None:
 async def test_open_conflicts_are_kept_with_the_draft(books: Books) -> None:
     open_one = Conflict("/faqs/hours/a/0", "text", "nine", "ten", "eleven", "choose one", "ours")
     removed = Conflict("/objections/price", "delete_edit", {"id": "price"}, theirs={"id": "price", "ask": False})
-    kept = msgspec.structs.replace(refs(1), conflicts=(open_one, removed))
+    kept = msgspec.structs.replace(refs(1), conflicts=(open_one, removed), unresolved=("sv_1", "sv_2"))
     await books.strategies.commit(change(refs(0), kept))
     assert await books.strategies.refs("ours", "tea-shop") == kept
 

@@ -424,6 +424,9 @@ async def test_a_merge_with_conflicts_is_published_only_when_they_are_resolved(o
             with pytest.raises(Conflict) as refused:
                 await strategy.publish("tea-shop", Publish(name))
             assert refused.value.reason == "has-conflicts"
+        await changed(strategy, ours, "/title", "Something else")
+        with pytest.raises(Conflict, match="not resolved"):
+            await strategy.publish("tea-shop", Publish(told.version.id))
         own = [Resolution(GREETING, "value", "Ask us on the day.")]
         resolved = await strategy.merge("tea-shop", MergeVersions(ours, theirs, resolutions=own, save=True))
         assert resolved.merged.conflicts == []

@@ -30,7 +30,7 @@ class Speak(msgspec.Struct):
     """Whole words or phrases, and what is said in their place; word times count in `text` all the same."""
     keep: bool = False
     """A fixed line of a playbook, spoken before any call: its clip is stored for good before the reply is given, and it
-    is made by the engine of choice or not at all, since no stand-in may stay."""
+    is made by the engine of choice or not at all, since no stand-in may stay. For our own processes alone."""
 
 
 class Spoken(msgspec.Struct, omit_defaults=True):
@@ -193,7 +193,7 @@ class Tts(Protocol):
         """The whole clip, in any format.
 
         Raises BadInput for a text with nothing to say, TooLarge past 5,000 characters, UpstreamFailed when no
-        engine could speak it; with `keep` also Unavailable when the clip could not be stored.
+        engine could speak it; with `keep` also Unavailable when the clip could not be stored, and Forbidden.
         """
         ...
 

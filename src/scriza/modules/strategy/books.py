@@ -1,6 +1,6 @@
 """What is kept of playbooks: the doors behind which it is kept."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -31,6 +31,8 @@ class Refs(msgspec.Struct, frozen=True):
     """Ids of versions; empty where there is none."""
     conflicts: tuple[Conflict, ...] = ()
     """What a merge has left open in the draft."""
+    unresolved: tuple[str, ...] = ()
+    """Ids of versions that a merge has left conflicts in, and which nobody has saved as they are since; the latest."""
 
 
 class Rendering(msgspec.Struct, frozen=True):
@@ -79,6 +81,10 @@ class StrategyBook(Protocol):
 
     async def version(self, workspace: str, version: str) -> Version | None:
         """A version by its id."""
+        ...
+
+    async def infos(self, workspace: str, versions: Iterable[str]) -> dict[str, VersionInfo]:
+        """What these versions are, by their ids; those that are not there are left out."""
         ...
 
     async def numbered(self, workspace: str, slug: str, number: int) -> Version | None:

@@ -62,6 +62,7 @@ class StrategyRefs(Document):
     draft: str
     published: str
     conflicts: str
+    unresolved: list[str]
     touched_by: str
 
     class Settings:
@@ -145,9 +146,8 @@ async def find_version(which: dict[str, object]) -> Version | None:
     return None if found is None else Version(_info(found), _PLAYBOOK.decode(found.playbook))
 
 
-async def list_versions(workspace: str, slug: str, below: int, limit: int) -> list[VersionInfo]:
-    """Versions without their documents, the newest first."""
-    which = {"workspace": workspace, "slug": slug, "number": {"$lt": below}}
+async def list_versions(which: dict[str, object], limit: int = 0) -> list[VersionInfo]:
+    """Versions of this description without their documents, the newest first."""
     found = StrategyVersionDocument.get_pymongo_collection().find(which, {"playbook": False})
     return [_info(_Row(**row)) async for row in found.sort("number", DESCENDING).limit(limit)]
 
@@ -163,6 +163,7 @@ async def move_refs(workspace: str, old: Refs, new: Refs, mark: str, session: Se
     fields = {
         **{name: getattr(new, name) for name in ("slug", "title", "revision", "latest", "draft", "published")},
         "conflicts": msgspec.json.encode(new.conflicts).decode(),
+        "unresolved": list(new.unresolved),
         "touched_by": mark,
     }
     id_ = _key(workspace, new.slug)
@@ -283,8 +284,8 @@ class _Row:
 
 
 def _refs(found: StrategyRefs) -> Refs:
-    fields = found.model_dump(exclude={"id", "workspace", "touched_by", "revision_id", "conflicts"})
-    return Refs(**fields, conflicts=_CONFLICTS.decode(found.conflicts))
+    fields = found.model_dump(exclude={"id", "workspace", "touched_by", "revision_id", "conflicts", "unresolved"})
+    return Refs(**fields, conflicts=_CONFLICTS.decode(found.conflicts), unresolved=tuple(found.unresolved))
 
 
 def _rendering(found: StrategyRendering) -> Rendering:

@@ -1,6 +1,6 @@
 """What a workspace has of playbooks, and what ships with Scriza, as one."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from scriza.kernel.errors import Conflict, NotFound
 from scriza.modules.strategy.books import Refs, StrategyBook, Version
@@ -63,22 +63,34 @@ class Library:
             raise NotFound("there is no such playbook, or it has no such version")
         return await self.version(workspace, id_)
 
+    async def infos(self, workspace: str, versions: Iterable[str]) -> dict[str, VersionInfo]:
+        """What these versions are, by their ids; those that are not there are left out."""
+        wanted = set(versions)
+        shipped = {id_: self._samples.by_version[id_].info for id_ in wanted & self._samples.by_version.keys()}
+        return shipped | await self._book.infos(workspace, wanted - shipped.keys())
+
     async def state(self, workspace: str, refs: Refs) -> StrategyState:
         """Where a slug stands. Raises NotFound for one that nothing was saved of."""
-        published = self.published(refs)
-        if not published and not refs.revision:
+        if not self.is_known(refs):
             raise NotFound("there is no such playbook")
-        info = (await self.version(workspace, published)).info if published else None
-        draft = (await self.version(workspace, refs.draft)).info if refs.draft else None
-        known = info or draft
+        return (await self.states(workspace, [refs]))[0]
+
+    async def states(self, workspace: str, page: Sequence[Refs]) -> list[StrategyState]:
+        """Where slugs stand of which something is there."""
+        infos = await self.infos(workspace, {id_ for refs in page for id_ in (refs.draft, self.published(refs)) if id_})
+        return [self._state(refs, infos) for refs in page]
+
+    def _state(self, refs: Refs, infos: Mapping[str, VersionInfo]) -> StrategyState:
+        published, draft = infos.get(self.published(refs)), infos.get(refs.draft)
+        known = published or draft
         return StrategyState(
             slug=refs.slug,
             title=known.title if known else refs.title,
             etag=etag(refs),
-            published=info,
+            published=published,
             draft=draft,
             conflicts=list(refs.conflicts),
-            shipped=published in self._samples.by_version,
+            shipped=published is not None and published.id in self._samples.by_version,
         )
 
     async def page(self, workspace: str, after: str, limit: int) -> list[Refs]:
@@ -101,16 +113,13 @@ class Library:
     async def _ancestry(self, workspace: str, info: VersionInfo, until: set[str] | None = None) -> Sequence[str]:
         """Ids of a version and of those that it was made of, the closest first; up to one of `until`."""
         found: dict[str, None] = {}
-        waiting = [info.id]
-        while waiting and len(found) < _MOST_ANCESTORS:
-            id_ = waiting.pop(0)
-            if id_ in found:
-                continue
-            found[id_] = None
-            if until and id_ in until:
+        generation = {info.id: info}
+        while generation and len(found) < _MOST_ANCESTORS:
+            found |= dict.fromkeys(generation)
+            if until and not until.isdisjoint(found):
                 break
-            if version := await self.find(workspace, id_):
-                waiting += version.info.parents
+            parents = [parent for each in generation.values() for parent in each.parents if parent not in found]
+            generation = await self.infos(workspace, parents)  # without those that a bundle did not bring
         return list(found)
 
 

@@ -68,6 +68,7 @@ MOST_VERSIONS = 500
 _AT_ONCE = 2
 """Sources that are read, or merged, in threads at the same time: each keeps a core busy."""
 _NEWEST = 2**31
+_MOST_UNRESOLVED = 1000
 _LOOK_BACK = 1000
 """Changes of the log among which the one before the last is looked for."""
 
@@ -108,7 +109,7 @@ class StrategyService:
         """See Strategy."""
         found = await self._library.page(_workspace(), query.cursor, query.limit + 1)
         page = found[: query.limit]
-        states = [await self._library.state(_workspace(), refs) for refs in page]
+        states = await self._library.states(_workspace(), page)
         return StrategyPage(states, next=page[-1].slug if len(found) > len(page) else "")
 
     async def strategy(self, slug: str) -> StrategyState:
@@ -146,6 +147,8 @@ class StrategyService:
 
     async def lint(self, request: Lint) -> LintReport:
         """See Strategy."""
+        if request.kind == "text":
+            raise BadInput("free text is no playbook yet: save it, and a draft is made of it")
         if has_text(request):
             base = (await self._version(request.slug, "draft")).playbook if request.slug else None
             found = await self._apart(read, request, base, self._today)
@@ -209,7 +212,7 @@ class StrategyService:
         """Make the playbook the draft; a version of its own unless it is one already. Raises BadInput for none."""
         if (playbook := found.playbook) is None:
             raise refusal(found.findings)
-        id_, asked = version_id(playbook), current().principal
+        id_, asked = await self._apart(version_id, playbook), current().principal
         known = await self._library.find(asked.workspace, id_)
         new = Version(
             VersionInfo(
@@ -232,7 +235,10 @@ class StrategyService:
         def decide(refs: Refs) -> Move:
             number = refs.latest + (known is None)
             version = known or Version(msgspec.structs.replace(new.info, number=number), playbook)
-            moved = msgspec.structs.replace(refs, title=playbook.title, latest=number, draft=id_, conflicts=conflicts)
+            others = tuple(each for each in refs.unresolved if each != id_)
+            unresolved = (*others, id_)[-_MOST_UNRESOLVED:] if conflicts else others
+            changes = {"title": playbook.title, "latest": number, "draft": id_}
+            moved = msgspec.structs.replace(refs, **changes, conflicts=conflicts, unresolved=unresolved)
             return Move(moved, () if known else (version,), spoken=version)
 
         refs = await self._mover.move(asked, playbook.slug, act, decide, message=message, if_match=if_match)
@@ -271,8 +277,9 @@ class StrategyService:
             raise Conflict(told, reason="has-errors")
 
         def decide(refs: Refs) -> Move:
-            if refs.draft == info.id and refs.conflicts:
-                raise Conflict("the draft has conflicts that are not resolved", reason="has-conflicts")
+            if info.id in refs.unresolved:
+                told = f"version {info.number} has conflicts that are not resolved"
+                raise Conflict(told, reason="has-conflicts")
             draft = "" if refs.draft == info.id else refs.draft
             moved = msgspec.structs.replace(refs, title=info.title, draft=draft, published=info.id)
             return Move(moved, spoken=version)
@@ -314,7 +321,7 @@ class StrategyService:
         """See Strategy."""
         bundle = await self._apart(opened, request.file, self._today)
         ids = {id_ for kept in bundle.versions for id_ in (kept.info.id, *kept.info.parents)}
-        there = {id_ for id_ in ids if await self._library.find(_workspace(), id_) is not None}
+        there = await self._library.infos(_workspace(), ids)
         check_whole(bundle, there.__contains__)
         new = [kept for kept in bundle.versions if kept.info.id not in there]
         published = next((kept for kept in bundle.versions if kept.info.id == bundle.published), None)

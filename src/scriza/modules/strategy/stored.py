@@ -1,5 +1,6 @@
 """The books of playbooks in the store."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from scriza.kernel.errors import Conflict
@@ -83,6 +84,12 @@ class MongoStrategyBook:
         with self._store.errors():
             return await find_version({"_id": f"{workspace}/{version}"})
 
+    async def infos(self, workspace: str, versions: Iterable[str]) -> dict[str, VersionInfo]:
+        """See StrategyBook."""
+        ids = [f"{workspace}/{version}" for version in versions]
+        with self._store.errors():
+            return {info.id: info for info in await list_versions({"_id": {"$in": ids}})}
+
     async def numbered(self, workspace: str, slug: str, number: int) -> Version | None:
         """See StrategyBook."""
         with self._store.errors():
@@ -91,7 +98,7 @@ class MongoStrategyBook:
     async def versions(self, workspace: str, slug: str, below: int, limit: int) -> list[VersionInfo]:
         """See StrategyBook."""
         with self._store.errors():
-            return await list_versions(workspace, slug, below, limit)
+            return await list_versions({"workspace": workspace, "slug": slug, "number": {"$lt": below}}, limit)
 
     async def log(self, workspace: str, slug: str, below: int, limit: int) -> list[RefChange]:
         """See StrategyBook."""

@@ -14,6 +14,7 @@ from scriza.kernel.clock import WallClock, utc_now
 from scriza.kernel.errors import (
     BadInput,
     DeadlineExceeded,
+    Forbidden,
     NotFound,
     ScrizaError,
     TooLarge,
@@ -21,6 +22,7 @@ from scriza.kernel.errors import (
     UpstreamFailed,
 )
 from scriza.kernel.principal import current
+from scriza.kernel.scopes import ALL
 from scriza.modules.tts.cache import ClipCache, asset_key, clip_key
 from scriza.modules.tts.call_clips import CallClips
 from scriza.modules.tts.clip import FORMS, Clip, Form, Made, cut, joined
@@ -140,6 +142,8 @@ class TtsService:
 
     async def speak(self, request: Speak) -> Spoken:
         """The whole clip, in any format."""
+        if request.keep and ALL not in current().principal.scopes:
+            raise Forbidden("only Scriza itself keeps clips for good")
         said = self._said(request)
         parts = self._heard(msgspec.structs.replace(request, text=said.text), FORMS[request.format], None)
         async with aclosing(parts):
