@@ -34,8 +34,9 @@ class MemoryRenderingBook:
     async def hold(self, taken: Rendering, until: datetime) -> bool:
         return self._change(taken, held_until=until)
 
-    async def put_off(self, taken: Rendering, due_at: datetime, reason: str) -> None:
-        self._change(taken, holder="", held_until=None, due_at=due_at, tries=taken.tries + 1, reason=reason)
+    async def put_off(self, taken: Rendering, due_at: datetime, reason: str = "") -> None:
+        tries = taken.tries + 1 if reason else taken.tries
+        self._change(taken, holder="", held_until=None, due_at=due_at, tries=tries, reason=reason)
 
     async def finish(self, taken: Rendering) -> None:
         if self._change(taken):

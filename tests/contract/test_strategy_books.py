@@ -197,6 +197,10 @@ async def test_what_was_put_off_comes_when_it_is_due(books: Books) -> None:
     again = await books.renderings.take(NOW + 2 * MINUTE, NOW + 3 * MINUTE, "again")
     assert again is not None
     assert (again.tries, again.reason) == (1, "no engine of speech can work now")
+    await books.renderings.put_off(again, NOW)
+    given_back = await books.renderings.find("ours", "sv_1")
+    assert given_back is not None
+    assert (given_back.tries, given_back.reason, given_back.holder) == (1, "", "")
 
 
 async def test_what_is_published_while_its_draft_waits_becomes_urgent_and_due(books: Books) -> None:

@@ -146,6 +146,23 @@ async def test_a_published_version_goes_before_drafts(stage: Stage) -> None:
     assert taken.version == "sv_2"
 
 
+async def test_a_long_draft_lets_a_published_version_go_before_its_rest(stage: Stage) -> None:
+    await stage.points_at(draft="sv_1", published="sv_2")
+    stage.script.texts = [f"line number {number}" for number in range(120)]
+    stage.engine.gate = asyncio.Semaphore(0)
+    await stage.ask("sv_1", urgent=False)
+    work = asyncio.create_task(stage.renderer().look())
+    await eventually(lambda: len(stage.engine.asked) == 2)
+    stage.script.texts = ["the line of what is published", *stage.script.texts]
+    await stage.ask("sv_2")
+    for _ in range(10_000):
+        stage.engine.gate.release()
+    await work
+    assert 50 <= stage.said.index("the line of what is published") < 60
+    assert len(stage.said) == 121
+    assert stage.book.waiting == {}
+
+
 @pytest.mark.parametrize(("failure", "left"), [(NotFound(), 0), (Unavailable(), 1)])
 async def test_an_agent_that_cannot_lead_by_it_ends_it_and_one_that_is_away_does_not(
     stage: Stage, failure: Exception, left: int

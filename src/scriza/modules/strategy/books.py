@@ -118,8 +118,8 @@ class RenderingBook(Protocol):
         """Be at work for longer; False when somebody else has taken it."""
         ...
 
-    async def put_off(self, taken: Rendering, due_at: datetime, reason: str) -> None:
-        """Let go of it, to be tried again."""
+    async def put_off(self, taken: Rendering, due_at: datetime, reason: str = "") -> None:
+        """Let go of it, to be taken up again; with a `reason` it counts as a try that failed."""
         ...
 
     async def finish(self, taken: Rendering) -> None:

@@ -15,6 +15,7 @@ from scriza.kernel.clock import WallClock, utc_now
 from scriza.kernel.errors import BadInput, NotFound, ScrizaError, TooLarge
 from scriza.kernel.ids import new_id
 from scriza.kernel.principal import Principal, acting
+from scriza.kernel.scopes import ALL
 from scriza.modules.strategy.books import Rendering, RenderingBook, StrategyBook
 from scriza.modules.strategy.voice_assets import Asset, VoiceAssets
 from scriza.ports.tts import Tts
@@ -30,6 +31,8 @@ _FIRST_PAUSE = timedelta(seconds=5)
 _LONGEST_PAUSE = timedelta(hours=1)
 _GIVE_UP = 5
 """Lines that fail in one try: the voice is down, and the others would only wait as well."""
+_LINES_OF_A_DRAFT = 50
+"""Then it is looked whether something more urgent has come."""
 _TEXTS_FAULT = (BadInput, TooLarge)
 """Another try would end the same."""
 
@@ -50,7 +53,7 @@ class Renderer:
         taken_up = 0
         while taken := await self._book.take(self._clock(), self._clock() + _HELD, new_id("op")):
             taken_up += 1
-            with acting(Principal(workspace=taken.workspace, subject="strategy", scopes=frozenset({"*"}))):
+            with acting(Principal(workspace=taken.workspace, subject="strategy", scopes=frozenset({ALL}))):
                 async with self._held(taken):
                     await self._speak(taken)
         return taken_up
@@ -69,9 +72,13 @@ class Renderer:
             await self._put_off(taken, error.slug)
             return
         missing = [asset for asset in assets if not asset.clip.kept]
-        failures = await self._speak_all(missing)
+        turn = missing if taken.urgent else missing[:_LINES_OF_A_DRAFT]
+        failures = await self._speak_all(turn)
         if failures:
             await self._put_off(taken, f"{len(failures)} of {len(assets)} lines failed: {failures[0]}")
+            return
+        if len(turn) < len(missing):
+            await self._book.put_off(taken, taken.due_at)
             return
         await self._book.finish(taken)
         _log.info("assets.ready", version=taken.version, assets=len(assets), made=len(missing))

@@ -133,9 +133,10 @@ class MongoRenderingBook:
         with self._store.errors():
             return await change_rendering(taken, {"held_until": until})
 
-    async def put_off(self, taken: Rendering, due_at: datetime, reason: str) -> None:
+    async def put_off(self, taken: Rendering, due_at: datetime, reason: str = "") -> None:
         """See RenderingBook."""
-        later = {"holder": "", "held_until": None, "due_at": due_at, "tries": taken.tries + 1, "reason": reason}
+        tries = taken.tries + 1 if reason else taken.tries
+        later = {"holder": "", "held_until": None, "due_at": due_at, "tries": tries, "reason": reason}
         with self._store.errors():
             await change_rendering(taken, later)
 
