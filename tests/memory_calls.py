@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from importlib import resources
 from typing import Any
 
@@ -83,7 +84,7 @@ class Rememberer:
         self.engine = ScriptedEngine(*says) if says else None
         llm = LlmService(Teller(), **routes(self.engine))
         self.post_call = PostCall(self.book, llm, self.shelf, clock=lambda: self.now)
-        self.memory = MemoryService(self.book, self.post_call, key=KEY, clock=lambda: self.now)
+        self.memory = MemoryService(self.book, self.post_call, partial(pseudonym, KEY), clock=lambda: self.now)
 
     async def hears(self, events: Sequence[Event]) -> None:
         for each in events:

@@ -209,9 +209,10 @@ class Container(containers.DeclarativeContainer):
         local=strategies.provided.service,
         remote=providers.Singleton(connect, Strategy, settings.provided.strategy_url, token=token),
     )
+    name_of = providers.Singleton(calling.name_of, secrets)
     memory_book = providers.Singleton(MongoMemoryBook, store)
     post_call = providers.Singleton(PostCall, memory_book, llm, strategy)
-    memory_here = providers.Singleton(MemoryService, memory_book, post_call, key=secrets.provided.pseudonym_key)
+    memory_here = providers.Singleton(MemoryService, memory_book, post_call, name_of)
     memory: providers.Selector[Memory] = providers.Selector(
         providers.Callable(place, settings, "memory"),
         local=memory_here,
@@ -238,7 +239,6 @@ class Container(containers.DeclarativeContainer):
         local=agent_here,
         remote=providers.Singleton(connect, Agent, settings.provided.agent_url, token=token),
     )
-    name_of = providers.Singleton(calling.name_of, secrets)
     chat_book = providers.Singleton(MongoChatBook, store)
     conversations: providers.Selector[Conversations] = providers.Selector(
         providers.Callable(place, settings, "agent"),

@@ -177,7 +177,11 @@ def _times(count: int, what: str) -> str:
 
 
 def _cut(text: str, most: int) -> str:
-    return text if len(text) <= most else text[: most - 3].rstrip(" .") + " …"
+    """At most so long, cut between words."""
+    if len(text) <= most:
+        return text
+    kept = text[: most - 2]
+    return (kept.rpartition(" ")[0] or kept).rstrip(" .") + " …"
 
 
 def _is_summary_of(summary: str, call: RememberedCall, playbook: Playbook) -> bool:

@@ -10,7 +10,7 @@ from scriza.kernel.cursor import cursor, read_cursor
 from scriza.kernel.errors import BadInput, NotFound
 from scriza.kernel.events import Event, Topic
 from scriza.kernel.principal import current
-from scriza.kernel.pseudonym import pseudonym
+from scriza.kernel.pseudonym import NameOf
 from scriza.modules.memory.book import MemoryBook, Place
 from scriza.modules.memory.callers import told_of
 from scriza.modules.memory.post_call import PostCall
@@ -36,12 +36,12 @@ _E164 = re.compile(r"\+[1-9]\d{6,14}")
 
 
 class MemoryService:
-    """Implements Memory for the workspace of the request. `key` is what pseudonyms are made with."""
+    """Implements Memory for the workspace of the request."""
 
-    def __init__(self, book: MemoryBook, post_call: PostCall, *, key: str, clock: WallClock = utc_now) -> None:
+    def __init__(self, book: MemoryBook, post_call: PostCall, name_of: NameOf, *, clock: WallClock = utc_now) -> None:
         self._book = book
         self._post_call = post_call
-        self._key = key
+        self._name_of = name_of
         self._clock = clock
 
     async def hear(self, event: Event) -> None:
@@ -109,7 +109,7 @@ class MemoryService:
     def _who(self, number: str) -> str:
         if not _E164.fullmatch(number):
             raise BadInput("a number is in E.164: a plus sign, the country's code, the rest without spaces")
-        return pseudonym(self._key, _workspace(), number)
+        return self._name_of(_workspace(), number)
 
 
 def _workspace() -> str:
