@@ -1,6 +1,6 @@
 """How long reports over 100,000 calls take on the embedded store, and how much they read.
 
-    python benchmarks/reports.py [--calls 100000] [--days 90]
+    python benchmarks/reports.py [--calls 100000] [--days 90] [--store FOLDER]
 
 Calls as a sales team has them (four agents, two versions each, working hours of India, some eight turns) are counted by
 the writer that counts them in production, 500 a transaction, into the store that Scriza starts with nothing set up.
@@ -34,6 +34,7 @@ from scriza.modules.memory.documents import MEMORY_DOCUMENTS  # noqa: E402
 from scriza.modules.memory.reports.books import DaysWanted, Mark, StoredDay  # noqa: E402
 from scriza.modules.memory.reports.counting import Led, cell_of, figures_of  # noqa: E402
 from scriza.modules.memory.reports.days import Counted  # noqa: E402
+from scriza.modules.memory.reports.documents import read_workspaces  # noqa: E402
 from scriza.modules.memory.reports.service import ReportsService  # noqa: E402
 from scriza.modules.memory.reports.stored import MongoFigures  # noqa: E402
 from scriza.ports.memory import RememberedCall, RememberedTurn  # noqa: E402
@@ -162,13 +163,14 @@ async def measure(ask: Callable[[], Awaitable[object]], book: CountingBook) -> d
     }
 
 
-async def run(calls: int, days: int) -> dict[str, object]:
-    """Load, then ask for everything."""
-    with tempfile.TemporaryDirectory() as directory:
-        async with open_store(StoreOptions(data_dir=Path(directory)), MEMORY_DOCUMENTS) as store:
+async def run(calls: int, days: int, kept: Path | None) -> dict[str, object]:
+    """Load, if that is not done, then ask for everything."""
+    with tempfile.TemporaryDirectory() as passing:
+        async with open_store(StoreOptions(data_dir=kept or Path(passing)), MEMORY_DOCUMENTS) as store:
             book = CountingBook(store)
-            loaded = await load(book, calls, days)
-            print(loaded)
+            there = await read_workspaces()
+            loaded = {} if there else await load(book, calls, days)
+            print(loaded or "counted before")
             reports = ReportsService(book, MemoryLog(MemoryFigures()), kite)
             since = UNTIL - timedelta(days=days - 1)
             rows = {}
@@ -203,9 +205,12 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--calls", type=int, default=100_000)
     parser.add_argument("--days", type=int, default=90)
+    parser.add_argument("--store", type=Path, help="keep the store in this folder, or find what was kept there")
     told = parser.parse_args()
+    if told.store:
+        told.store.mkdir(parents=True, exist_ok=True)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
-    found = asyncio.run(run(told.calls, told.days))
+    found = asyncio.run(run(told.calls, told.days, told.store))
     machine = f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps({"machine": machine, **found}, indent=2) + "\n")

@@ -1,7 +1,7 @@
 """The figures and the log that they are counted from, in memory."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 import msgspec
 
@@ -71,11 +71,6 @@ class MemoryFigures:
             and (not wanted.playbooks or key.playbook in wanted.playbooks)
         ]
 
-    async def counted_days(self, workspace: str) -> list[date]:
-        kept = {key.day for owner, key in self.sums if owner == workspace}
-        called = {counted.cell.day for (owner, _), counted in self.counted.items() if owner == workspace}
-        return sorted(kept | called)
-
     async def rebuild(self, workspace: str, day: date) -> int:
         calls = [each for (owner, _), each in self.counted.items() if owner == workspace and each.cell.day == day]
         right = added_up(each for each in calls if not each.sealed)
@@ -118,8 +113,9 @@ class MemoryLog:
     async def call(self, workspace: str, call_id: str) -> RememberedCall | None:
         return self.calls.get((workspace, call_id))
 
-    async def call_ids(self, workspace: str, after: str, limit: int) -> list[str]:
-        return sorted(call_id for owner, call_id in self.calls if owner == workspace and call_id > after)[:limit]
+    async def call_ids(self, workspace: str, day: date) -> list[str]:
+        told = [call for (owner, _), call in self.calls.items() if owner == workspace]
+        return [call.call_id for call in told if call.started_at and call.started_at.astimezone(UTC).date() == day]
 
     async def unanswered(self, workspace: str, since: datetime, until: datetime, limit: int) -> list[Unanswerable]:
         found = [

@@ -3,19 +3,25 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pymongo
 import pytest
 
 from scriza.cli import main
+from scriza.kernel.clock import utc_now
 from scriza.modules.memory.documents import MEMORY_DOCUMENTS, report_days
 from scriza.modules.memory.projection import told
+from scriza.modules.memory.reports.books import ALL_QUARTERS, DaysWanted
 from scriza.modules.memory.reports.stored import MongoFigures
 from scriza.modules.memory.stored import MongoMemoryBook
 from scriza_adapters.mongo.store import MongoStore, StoreOptions, open_store
-from tests.contract.test_figures_book import MARCH, events_of
+from tests.contract.test_figures_book import events_of
 from tests.report_calls import talk
+
+YESTERDAY = utc_now() - timedelta(days=1)
+THEN = DaysWanted(YESTERDAY.date(), YESTERDAY.date(), ALL_QUARTERS)
 
 
 @asynccontextmanager
@@ -37,7 +43,7 @@ async def three_calls(
     async with opened(store_options) as store:
         book = MongoMemoryBook(store)
         for number in range(3):
-            for each in events_of(talk(f"CA{number}", playbook=""), "default"):
+            for each in events_of(talk(f"CA{number}", playbook="", at=YESTERDAY), "default"):
                 await book.hear(each, told(each))
     yield
     async with opened(store_options) as store:
@@ -56,9 +62,9 @@ async def test_sums_are_made_of_logs_and_wrong_ones_are_put_right(
     assert await rebuild() == 0
     assert capsys.readouterr().out == "Every sum was right.\n"
     async with opened(store_options) as store:
-        (day,) = await MongoFigures(store).days("default", MARCH)
+        (day,) = await MongoFigures(store).days("default", THEN)
         await report_days().delete_many({})
     assert await rebuild() == 0
     assert capsys.readouterr().out == "Sums that were wrong, and are right now: 1.\n"
     async with opened(store_options) as store:
-        assert await MongoFigures(store).days("default", MARCH) == [day]
+        assert await MongoFigures(store).days("default", THEN) == [day]

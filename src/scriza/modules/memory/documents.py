@@ -161,6 +161,7 @@ class MemoryRetention(Document):
     workspace: str
     policy: Row | None = None
     last_purge: Row | None = None
+    removed_until: datetime | None = None
     stripped_until: datetime | None = None
 
     class Settings:

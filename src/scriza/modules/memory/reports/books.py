@@ -76,10 +76,6 @@ class FiguresBook(Protocol):
         """The days' sums, sealed ones too."""
         ...
 
-    async def counted_days(self, workspace: str) -> list[date]:
-        """Days that have sums, or calls that are counted on them."""
-        ...
-
     async def rebuild(self, workspace: str, day: date) -> int:
         """Add a day's sums up from its calls; how many of them were not what they should be."""
         ...
@@ -104,8 +100,8 @@ class Log(Protocol):
         """A call with its turns; None when it is not remembered any more."""
         ...
 
-    async def call_ids(self, workspace: str, after: str, limit: int) -> list[str]:
-        """Ids of the workspace's calls, in their order, behind `after`."""
+    async def call_ids(self, workspace: str, day: date) -> list[str]:
+        """Calls that began on a day of UTC."""
         ...
 
     async def unanswered(self, workspace: str, since: datetime, until: datetime, limit: int) -> list[Unanswerable]:

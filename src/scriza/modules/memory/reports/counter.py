@@ -5,10 +5,12 @@ corrected events all lead to the same sums.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import date
 from itertools import groupby
 
 import structlog
 
+from scriza.kernel.calendar import days
 from scriza.kernel.errors import ScrizaError
 from scriza.modules.memory.reports.books import FiguresBook, Log, Mark
 from scriza.modules.memory.reports.counting import Leads, cell_of, figures_of
@@ -37,19 +39,20 @@ class Counter:
             if not await self._mine() or await self._take_up(marks) < BATCH:
                 return
 
-    async def rebuild(self, workspace: str) -> int:
-        """Count all calls anew and add up every day again, whoever's turn it is; how many sums were wrong.
+    async def rebuild(self, workspace: str, since: date, until: date) -> int:
+        """Count the calls of these days of UTC anew and add the days up again; how many sums were wrong.
 
-        Reports can be read meanwhile. Of calls whose log is no more the figures stay as they are.
+        It is done whoever's turn it is, and reports can be read meanwhile. Of calls whose log is no more the figures
+        stay as they are.
         """
-        after = ""
-        while call_ids := await self._log.call_ids(workspace, after, BATCH):
-            await self._book.mark(workspace, call_ids)
-            await self._take_up(await self._book.uncounted(BATCH))
-            after = call_ids[-1]
-        days = await self._book.counted_days(workspace)
-        wrong = sum([await self._book.rebuild(workspace, day) for day in days])
-        _log.info("reports.rebuilt", workspace=workspace, days=len(days), wrong=wrong)
+        wrong = 0
+        for day in days(since, until):
+            await self._book.mark(workspace, await self._log.call_ids(workspace, day))
+            while marks := await self._book.uncounted(BATCH):
+                if await self._take_up(marks) < BATCH:
+                    break
+            wrong += await self._book.rebuild(workspace, day)
+        _log.info("reports.rebuilt", workspace=workspace, wrong=wrong)
         return wrong
 
     async def _take_up(self, marks: Sequence[Mark]) -> int:

@@ -5,7 +5,7 @@ figures in the same transaction (`seal`).
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 
 import msgspec
 from pymongo import ReplaceOne, UpdateOne
@@ -27,6 +27,7 @@ from scriza.modules.memory.reports.days import Changes, Counted, Day, DayKey
 from scriza.modules.memory.reports.figures import TimedFigures
 
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
+_SPANS = tuple(timedelta(days=days) for days in (1, 4, 16, 64))
 
 
 # ---- what waits ---------------------------------------------------------------------------------------------------
@@ -69,17 +70,25 @@ async def delete_marks(marks: Sequence[Mark], session: Session | None = None) ->
 # ---- the log ------------------------------------------------------------------------------------------------------
 
 
-async def read_call_ids(workspace: str, after: str, limit: int) -> list[str]:
-    """Calls that are remembered, in the order of their ids."""
-    which = {"_id": {"$gt": call_key(workspace, after), "$lt": f"{workspace}0"}, "forgotten": {"$ne": True}}
-    rows = await calls().find(which, {"call_id": 1}).sort("_id", 1).limit(limit).to_list()
-    return [str(row["call_id"]) for row in rows]
+async def read_call_ids(workspace: str, day: date) -> list[str]:
+    """Calls that began on a day."""
+    begin = datetime.combine(day, time(), UTC)
+    which = {"workspace": workspace, "started_at": {"$gte": begin, "$lt": begin + timedelta(days=1)}}
+    return [str(row["call_id"]) for row in await calls().find(which, {"call_id": 1}).to_list()]
 
 
 async def read_unanswered(workspace: str, since: datetime, until: datetime, limit: int) -> list[Unanswerable]:
-    """The latest words without an answer."""
-    which = {"workspace": workspace, "unanswered": True, "said_at": {"$gte": since, "$lt": until}}
-    rows = await logs().find(which).sort("said_at", -1).limit(limit).to_list()
+    """The latest words without an answer.
+
+    The embedded server reads all that a query matches before it sorts and cuts, so they are looked for in the last day,
+    then in ever longer spans.
+    """
+    rows: list[Row] = []
+    for begin in (*(until - span for span in _SPANS if until - span > since), since):
+        which = {"workspace": workspace, "unanswered": True, "said_at": {"$gte": begin, "$lt": until}}
+        rows = await logs().find(which).sort("said_at", -1).limit(limit).to_list()
+        if len(rows) == limit:
+            break
     turns = [(str(row["call_id"]), turn_of(row)) for row in rows]
     keys = list({call_key(workspace, call_id) for call_id, _ in turns})
     fields = dict.fromkeys(("call_id", "playbook", "direction", "outcome"), 1)
@@ -185,12 +194,14 @@ async def read_days(workspace: str, wanted: DaysWanted, session: Session | None 
     return [_stored_day(row) for row in rows]
 
 
-async def read_day_names(workspace: str) -> list[date]:
-    """Days that have sums, or calls that are counted on them."""
-    found: set[str] = set()
-    for collection in (report_days(), counted_calls()):
-        found.update(map(str, await collection.distinct("day", {"workspace": workspace})))
-    return sorted(date.fromisoformat(day) for day in found)
+async def read_summed_days(workspace: str) -> list[date]:
+    """Days on which anything is counted."""
+    return sorted(map(date.fromisoformat, map(str, await report_days().distinct("day", {"workspace": workspace}))))
+
+
+async def read_workspaces() -> list[str]:
+    """Those in which anything is counted."""
+    return sorted(map(str, await report_days().distinct("workspace")))
 
 
 def _stored_day(row: Row) -> StoredDay:

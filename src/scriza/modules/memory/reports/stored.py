@@ -14,7 +14,6 @@ from scriza.modules.memory.reports.documents import (
     read_call_ids,
     read_counted,
     read_counted_on,
-    read_day_names,
     read_days,
     read_marks,
     read_unanswered,
@@ -33,10 +32,10 @@ class StoredLog:
         self._store = store
         self.call = book.call
 
-    async def call_ids(self, workspace: str, after: str, limit: int) -> list[str]:
+    async def call_ids(self, workspace: str, day: date) -> list[str]:
         """See Log."""
         with self._store.errors():
-            return await read_call_ids(workspace, after, limit)
+            return await read_call_ids(workspace, day)
 
     async def unanswered(self, workspace: str, since: datetime, until: datetime, limit: int) -> list[Unanswerable]:
         """See Log."""
@@ -92,11 +91,6 @@ class MongoFigures:
         """See FiguresBook."""
         with self._store.errors():
             return await read_days(workspace, wanted)
-
-    async def counted_days(self, workspace: str) -> list[date]:
-        """See FiguresBook."""
-        with self._store.errors():
-            return await read_day_names(workspace)
 
     async def rebuild(self, workspace: str, day: date) -> int:
         """See FiguresBook."""

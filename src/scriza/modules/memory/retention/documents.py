@@ -1,7 +1,7 @@
 """How what has outlived its time is found and removed, and how policies are kept."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 import msgspec
 
@@ -13,21 +13,13 @@ _WORDS_OF_A_TURN = ("said", "generated", "heard", "learned", "promised")
 _WORDS_OF_A_CALL = ("summary", "summary_by", "fields", "refused", "scorecard")
 
 
-_EVER = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class WordyCall(msgspec.Struct, frozen=True):
-    """A call whose words are kept."""
-
-    call_id: str
-    started_at: datetime
-
-
 class Kept(msgspec.Struct, frozen=True):
     """A workspace's policy, if it has one of its own, and how far it was carried out."""
 
     policy: RetentionPolicy | None = None
     last_purge: Purged | None = None
+    removed_until: datetime | None = None
+    """No call that began before is kept any more."""
     stripped_until: datetime | None = None
     """No call that began before holds words any more."""
 
@@ -43,28 +35,24 @@ async def write_kept(workspace: str, changes: Row) -> None:
     await retentions().update_one({"_id": workspace}, {"$set": row | {"workspace": workspace}}, upsert=True)
 
 
-async def workspaces() -> list[str]:
-    """All that have calls, callers or a policy."""
-    found = [await collection.distinct("workspace") for collection in (calls(), callers(), retentions())]
-    return sorted({str(workspace) for names in found for workspace in names})
+async def workspaces_with_policies() -> list[str]:
+    """Those that have set one."""
+    return sorted(map(str, await retentions().distinct("workspace")))
 
 
 # ---- calls --------------------------------------------------------------------------------------------------------
 
 
-async def calls_before(workspace: str, before: datetime, limit: int) -> list[str]:
-    """Calls that began before a time, the oldest first."""
-    which: Row = {"workspace": workspace, "started_at": {"$lt": before, "$gt": _EVER}}
-    rows = await calls().find(which, {"call_id": 1}).sort("started_at", 1).limit(limit).to_list()
-    return [str(row["call_id"]) for row in rows]
+async def calls_of(workspace: str, since: datetime, until: datetime, limit: int) -> list[str]:
+    """Calls that began from a time up to another."""
+    which: Row = {"workspace": workspace, "started_at": {"$gte": since, "$lt": until}}
+    return [str(row["call_id"]) for row in await calls().find(which, {"call_id": 1}).limit(limit).to_list()]
 
 
-async def wordy_calls(workspace: str, since: datetime | None, before: datetime, limit: int) -> list[WordyCall]:
-    """Calls of a span of time that still have words, the oldest first."""
-    times: Row = {"$gte": since or _EVER, "$lt": before}
-    which: Row = {"workspace": workspace, "started_at": times, "stripped": {"$ne": True}}
-    rows = await calls().find(which, {"call_id": 1, "started_at": 1}).sort("started_at", 1).limit(limit).to_list()
-    return msgspec.convert(rows, list[WordyCall])
+async def wordy_calls_of(workspace: str, since: datetime, until: datetime, limit: int) -> list[str]:
+    """The same of those that still have words."""
+    which: Row = {"workspace": workspace, "started_at": {"$gte": since, "$lt": until}, "stripped": {"$ne": True}}
+    return [str(row["call_id"]) for row in await calls().find(which, {"call_id": 1}).limit(limit).to_list()]
 
 
 async def strip(workspace: str, call_ids: Sequence[str], session: Session) -> int:
@@ -92,32 +80,34 @@ async def remove(workspace: str, call_ids: Sequence[str], session: Session) -> i
 # ---- callers ------------------------------------------------------------------------------------------------------
 
 
-async def remove_summaries(workspace: str, before: datetime) -> None:
-    """The words that callers' last calls have left with them."""
+async def remove_summaries(workspace: str, before: datetime, limit: int) -> int:
+    """The words that the last calls of at most `limit` callers have left with them; of how many."""
     old: Row = {"workspace": workspace, "last_call_at": {"$lt": before}, "last_summary": {"$gt": ""}}
-    await callers().update_many(old, {"$set": {"last_summary": ""}})
+    found = [row["_id"] for row in await callers().find(old, {"_id": 1}).limit(limit).to_list()]
+    await callers().update_many({"_id": {"$in": found}}, {"$set": {"last_summary": ""}})
+    return len(found)
 
 
-async def remove_facts(workspace: str, before: datetime, limit: int) -> tuple[int, int]:
-    """What was said of at most `limit` callers before a time: of how many callers, and how many things."""
+async def remove_facts(workspace: str, before: datetime, limit: int) -> int:
+    """What was said of at most `limit` callers before a time; how many things."""
     old: Row = {"said_at": {"$lt": before}}
     which: Row = {"workspace": workspace, "known": {"$elemMatch": old}}
     found = await callers().find(which, {"known.said_at": 1}).limit(limit).to_list()
-    if found:
-        await callers().update_many({"_id": {"$in": [row["_id"] for row in found]}}, {"$pull": {"known": old}})
+    await callers().update_many({"_id": {"$in": [row["_id"] for row in found]}}, {"$pull": {"known": old}})
     rows = msgspec.convert(found, list[_Known])
-    return len(rows), sum(item.said_at is not None and item.said_at < before for row in rows for item in row.known)
+    return sum(item.said_at is not None and item.said_at < before for row in rows for item in row.known)
 
 
-async def remove_callers(workspace: str, before: datetime) -> int:
-    """Callers of whom nothing is known but that they called, before a time."""
+async def remove_callers(workspace: str, before: datetime, limit: int) -> int:
+    """At most `limit` callers of whom nothing is known but that they called, before a time; how many."""
     idle: Row = {
         "workspace": workspace,
         "last_call_at": {"$lt": before},
         "known.0": {"$exists": False},
         "forgotten_at": None,
     }
-    return (await callers().delete_many(idle)).deleted_count
+    found = [row["_id"] for row in await callers().find(idle, {"_id": 1}).limit(limit).to_list()]
+    return (await callers().delete_many({"_id": {"$in": found}} | idle)).deleted_count
 
 
 class _Item(msgspec.Struct):

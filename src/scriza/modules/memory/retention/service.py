@@ -1,7 +1,7 @@
 """The workspace's policy, and the job that carries policies out."""
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from functools import partial
 
 import msgspec
@@ -11,17 +11,17 @@ from scriza.kernel.clock import WallClock, utc_now
 from scriza.kernel.principal import current
 from scriza.modules.memory.claim import Claim
 from scriza.modules.memory.documents import Session
+from scriza.modules.memory.reports.documents import read_summed_days, read_workspaces
 from scriza.modules.memory.retention.documents import (
-    Kept,
-    calls_before,
+    calls_of,
     read_kept,
     remove,
     remove_callers,
     remove_facts,
     remove_summaries,
     strip,
-    wordy_calls,
-    workspaces,
+    wordy_calls_of,
+    workspaces_with_policies,
     write_kept,
 )
 from scriza.ports.retention import Purged, RetentionPolicy, RetentionState
@@ -30,9 +30,12 @@ from scriza.ports.store import Store, UnitOfWork
 _log = structlog.get_logger()
 
 _BATCH = 50
-"""Calls that are changed in one transaction."""
-_MOST_BATCHES = 400
-"""For each workspace and each kind of thing in one run, so that one workspace does not keep all others waiting."""
+"""Calls or callers that are changed at a time."""
+
+Find = Callable[[str, datetime, datetime, int], Awaitable[list[str]]]
+"""Some calls of a workspace that began from a time up to another, and to which something is still to be done."""
+Change = Callable[[str, list[str], Session], Awaitable[int]]
+"""Does it in a transaction, and says to how many."""
 
 
 class RetentionService:
@@ -70,8 +73,10 @@ class Purge:
         """Purge every workspace, unless another process does; what was removed, where anything was."""
         done = {}
         with self._store.errors():
-            names = await workspaces()
-        for workspace in names:
+            names = set(await workspaces_with_policies())
+            if self._default != RetentionPolicy():
+                names |= set(await read_workspaces())
+        for workspace in sorted(names):
             if not await self._claim.hold():
                 break
             purged = await self._purge(workspace)
@@ -87,52 +92,49 @@ class Purge:
         with self._store.errors():
             kept = await read_kept(workspace)
             policy = kept.policy or self._default
-            calls = await self._remove_calls(workspace, _before(now, policy.call_days))
-            transcripts = await self._strip(workspace, _before(now, policy.transcript_days), kept)
-            callers, facts = await self._remove_facts(workspace, _before(now, policy.fact_days))
+            calls = transcripts = facts = callers = 0
+            if before := _before(now, policy.call_days):
+                calls = await self._calls(workspace, kept.removed_until, before, "removed_until", calls_of, remove)
+            if before := _before(now, policy.transcript_days):
+                old = kept.stripped_until
+                transcripts = await self._calls(workspace, old, before, "stripped_until", wordy_calls_of, strip)
+                await self._batches(partial(remove_summaries, workspace, before, _BATCH))
+            if before := _before(now, policy.fact_days):
+                facts = await self._batches(partial(remove_facts, workspace, before, _BATCH))
+                callers = await self._batches(partial(remove_callers, workspace, before, _BATCH))
             purged = Purged(now, transcripts, calls, facts, callers)
             if purged != Purged(now):
                 await write_kept(workspace, {"last_purge": purged})
         return purged
 
-    async def _remove_calls(self, workspace: str, before: datetime | None) -> int:
-        if before is None:
-            return 0
-        removed = 0
-        for _ in range(_MOST_BATCHES):
-            found = await calls_before(workspace, before, _BATCH)
-            if not found or not await self._claim.hold():
-                break
-            removed += await self._in_a_unit(partial(remove, workspace, found))
-        return removed
+    async def _calls(
+        self, workspace: str, since: datetime | None, before: datetime, mark: str, find: Find, change: Change
+    ) -> int:
+        """Change the calls that began until `before`, day by day; the field `mark` says how far this has come.
 
-    async def _strip(self, workspace: str, before: datetime | None, kept: Kept) -> int:
-        if before is None:
-            return 0
-        stripped, since = 0, kept.stripped_until
-        for _ in range(_MOST_BATCHES):
-            found = await wordy_calls(workspace, since, before, _BATCH)
-            if found and not await self._claim.hold():
-                break
-            ids = [call.call_id for call in found]
-            stripped += await self._in_a_unit(partial(strip, workspace, ids)) if ids else 0
-            since = found[-1].started_at if len(found) == _BATCH else before
-            await write_kept(workspace, {"stripped_until": since})
-            if since == before:
-                break
-        await remove_summaries(workspace, before)
-        return stripped
+        The embedded server reads all that a query matches, however few are asked for; a day is never too much.
+        """
+        changed = 0
+        for day in await read_summed_days(workspace):
+            begin = datetime.combine(day, time(), UTC)
+            end = min(begin + timedelta(days=1), before)
+            if begin >= before or (since is not None and end <= since):
+                continue
+            while found := await find(workspace, begin, end, _BATCH):
+                if not await self._claim.hold():
+                    return changed
+                changed += await self._in_a_unit(partial(change, workspace, found))
+            await write_kept(workspace, {mark: end})
+        return changed
 
-    async def _remove_facts(self, workspace: str, before: datetime | None) -> tuple[int, int]:
-        if before is None:
-            return 0, 0
-        facts = 0
-        for _ in range(_MOST_BATCHES):
-            of_callers, things = await remove_facts(workspace, before, _BATCH)
-            facts += things
-            if of_callers < _BATCH or not await self._claim.hold():
+    async def _batches(self, work: Callable[[], Awaitable[int]]) -> int:
+        """Do what is done by batches until there is nothing left to do; how much was done."""
+        done = 0
+        while more := await work():
+            done += more
+            if not await self._claim.hold():
                 break
-        return await remove_callers(workspace, before), facts
+        return done
 
     async def _in_a_unit(self, change: Callable[[Session], Awaitable[int]]) -> int:
         async def work(unit: UnitOfWork[Session]) -> int:
