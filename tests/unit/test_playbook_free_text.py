@@ -280,10 +280,22 @@ def test_text_with_brackets_is_no_page(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "html", ["<p>" * 50_000, "<" * 1000, "<p a=" * 1000, "</p></b></p>", "<!--" * 100, "&#x110000;&#0;"]
+    "html", ["<p>" * 50_000 + "x", "</p></b></p>x", "<svg><b></i></svg>x", "<!-- <p> x", "&#x110000;x"]
 )
 def test_broken_pages_are_read_to_their_end(html: str) -> None:
-    assert "<p>" not in readable(html)
+    assert readable(html).strip("\ufffd") in {"x", ""}
+
+
+def test_scripts_and_comments_may_hold_what_looks_like_tags() -> None:
+    assert (
+        readable("<p>a</p><SCRIPT>if (i<n) { x = '</p><p>b' }</SCRIPT><!-- <p>c</p> --><p>\u0130d</p>")
+        == "a\n\n\u0130d"
+    )
+
+
+async def test_a_page_of_tags_that_do_not_end_is_refused_before_it_is_parsed() -> None:
+    draft = await draft_from_text(b"<html>" + b"<p a='" * 100_000, Reader())
+    assert [finding.code for finding in draft.findings] == ["broken-page"]
 
 
 async def test_what_a_page_hides_is_not_shown_to_the_model() -> None:

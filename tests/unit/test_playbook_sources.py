@@ -281,6 +281,45 @@ def test_scraps_of_every_language_have_an_answer_too(kind: SourceKind, source: s
     assert normalise(found.document).playbook is None
 
 
+# ---- bounds: nothing costs more than its length ----
+
+
+@pytest.mark.parametrize(
+    ("kind", "source", "code"),
+    [
+        ("yaml", YAML + f"description: '{'{' * 500_000}'\n", "too-long"),
+        ("json", f'{{"{"k" * 100_000}": 1}}', "too-long"),
+        ("yaml", YAML + "objections: [{title: A, response: B, triggers: [" + "t," * 2_001 + "]}]\n", "too-many-items"),
+        ("json", "{" + ",".join(f'"k{n}": 1' for n in range(2_001)) + "}", "too-many-items"),
+        ("markdown", "## Facts\n" + "- x\n" * 2_001, "too-many-items"),
+        ("markdown", "## Facts\n" + "x\n" * 20_001, "too-many-lines"),
+        ("markdown", "## Facts\n- " + "[" * 500_000, "too-long"),
+        ("markdown", "## Voicemail\n" + "word word word\n" * 2_000, "too-long"),
+        ("csv", "question,answer\n" + "a,b\n" * 2_001, "too-many-items"),
+        ("csv", "question,answer\n" + "\n" * 500_000, "too-many-lines"),
+        ("csv", "question,answer\n" + '"' * 500_000, "too-long"),
+    ],
+)
+def test_lists_texts_and_lines_have_bounds(kind: SourceKind, source: str, code: str) -> None:
+    finding = only_error(source, kind)
+    assert finding.code == code
+    assert finding.line
+
+
+def test_so_many_findings_are_told_as_anybody_reads_and_errors_before_notes() -> None:
+    facts = "".join(f"  - {{id: Fact {n}!, text: A., txt: B.}}\n" for n in range(600))
+    found = draft(f"{YAML}facts:\n{facts}").findings
+    assert len(found) == 501
+    assert sum(finding.level == "error" for finding in found) == 500
+    assert "100 more" in next(finding.message for finding in found if finding.code == "more-findings")
+
+
+@pytest.mark.parametrize("comment", ["<!-- a comment -->", "<!-- over\ntwo lines -->", "<!-- one --> <!-- two -->"])
+def test_comments_in_markdown_are_left_out_and_move_no_line(comment: str) -> None:
+    found = draft(f"{comment}\n# Tiny\n## Facts\n- One.\n", "markdown")
+    assert found.places["/facts/0"].line == 4 + comment.count("\n")
+
+
 # ---- what is not said is filled in, and told ----
 
 

@@ -7,7 +7,7 @@ from scriza.modules.strategy.ingest.house_lines import completed
 from scriza.modules.strategy.ingest.json_source import read_json
 from scriza.modules.strategy.ingest.markdown_source import read_markdown
 from scriza.modules.strategy.ingest.source_text import source_text
-from scriza.modules.strategy.ingest.tree import Tree, Unreadable
+from scriza.modules.strategy.ingest.tree import Tree, Unreadable, bounded
 from scriza.modules.strategy.ingest.yaml_source import read_yaml
 from scriza.modules.strategy.normalise.tidy import tidied
 from scriza.modules.strategy.places import placed
@@ -43,7 +43,7 @@ def ingest(source: bytes, kind: SourceKind, *, name: str = "") -> Draft:
     TooLarge; whatever else is wrong with a source is an error among the findings.
     """
     try:
-        tree = _READERS[kind](source_text(source))
+        tree = bounded(_READERS[kind](source_text(source)))
     except Unreadable as error:
         return Draft({}, placed([error.finding], {}, name))
     return drafted(tree, name, whole=kind != "csv")

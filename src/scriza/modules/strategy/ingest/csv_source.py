@@ -7,7 +7,7 @@ import re
 from msgspec import inspect
 
 from scriza.modules.strategy import shape
-from scriza.modules.strategy.ingest.tree import Tree, Unreadable
+from scriza.modules.strategy.ingest.tree import MOST_ITEMS, Tree, Unreadable, bounded_lines, too_many_items
 from scriza.modules.strategy.ingest.vocabulary import field_of
 from scriza.modules.strategy.pointers import below
 from scriza.ports.playbook import Faq, Objection, Section
@@ -25,6 +25,7 @@ _FIX = "begin with a row of names: question,answer for FAQs, or objection,respon
 
 def read_csv(text: str) -> Tree:
     """A document with FAQs or objections, and the lines of its rows. Raises Unreadable for rows of something else."""
+    bounded_lines(text)
     tree = Tree()
     tree.places[""] = Place(1)
     delimiter = max(",;\t", key=text.partition("\n")[0].count)
@@ -69,6 +70,8 @@ def _read_row(row: list[str], section: str, names: list[str], place: Place, tree
         return
     records = tree.document.setdefault(section, [])
     assert isinstance(records, list)
+    if len(records) == MOST_ITEMS:
+        raise too_many_items(place)
     kind = next(kind for name, kind, _ in _KINDS if name == section)
     here = below("", section, len(records))
     tree.places[here] = place

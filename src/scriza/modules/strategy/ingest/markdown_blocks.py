@@ -3,7 +3,9 @@
 import re
 from dataclasses import dataclass, field
 
-_HEADING = re.compile(r"(#{1,6})\s+(.*?)\s*#*\s*$")
+from scriza.modules.strategy.ingest.tree import MOST_CHARACTERS
+
+_HEADING = re.compile(r"(#{1,6})\s+(\S.*)")
 _BULLET = re.compile(r"(\s*)(?:[-*+\u2022]|\d{1,3}[.)])\s+(.*)")
 _FENCE = re.compile(r"\s*(```|~~~)")
 _RULE = re.compile(r"\s*([-*_])(\s*\1){2,}\s*")
@@ -11,9 +13,8 @@ _ROW = re.compile(r"\s*\|.*\|\s*$")
 _TABLE_LINE = re.compile(r"[\s|:-]+")
 _NAMED = re.compile(r"\s*(?:\*\*|__)?[A-Z][A-Za-z' ]{0,24}:")
 """``Triggers: …`` begins a text of its own, even without an empty line before it."""
-_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
-_EMPHASIS = re.compile(r"(\*\*|__|\*|`|~~)(?=\S)(.+?)(?<=\S)\1")
-_LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
+_EMPHASIS = re.compile(r"(\*\*|__|\*|`|~~)(?=\S)(.{1,500}?)(?<=\S)\1")
+_LINK = re.compile(r"!?\[([^\[\]]*)\]\([^()]*\)")
 _ESCAPED = re.compile(r"\\([\\`*_{}\[\]()#+.!|>-])")
 _QUOTED = re.compile(r"[\"\u201c](.*)[\"\u201d]", re.DOTALL)
 
@@ -53,7 +54,7 @@ class Part:
 
 def outline(text: str, first_line: int = 1) -> Part:
     """The parts of a text, each within the one whose heading is above its own."""
-    text = _COMMENT.sub(lambda found: "\n" * found[0].count("\n"), text)
+    text = _without_comments(text)
     root = Part(0, "", first_line)
     open_parts = [root]
     lines = text.split("\n")
@@ -61,7 +62,7 @@ def outline(text: str, first_line: int = 1) -> Part:
     while at < len(lines):
         heading = _HEADING.fullmatch(lines[at])
         if heading is not None:
-            part = Part(len(heading[1]), plain(heading[2]), first_line + at)
+            part = Part(len(heading[1]), plain(heading[2].rstrip().rstrip("#")), first_line + at)
             while open_parts[-1].level >= part.level:
                 open_parts.pop()
             open_parts[-1].parts.append(part)
@@ -74,10 +75,19 @@ def outline(text: str, first_line: int = 1) -> Part:
 
 def plain(text: str) -> str:
     """A text without emphasis, links and escapes."""
-    text = _LINK.sub(r"\1", text)
+    text = _LINK.sub(r"\1", " ".join(text.split())[: MOST_CHARACTERS + 1])  # a longer one is refused anyway
     for _ in range(3):  # emphasis within emphasis
         text = _EMPHASIS.sub(r"\2", text)
     return _ESCAPED.sub(r"\1", text).strip()
+
+
+def _without_comments(text: str) -> str:
+    """The text with its lines where they were; a comment that does not end is none."""
+    kept, at = list[str](), 0
+    while (begin := text.find("<!--", at)) >= 0 and (end := text.find("-->", begin)) >= 0:
+        kept += [text[at:begin], "\n" * text.count("\n", begin, end)]
+        at = end + 3
+    return "".join(kept) + text[at:]
 
 
 def unquoted(text: str) -> str:

@@ -12,7 +12,7 @@ from msgspec import inspect
 
 from scriza.modules.strategy import shape
 from scriza.modules.strategy.ingest.markdown_blocks import Part, Table, Text, outline, unquoted
-from scriza.modules.strategy.ingest.tree import Tree, Unreadable
+from scriza.modules.strategy.ingest.tree import Tree, Unreadable, bounded_lines
 from scriza.modules.strategy.ingest.vocabulary import field_of, section_of, similar_heading
 from scriza.modules.strategy.ingest.yaml_source import read_yaml
 from scriza.modules.strategy.pointers import below
@@ -76,7 +76,7 @@ _WORDS = shape.SETS | {"tone", "success", "disqualify", "values", "hot_words"}
 
 def read_markdown(text: str) -> Tree:
     """A document from Markdown, with the lines of its parts. Raises Unreadable for a text without structure."""
-    front = _FENCE.match(text)
+    front = _FENCE.match(bounded_lines(text))
     tree = read_yaml(front["yaml"], 2) if front and front["yaml"].strip() else Tree()
     tree.places.setdefault("", Place(1))
     first_line = text.count("\n", 0, front.end()) + 1 if front else 1

@@ -3,6 +3,7 @@
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from math import ceil
 
 from scriza.modules.strategy.normalise.faqs import question_words
 from scriza.modules.strategy.pointers import below
@@ -43,25 +44,29 @@ def _shared_triggers(playbook: Playbook) -> Iterator[Finding]:
 
 
 def _similar_faqs(playbook: Playbook) -> Iterator[Finding]:
-    """Pairs of FAQs that seem to ask the same, found by the words that they share."""
+    """Pairs of FAQs that seem to ask the same.
+
+    Two questions as similar as that share one of their rarest words, so only these are looked up: the prefix filter of
+    Chaudhuri, Ganti and Kaushik, "A primitive operator for similarity joins", 2006.
+    """
     asked = [
         (at, index, frozenset(question_words(question)) - _SMALL)
         for at, faq in enumerate(playbook.faqs)
         for index, question in enumerate(faq.q)
     ]
+    seen = Counter(word for _, _, words in asked for word in words)
     with_word: dict[str, list[int]] = defaultdict(list)
     told: set[tuple[int, int]] = set()
     for number, (at, index, words) in enumerate(asked):
-        shared = Counter(other for word in words for other in with_word[word])
-        for other, count in shared.items():
+        rarest = sorted(words, key=lambda word: (seen[word], word))[: len(words) - ceil(_SIMILAR * len(words)) + 1]
+        for other in {other for word in rarest for other in with_word[word]}:
             before, _, their = asked[other]
-            if before == at or (before, at) in told or count / len(words | their) < _SIMILAR:
-                continue
-            told.add((before, at))
-            message = f"it seems to ask the same as the FAQ {playbook.faqs[before].id!r}"
-            fix = "put both wordings under one `q:`, or let the questions differ more"
-            yield Finding("warning", "similar-faqs", message, below("/faqs", at, "q", index), fix)
-        for word in words:
+            if before != at and (before, at) not in told and len(words & their) >= _SIMILAR * len(words | their):
+                told.add((before, at))
+                message = f"it seems to ask the same as the FAQ {playbook.faqs[before].id!r}"
+                fix = "put both wordings under one `q:`, or let the questions differ more"
+                yield Finding("warning", "similar-faqs", message, below("/faqs", at, "q", index), fix)
+        for word in rarest:
             with_word[word].append(number)
 
 

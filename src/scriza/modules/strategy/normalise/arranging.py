@@ -40,8 +40,11 @@ def _records(name: str, records: list[Section]) -> list[Section]:
 
 def _texts(name: str, items: list[object]) -> list[object]:
     """Without what is there twice, or says nothing."""
-    kept: list[object] = []
+    kept: dict[object, object] = {}
     for item in items:
-        if item != "" and item not in kept:
-            kept.append(dict(sorted(item.items())) if isinstance(item, dict) else item)
-    return sorted(kept, key=str) if name in shape.SETS else kept
+        if isinstance(item, dict):
+            in_order = sorted(item.items())
+            kept.setdefault(tuple(in_order), dict(in_order))
+        elif item != "":
+            kept.setdefault(item, item)
+    return sorted(kept.values(), key=str) if name in shape.SETS else list(kept.values())

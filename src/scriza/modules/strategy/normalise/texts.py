@@ -7,7 +7,7 @@ from hashlib import sha256
 _LONGEST_ID = 64
 _LONGEST_DERIVED = 48
 """An id that is made of a title stays readable."""
-_PLACEHOLDER = re.compile(r"\{+[ \t]*([A-Za-z][A-Za-z0-9_ .-]*?)[ \t]*\}+")
+_PLACEHOLDER = re.compile(r"(?<!\{)\{++[ \t]*+([A-Za-z][A-Za-z0-9_ .-]{0,99})\}++")
 _LOCALE = re.compile(r"([A-Za-z]{2,3})(?:[-_]([A-Za-z]{4}))?(?:[-_]([A-Za-z]{2}|\d{3}))?")
 _NOT_IN_IDS = re.compile(r"[^a-z0-9_-]+")
 _APOSTROPHES = re.compile("['\u2018\u2019\u02bc]")
@@ -34,7 +34,7 @@ def line(text: str) -> str:
 
 def with_placeholders(text: str) -> str:
     """``{{ First Name }}`` as ``{first_name}``."""
-    return _PLACEHOLDER.sub(lambda found: "{" + variable_id(found[1]) + "}", text) if "{" in text else text
+    return _PLACEHOLDER.sub(lambda found: "{" + variable_id(found[1].strip()) + "}", text) if "{" in text else text
 
 
 def slug(text: str) -> str:
