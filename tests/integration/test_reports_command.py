@@ -52,7 +52,7 @@ async def three_calls(
 
 
 async def rebuild() -> int:
-    return await asyncio.to_thread(main, ["reports", "rebuild"])
+    return await asyncio.to_thread(main, ["reports", "rebuild", "--days", "3"])
 
 
 @pytest.mark.usefixtures("three_calls")

@@ -119,7 +119,7 @@ def parser() -> argparse.ArgumentParser:
     of_reports = reports.add_subparsers(dest="act", required=True, metavar="ACT")
     rebuild = of_reports.add_parser("rebuild", help="count all calls anew, and say how many sums were wrong")
     rebuild.add_argument("--workspace", default=DEFAULT_WORKSPACE, help="whose calls; those of the default one")
-    rebuild.add_argument("--days", type=int, default=1100, help="of the last days; 1100")
+    rebuild.add_argument("--days", type=int, default=90, help="of the last days; 90")
 
     playbook = commands.add_parser("playbook", help="playbooks as files", description="Playbooks as files.")
     of_playbooks = playbook.add_subparsers(dest="act", required=True, metavar="ACT")
