@@ -5,7 +5,7 @@ import pytest
 
 from scriza.modules.agent.decision import decide, decide_to_close
 from scriza.modules.agent.guide import Guide
-from scriza.ports.agent import Conversation, HangUp, Promise, SetOutcome
+from scriza.ports.agent import Conversation, HangUp, Promise, SendSms, SetOutcome
 from scriza.ports.playbook import Playbook
 from tests.by_the_playbook import answer, begun, talk
 from tests.playbooks import PAPER_KITE
@@ -261,3 +261,15 @@ def test_nobody_on_the_phone_gives_orders_to_the_playbook(order: str) -> None:
     assert turn.conversation.outcome == ""
     assert turn.conversation.slots == {}
     assert turn.said == turn.decision.script[0].text
+
+
+def test_a_text_message_says_what_is_known() -> None:
+    sms = {
+        "id": "mail",
+        "triggers": ["email"],
+        "answer": {"say": ["Sure."], "sms": "Hi {size}, see kite.example. {x}."},
+    }
+    led = guide(intents=[sms])
+    conversation = begun(led)
+    conversation.slots = {"size": "12"}
+    assert talk(led, ["email"], conversation)[0].acts == [SendSms("Hi 12, see kite.example.")]

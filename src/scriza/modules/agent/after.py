@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from scriza.modules.agent.decision import Decision
-from scriza.modules.agent.guide import sms_id
+from scriza.modules.agent.scopes import sms_id
 from scriza.modules.agent.texts import plain, sentences
 from scriza.ports.agent import (
     Act,

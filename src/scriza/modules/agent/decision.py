@@ -5,13 +5,15 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from scriza.kernel.errors import BadInput
-from scriza.modules.agent import guide as scopes
-from scriza.modules.agent.guide import Asked, Guide, failed_scope, guardrail_scope, scope_of, sms_id
+from scriza.modules.agent import scopes
+from scriza.modules.agent.guide import Guide
 from scriza.modules.agent.heard import Heard
 from scriza.modules.agent.matching import slot_value, words
-from scriza.modules.agent.meaning import Meaning, Saying
+from scriza.modules.agent.meaning import Asked, Meaning, Saying
 from scriza.modules.agent.ranking import Ranking
+from scriza.modules.agent.scopes import scope_of, sms_id
 from scriza.modules.agent.slots import value_of
+from scriza.modules.agent.texts import as_far_as_known
 from scriza.ports.agent import Act, Conversation, HangUp, PressKeys, SendSms, SetOutcome, TransferTo
 from scriza.ports.llm import ScriptLine
 from scriza.ports.playbook import Exit, Stage
@@ -79,14 +81,14 @@ def decide_on_failure(guide: Guide, conversation: Conversation, utterance: str, 
     """What is said when a tool that the playbook wanted did not do it: nothing follows, but what was heard is heard."""
     deciding = _Deciding(guide, conversation, utterance, "")
     meant = deciding.decision().meant
-    decision = deciding.decided(guide.saying(failed_scope(tool)), None, answered=True)
+    decision = deciding.decided(guide.saying(scopes.failed(tool)), None, answered=True)
     return msgspec.structs.replace(decision, meant=meant, stage=guide.stages[conversation.stage], exits=[])
 
 
 def required(guide: Guide, ranking: Ranking, conversation: Conversation, said: str = "") -> list[ScriptLine]:
     """Lines of the rules that want something said which was neither heard in the call nor is `said` just now."""
     heard = " ".join([conversation.opening, *(exchange.agent for exchange in conversation.exchanges), said])
-    due = (ranking.fresh(guide.saying(guardrail_scope(rule.id)).lines) for rule in guide.rules.unkept(heard))
+    due = (ranking.fresh(guide.saying(scopes.guardrail(rule.id)).lines) for rule in guide.rules.unkept(heard))
     return [lines[0] for lines in due if lines]
 
 
@@ -154,7 +156,7 @@ class _Deciding:
     def _redirected(self) -> Saying | None:
         """What is said to words that a rule redirects, while it has something new to say."""
         rule = self._guide.rules.redirecting(self._utterance)
-        saying = self._guide.saying(guardrail_scope(rule.id)) if rule else None
+        saying = self._guide.saying(scopes.guardrail(rule.id)) if rule else None
         return saying if saying and self._ranking.fresh(saying.lines) else None
 
     def _learn(self, meant: Meaning | None) -> bool:
@@ -263,7 +265,7 @@ class _Deciding:
         if saying.outcome:
             yield SetOutcome(saying.outcome)
         if saying.sms and sms_id(saying.scope) not in self._heard.ids:
-            yield SendSms(saying.sms)
+            yield SendSms(as_far_as_known(saying.sms, self._guide.constants | self._slots))
         if saying.press:
             yield PressKeys(saying.press)
         if saying.act == "transfer":

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
+from scriza.modules.agent import scopes
 from scriza.modules.agent.clauses import ClauseCutter, ClauseLimits
-from scriza.modules.agent.guide import Guide, guardrail_scope
+from scriza.modules.agent.guide import Guide
 from scriza.modules.agent.heard import Heard
 from scriza.modules.agent.ranking import Ranking
 from scriza.modules.agent.rules import Rule, Rules
@@ -74,7 +75,7 @@ def guard(guide: Guide, conversation: Conversation, slots: Mapping[str, str]) ->
     ranking = Ranking(guide, Heard(conversation), slots)
 
     def instead_of(rule: Rule) -> str:
-        lines = guide.saying(guardrail_scope(rule.id)).lines
+        lines = guide.saying(scopes.guardrail(rule.id)).lines
         usable = ranking.fresh(lines) or ranking.ready(lines)
         return usable[0].text if usable else ""
 

@@ -1,19 +1,19 @@
 """A playbook compiled to lead conversations by, in one of its languages; checked so that no call trips over it."""
 
 import copy
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
 from scriza.kernel.errors import BadInput
+from scriza.modules.agent import scopes
 from scriza.modules.agent.builtin import BuiltIn, built_in
+from scriza.modules.agent.fitness import problems
 from scriza.modules.agent.matching import Matcher
-from scriza.modules.agent.meaning import Meaning, Saying
+from scriza.modules.agent.meaning import Asked, Meaning, Saying
 from scriza.modules.agent.references import References
 from scriza.modules.agent.rules import Rules
 from scriza.modules.agent.speakable import speakable
-from scriza.modules.agent.texts import has_stray_braces, texts_of
 from scriza.modules.agent.tools.toolbox import Toolbox
 from scriza.ports.llm import ScriptLine
 from scriza.ports.playbook import (
@@ -29,30 +29,10 @@ from scriza.ports.playbook import (
     in_language,
 )
 
-# Scopes that begin with @ are the agent's own: no id of a playbook can be one of them.
-UNKNOWN = "@unknown"
-MORE = "@more"
-REPAIR = "@repair"
-NOTED = "@noted"
-WIND_UP = "@wind_up"
-UNAVAILABLE = "@unavailable"
-NO_INTEREST = "@no_interest"
-SUCCESS = "@success"
-GOODBYE = "@goodbye"
-
 _LONGEST_VALUE = 200
 """Characters of a variable that a line says."""
-
-NOT_INTERESTED = "not_interested"
+_NOT_INTERESTED = "not_interested"
 """The outcome of an objection that was accepted."""
-
-
-class Asked(msgspec.Struct, frozen=True, eq=False):
-    """A question of a stage, in one language."""
-
-    id: str
-    slot: str
-    lines: list[ScriptLine]
 
 
 class Guide:
@@ -115,7 +95,7 @@ class Guide:
 
     def must_say(self, stage: Stage) -> list[ScriptLine]:
         """Variants of what has to be said in the stage."""
-        return self._sayings[must_say_scope(stage.id)].lines
+        return self._sayings[scopes.must_say(stage.id)].lines
 
     def variable(self, name: str) -> Variable:
         """The variable of that name; one that the playbook does not declare is text."""
@@ -197,27 +177,33 @@ class Guide:
         return Meaning(faq.id, "faq", self._saying(faq.id, answer), faq.q, faq.triggers)
 
     def _all_sayings(self) -> Iterator[Saying]:
-        playbook = self.playbook
-        closing, lines = playbook.closing, playbook.lines
         for meaning in self.meanings.values():
             yield meaning.saying
-        for stage in playbook.stages:
+        for stage in self.playbook.stages:
             yield from (self._saying(f"{stage.id}.{id_}", answer) for id_, answer in stage.answers.items())
-            yield Saying(must_say_scope(stage.id), self._lines(must_say_scope(stage.id), stage.must_say))
+        for scope, answer in self._own_answers():
+            yield self._saying(scope, answer)
+
+    def _own_answers(self) -> Iterator[tuple[str, Answer]]:
+        """What is said when it is no meaning's turn, perhaps in no words at all."""
+        playbook, stock = self.playbook, self.built_in
+        closing, lines = playbook.closing, playbook.lines
+        for stage in playbook.stages:
+            yield scopes.must_say(stage.id), Answer(say=stage.must_say)
         for rule in playbook.guardrails:
-            yield Saying(guardrail_scope(rule.id), self._lines(guardrail_scope(rule.id), rule.instead), ask=True)
-        yield self._saying(UNAVAILABLE, playbook.transfer.unavailable)
+            yield scopes.guardrail(rule.id), Answer(say=rule.instead, ask=True)
         for tool in playbook.tools:
-            yield Saying(failed_scope(tool.name), self._lines(failed_scope(tool.name), tool.failed or [lines.trouble]))
-        yield Saying(UNKNOWN, self._lines(UNKNOWN, lines.unknown))
-        yield Saying(MORE, self._lines(MORE, lines.more))
-        yield Saying(REPAIR, self._lines(REPAIR, [lines.repair]))
-        yield Saying(NOTED, self._lines(NOTED, self.built_in.noted), ask=True)
-        yield Saying(WIND_UP, self._lines(WIND_UP, self.built_in.wind_up))
-        yield Saying(SUCCESS, self._lines(SUCCESS, closing.success), act="hang_up")
-        yield Saying(GOODBYE, self._lines(GOODBYE, [closing.goodbye]), act="hang_up")
-        no_interest = closing.no_interest or [closing.goodbye]
-        yield Saying(NO_INTEREST, self._lines(NO_INTEREST, no_interest), outcome=NOT_INTERESTED, act="hang_up")
+            yield scopes.failed(tool.name), Answer(say=tool.failed or [lines.trouble])
+        yield scopes.UNAVAILABLE, playbook.transfer.unavailable
+        yield scopes.UNKNOWN, Answer(say=lines.unknown)
+        yield scopes.MORE, Answer(say=lines.more)
+        yield scopes.REPAIR, Answer(say=[lines.repair])
+        yield scopes.NOTED, Answer(say=[*stock.noted], ask=True)
+        yield scopes.WIND_UP, Answer(say=[*stock.wind_up])
+        yield scopes.SUCCESS, Answer(say=closing.success, act="hang_up")
+        yield scopes.GOODBYE, Answer(say=[closing.goodbye], act="hang_up")
+        accepted = closing.no_interest or [closing.goodbye]
+        yield scopes.NO_INTEREST, Answer(say=accepted, outcome=_NOT_INTERESTED, act="hang_up")
 
     def _saying(self, scope: str, answer: Answer) -> Saying:
         return Saying(
@@ -234,31 +220,6 @@ class Guide:
 
     def _lines(self, scope: str, say: Iterable[Spoken]) -> list[ScriptLine]:
         return [ScriptLine(f"{scope}.{number}", text) for number, text in enumerate(self.texts(say), 1)]
-
-
-def must_say_scope(stage: str) -> str:
-    """The scope of the lines that a stage has to say."""
-    return f"{stage}.@must_say"
-
-
-def guardrail_scope(rule: str) -> str:
-    """The scope of the lines that are said in the place of what a rule forbids."""
-    return f"@guardrail.{rule}"
-
-
-def failed_scope(tool: str) -> str:
-    """The scope of the lines that are said when a tool did not do what it was asked."""
-    return f"@failed.{tool}"
-
-
-def scope_of(line_id: str) -> str:
-    """The answer that a line belongs to: ``pitch.yes`` of ``pitch.yes.2``."""
-    return line_id.partition("+")[0].rpartition(".")[0]
-
-
-def sms_id(scope: str) -> str:
-    """How an answer's text message is named among the lines of an exchange, so that it is sent once."""
-    return f"{scope}.sms"
 
 
 def _completed(own: Intent, stock: Intent | None) -> Intent:
@@ -279,62 +240,10 @@ def _ids(records: Iterable[Intent | Objection | Faq | Stage | Question]) -> list
     return [record.id for record in records]
 
 
-# ---- what makes a playbook unfit ----
-
-
 def _check(playbook: Playbook, stock: BuiltIn) -> None:
-    problem = next(_problems(playbook, stock), None)
+    problem = next(problems(playbook, [intent.id for intent in stock.intents]), None)
     if problem is not None:
         raise BadInput(f"the playbook does not fit together: {problem}")
-
-
-def _problems(playbook: Playbook, stock: BuiltIn) -> Iterator[str]:
-    stages = _ids(playbook.stages)
-    own = _ids(playbook.intents) + _ids(playbook.objections) + _ids(playbook.faqs)
-    meanings = {*own, *_ids(stock.intents)}
-    yield from (f"the stage {id_!r} is there twice" for id_ in _twice(stages))
-    yield from (f"two things that callers mean are called {id_!r}" for id_ in _twice(own))
-    for stage in playbook.stages:
-        name = f"the stage {stage.id!r}"
-        yield from (f"{name} has the question {id_!r} twice" for id_ in _twice(_ids(stage.ask)))
-        yield from (f"{name} answers {id_!r}, which is no intent" for id_ in stage.answers if id_ not in meanings)
-        yield from (
-            f"{name} is left on {e.on!r}, which is no intent" for e in stage.exits if e.on not in {"", *meanings}
-        )
-    for where, to in _ways(playbook):
-        if to and to not in stages:
-            yield f"{where} leads to {to!r}, which is no stage"
-    yield from (
-        f"the line {text!r} has braces that name no variable" for text in _spoken(playbook) if has_stray_braces(text)
-    )
-
-
-def _ways(playbook: Playbook) -> Iterator[tuple[str, str]]:
-    """Everything that leads to a stage, and to which."""
-    for stage in playbook.stages:
-        yield f"the stage {stage.id!r}", stage.next
-        yield from ((f"an exit of the stage {stage.id!r}", way.to) for way in stage.exits)
-        yield from ((f"the answer '{stage.id}.{name}'", answer.to) for name, answer in stage.answers.items())
-    yield from ((f"the answer {intent.id!r}", intent.answer.to) for intent in playbook.intents)
-    yield from ((f"the objection {objection.id!r}", objection.next) for objection in playbook.objections)
-    yield from ((f"the FAQ {faq.id!r}", faq.to) for faq in playbook.faqs)
-    yield "the answer for when nobody can be reached", playbook.transfer.unavailable.to
-
-
-def _spoken(playbook: Playbook) -> Iterator[str]:
-    for stage in playbook.stages:
-        yield from texts_of([stage.must_say, [asked.question for asked in stage.ask]])
-        yield from texts_of([answer.say for answer in stage.answers.values()])
-    yield from texts_of([intent.answer.say for intent in playbook.intents])
-    yield from texts_of([objection.response for objection in playbook.objections])
-    yield from texts_of([faq.a for faq in playbook.faqs])
-    yield from texts_of([rule.instead for rule in playbook.guardrails])
-    yield from texts_of([playbook.opening, playbook.closing, playbook.lines, playbook.silence])
-    yield from texts_of([playbook.voicemail.text or "", playbook.transfer.unavailable.say])
-
-
-def _twice(ids: Sequence[str]) -> list[str]:
-    return sorted(id_ for id_, times in Counter(ids).items() if times > 1)
 
 
 def known_to(guide: Guide, slots: Mapping[str, str]) -> dict[str, str]:

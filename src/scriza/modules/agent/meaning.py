@@ -1,4 +1,4 @@
-"""What callers mean, and what is said to it: the records that a compiled playbook is made of."""
+"""What callers mean, what is said to it, and what is asked: the records that a compiled playbook is made of."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -43,3 +43,11 @@ class Meaning(msgspec.Struct, frozen=True, eq=False):
     severity: int = 0
     max_uses: int = 0
     """So often an objection is answered before it is accepted; 0 is no bound."""
+
+
+class Asked(msgspec.Struct, frozen=True, eq=False):
+    """A question of a stage, in one language."""
+
+    id: str
+    slot: str
+    lines: list[ScriptLine]

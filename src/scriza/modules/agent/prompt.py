@@ -22,8 +22,9 @@ from itertools import groupby
 import msgspec
 
 from scriza.modules.agent.decision import Decision
-from scriza.modules.agent.guide import Guide, scope_of
+from scriza.modules.agent.guide import Guide
 from scriza.modules.agent.references import Reference
+from scriza.modules.agent.scopes import scope_of
 from scriza.modules.agent.texts import as_data
 from scriza.ports.agent import Conversation, Exchange, HangUp, PressKeys, SendSms, TransferTo
 from scriza.ports.llm import Message

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from scriza.modules.agent.guide import Asked, Guide, known_to
+from scriza.modules.agent.guide import Guide, known_to
 from scriza.modules.agent.heard import Heard
-from scriza.modules.agent.meaning import Saying
+from scriza.modules.agent.meaning import Asked, Saying
 from scriza.modules.agent.texts import filled, variables_in
 from scriza.ports.llm import ScriptLine
 from scriza.ports.playbook import Stage

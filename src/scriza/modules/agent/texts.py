@@ -41,6 +41,8 @@ def as_far_as_known(line: str, known: Mapping[str, str]) -> str:
     'Hi, this is Ada.'
     """
     ready = filled(line, known)
+    if not variables_in(ready):
+        return ready
     found = _ADDRESS.search(ready)
     if found and len(ready[: found.start()].split()) < _ADDRESSED_WITHIN:
         ready = (ready[: found.start()] + ready[found.end() :]).lstrip(" ,")
