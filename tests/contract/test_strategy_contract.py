@@ -341,6 +341,18 @@ async def test_there_is_nothing_to_publish_without_a_draft(opened) -> None:
             await strategy.publish("coffee-shop", Publish("sv_none"))
 
 
+async def test_saving_what_is_published_leaves_no_draft(opened) -> None:
+    async with opened() as strategy:
+        first = await saved(strategy)
+        before = await strategy.publish("tea-shop", Publish())
+        again = await strategy.save(SaveVersion(text=BOOK))
+        assert (again.published, await strategy.strategy("tea-shop")) == (True, before)
+        await changed(strategy, first, GREETING, "Hi.")
+        await strategy.save(SaveVersion(text=BOOK))
+        state = await strategy.strategy("tea-shop")
+        assert (state.draft, state.published.id) == (None, first)
+
+
 async def test_publishing_what_is_published_changes_nothing(opened) -> None:
     async with opened() as strategy:
         version = await saved(strategy)

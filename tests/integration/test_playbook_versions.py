@@ -171,7 +171,7 @@ async def test_both_samples_are_edited_merged_with_a_conflict_published_and_told
         return told.out + told.err
 
     for sample in SAMPLES:
-        assert "is the draft: 0 errors" in await says("import", sample)
+        assert "what comes with Scriza leads calls already" in await says("import", sample)
         await says("export", sample, "--yaml", "-o", "base.yaml")
         written = (tmp_path / "base.yaml").read_text()
         name = written.partition("persona:\n  name: ")[2].partition("\n")[0]

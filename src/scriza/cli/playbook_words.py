@@ -61,6 +61,9 @@ def told_saved(saved: Saved) -> Iterator[str]:
         yield "The text does not make a whole playbook yet; this is what it says:"
         yield msgspec.json.format(msgspec.json.encode(saved.document)).decode()
         return
+    if saved.published:
+        yield f"{info.slug}: nothing is new: {version_named(info)} leads calls already. {info.id}"
+        return
     again = ", which was there already," if saved.known else ""
     found = f"{info.errors} errors, {info.warnings} warnings"
     yield f"{info.slug}: {version_named(info)}{again} is the draft: {found}. {info.id}"

@@ -20,13 +20,13 @@ class Place(msgspec.Struct, frozen=True):
 class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
     """Something to be said about a document.
 
-    An `error` keeps it from being a playbook, or from being published; a `warning` will be heard or missed in calls, a `note` tells what was read
-    otherwise than it was written.
+    An `error` keeps it from being a playbook, or from being published; a `warning` will be heard or missed in calls; a
+    `note` tells what was read otherwise than it was written.
     """
 
     level: Level
     code: str
-    """A word for programs; docs/playbooks.md lists them."""
+    """A word for programs; docs/writing-playbooks.md lists them."""
     message: str
     pointer: str = ""
     """RFC 6901, into the document as it was written: ``/faqs/0/a/1``; empty is the whole of it."""

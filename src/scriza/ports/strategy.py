@@ -153,6 +153,8 @@ class Saved(msgspec.Struct, omit_defaults=True):
     version: VersionInfo | None = None
     known: bool = False
     """The same document was a version already."""
+    published: bool = False
+    """It is what calls are led by already, so that there is no draft."""
     findings: list[Finding] = []
     provenance: list[Evidence] = []
     document: dict[str, object] = {}

@@ -180,7 +180,8 @@ class StrategyService:
             base = await self._made_of(found.playbook.slug, request.base)
         parents = [base.info.id] if base else []
         info, refs, known = await self._save(found, "save", parents, request.message, request.if_match)
-        return Saved(etag(refs), info, known, found.sorted(), provenance)
+        is_published = info.id == self._library.published(refs)
+        return Saved(etag(refs), info, known, is_published, found.sorted(), provenance)
 
     async def merge(self, slug: str, request: MergeVersions) -> MergedVersions:
         """See Strategy."""
@@ -209,7 +210,7 @@ class StrategyService:
         if_match: str,
         conflicts: tuple[OpenConflict, ...] = (),
     ) -> tuple[VersionInfo, Refs, bool]:
-        """Make the playbook the draft; a version of its own unless it is one already. Raises BadInput for none."""
+        """Make the playbook the draft, unless it is what is published; a version unless it is one. Raises BadInput."""
         if (playbook := found.playbook) is None:
             raise refusal(found.findings)
         id_, asked = await self._apart(version_id, playbook), current().principal
@@ -237,8 +238,11 @@ class StrategyService:
             version = known or Version(msgspec.structs.replace(new.info, number=number), playbook)
             others = tuple(each for each in refs.unresolved if each != id_)
             unresolved = (*others, id_)[-_MOST_UNRESOLVED:] if conflicts else others
-            changes = {"title": playbook.title, "latest": number, "draft": id_}
-            moved = msgspec.structs.replace(refs, **changes, conflicts=conflicts, unresolved=unresolved)
+            draft = "" if id_ == self._library.published(refs) and not conflicts else id_
+            moved = msgspec.structs.replace(refs, draft=draft, conflicts=conflicts, unresolved=unresolved)
+            if moved == refs:
+                return Move(refs)
+            moved = msgspec.structs.replace(moved, title=playbook.title, latest=number)
             return Move(moved, () if known else (version,), spoken=version)
 
         refs = await self._mover.move(asked, playbook.slug, act, decide, message=message, if_match=if_match)
