@@ -15,6 +15,7 @@ from scriza.modules.agent.references import References
 from scriza.modules.agent.rules import Rules
 from scriza.modules.agent.speakable import speakable
 from scriza.modules.agent.tools.toolbox import Toolbox
+from scriza.ports.agent import DO_NOT_CALL
 from scriza.ports.llm import ScriptLine
 from scriza.ports.playbook import (
     Answer,
@@ -151,6 +152,7 @@ class Guide:
             slot=intent.slot,
             weak=intent.weak,
             outright=intent.outright,
+            prevails=intent.outright and intent.answer.outcome == DO_NOT_CALL,
         )
 
     def _busy(self, intent: Intent) -> Answer:

@@ -26,6 +26,8 @@ FILLERS = frozenset("a an the uh um er hm well so just please oh and to of i my 
 _FILLER_WEIGHT = 0.2
 NEGATIONS = frozenset({"not", "never", "without"})
 _NEGATION_REACH = 3
+_NEGATION_OF_WISHES = 1
+"""Words before a trigger in which a negation denies it; what prevails is denied only outright."""
 _LEADING = frozenset({"in", "at", "around", "on"})
 _TRAILING = frozenset({"in", "at", "around", "on", "the", "this", "next", "after", "half", "past"})
 
@@ -63,12 +65,14 @@ class Matcher:
 
     A phrase counts by the Dice coefficient of its words and the utterance's, weighted by how rare a word is among all
     phrases, unless one of the two is negated and the other is not. A trigger counts where it stands in the utterance
-    unless a negation stands shortly before it. What the stage has an answer for is a little likelier, and a
-    weak one counts when it is said verbatim or when nothing else fits. Of equals, the first one wins.
+    unless a negation stands shortly before it. What the stage has an answer for is a little likelier, and a weak one
+    counts when it is said verbatim or when nothing else fits. Of equals, the first one wins. What prevails, as the wish
+    to be called no more does, goes before all when it is triggered.
     """
 
     def __init__(self, meanings: Iterable[Meaning]) -> None:
         self._meanings = list(meanings)
+        self._prevailing = [meaning for meaning in self._meanings if meaning.prevails]
         self._triggers = {
             meaning.id: [(f" {' '.join(words(trigger))} ", len(words(trigger))) for trigger in meaning.triggers]
             for meaning in self._meanings
@@ -88,6 +92,8 @@ class Matcher:
         said = words(utterance)[:_LONGEST]
         if not said:
             return None
+        if wish := next((meaning for meaning in self._prevailing if self._triggered(meaning, said)), None):
+            return wish
         similar = self._similarities(frozenset(said))
         best: dict[bool, tuple[float, Meaning | None]] = {True: (0.0, None), False: (0.0, None)}
         for meaning in self._meanings:
@@ -115,7 +121,8 @@ class Matcher:
 
     def _triggered(self, meaning: Meaning, said: Sequence[str]) -> float:
         line = f" {' '.join(said)} "
-        hits = [hit for hit in self._triggers[meaning.id] if hit[0] in line and not _is_negated(hit[0], line)]
+        reach = _NEGATION_OF_WISHES if meaning.prevails else _NEGATION_REACH
+        hits = [hit for hit in self._triggers[meaning.id] if hit[0] in line and not _is_negated(hit[0], line, reach)]
         if not hits:
             return 0.0
         if meaning.weak:
@@ -168,9 +175,9 @@ def _trimmed(run: list[str]) -> list[str]:
     return run[start:end]
 
 
-def _is_negated(trigger: str, line: str) -> bool:
+def _is_negated(trigger: str, line: str, reach: int) -> bool:
     """Whether a negation stands shortly before the trigger, which has none of its own; both have spaces around."""
-    before = line[: line.index(trigger)].split()[-_NEGATION_REACH:]
+    before = line[: line.index(trigger)].split()[-reach:]
     return not NEGATIONS.isdisjoint(before) and NEGATIONS.isdisjoint(trigger.split())
 
 

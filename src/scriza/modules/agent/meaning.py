@@ -40,6 +40,8 @@ class Meaning(msgspec.Struct, frozen=True, eq=False):
     slot: SlotWords | None = None
     weak: bool = False
     outright: bool = False
+    prevails: bool = False
+    """Its triggers mean it whatever else is said."""
     severity: int = 0
     max_uses: int = 0
     """So often an objection is answered before it is accepted; 0 is no bound."""
