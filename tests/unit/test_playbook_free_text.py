@@ -106,6 +106,7 @@ async def test_a_draft_that_lacks_much_says_so_and_is_no_playbook() -> None:
         ("Free for schools.", "schools"),
         ("A class set is $50.", "a class set is $90"),
         ("They last 3 years.", "Three years with normal care."),
+        ("Everything is refunded without asking.", "We sell kites to schools"),
     ],
 )
 async def test_a_field_that_the_text_does_not_bear_out_is_dropped_and_told(value: str, evidence: str) -> None:

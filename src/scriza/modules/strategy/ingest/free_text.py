@@ -19,7 +19,7 @@ from scriza.modules.strategy.ingest import drafted
 from scriza.modules.strategy.ingest.html_text import looks_like_html, readable
 from scriza.modules.strategy.ingest.markdown_source import read_markdown
 from scriza.modules.strategy.ingest.source_text import place_at, source_text
-from scriza.modules.strategy.ingest.tree import Tree, Unreadable
+from scriza.modules.strategy.ingest.tree import Tree, Unreadable, bounded
 from scriza.modules.strategy.places import placed
 from scriza.modules.strategy.pointers import below
 from scriza.ports.llm import Llm, Message, Policy, Turn
@@ -48,6 +48,11 @@ _FIELD = re.compile(
     r"|/closing/(?:goodbye|(?:success|no_interest|busy)/\d+)"
 )
 """What a text may say. Tools, numbers, guardrails, models and money limits are for people to set."""
+_CLAIM = re.compile(r"/(?:facts|pricing|competitors)/|/faqs/\d+/a/|/objections/\d+/(?:response|proof)/")
+"""What is claimed to callers; it is worded for the ear, and says nothing else than its evidence."""
+_LONG_WORD = re.compile(r"\w{4,}")
+_STEM = 4
+"""Letters by which a word is known in another form."""
 _NUMBER = re.compile(r"\d+(?:\.\d*[1-9])?")
 """Without zeros behind its point: 19.00 is 19."""
 _FEW_WORDS = 3
@@ -157,7 +162,7 @@ async def _ask(llm: Llm, piece: str) -> list[_Field]:
 
 def _by_headings(text: str, name: str) -> Draft:
     try:
-        tree = read_markdown(text)
+        tree = bounded(read_markdown(text))
     except Unreadable:
         tree = Tree()
     if not tree.document:
@@ -204,7 +209,8 @@ def _borne_out(field: _Field, piece: _Piece, tree: Tree) -> int | None:
     said, value = " ".join(field.evidence.split()), str(field.value)
     found = _words(said).search(piece.text) if said else None
     few = len(said.split()) < _FEW_WORDS and value.strip().casefold() not in said.casefold()
-    if found is None or few or not set(_numbers(value)) <= set(_numbers(said)):
+    other = not set(_numbers(value)) <= set(_numbers(said)) or (_CLAIM.match(field.pointer) and not _akin(value, said))
+    if found is None or few or other:
         message = f"the text does not bear out what the model set at {pointer!r}; it was dropped"
         tree.tell("warning", "no-evidence", message, "write it yourself where it is true", Place(0))
         return None
@@ -215,6 +221,12 @@ def _words(said: str) -> re.Pattern[str]:
     """The words with any space between them, and any kind of quotation mark where there is one."""
     words = r"\s+".join(re.escape(word) for word in said.split())
     return re.compile(re.sub("['\"\u2018\u2019\u201c\u201d]", "['\"\u2018\u2019\u201c\u201d]", words), re.IGNORECASE)
+
+
+def _akin(value: str, said: str) -> bool:
+    """Whether at least half of the longer words of a value, by how they begin, are in its evidence."""
+    words, there = ({word[:_STEM] for word in _LONG_WORD.findall(text.casefold())} for text in (value, said))
+    return 2 * len(words & there) >= len(words)
 
 
 def _numbers(text: str) -> list[str]:

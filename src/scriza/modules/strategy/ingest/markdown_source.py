@@ -113,7 +113,11 @@ class _Reader:
                 self._section(field, part)
             else:
                 near = similar_heading(part.title)
-                fix = f"did you mean `{near}`?" if near else "see docs/playbooks.md for the headings that are known"
+                fix = (
+                    f"did you mean `{near}`?"
+                    if near
+                    else "see docs/writing-playbooks.md for the headings that are known"
+                )
                 self._lost(f"the heading {part.title!r}", part.line, fix)
 
     def _set(self, field: str, value: object, line: int) -> None:

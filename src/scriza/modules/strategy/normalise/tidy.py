@@ -70,7 +70,7 @@ class _Tidier:
         if kind is Variable and found.get("type") == "phone":
             for name in ("default", "example"):
                 if isinstance(found.get(name), str):
-                    found[name] = self._number(cast("str", found[name]), below(pointer, name))
+                    found[name] = self._number(cast("str", found[name]))
         return found
 
     def _field(self, value: object, kind: type[Section], field: inspect.Field, pointer: str) -> object:
@@ -161,7 +161,7 @@ class _Tidier:
             case "locale":
                 return texts.locale(texts.line(value))
             case "number":
-                return self._number(value, pointer)
+                return self._number(value)
             case "currency":
                 return texts.line(value).upper()
             case "keys":
@@ -174,15 +174,15 @@ class _Tidier:
                     return found
                 return found.lower() if name in _LOWER else texts.with_placeholders(found)
 
-    def _number(self, written: str, pointer: str) -> str:
+    def _number(self, written: str) -> str:
+        """In E.164 where it can be; what is no number stays for the check to refuse."""
         number = texts.line(written)
         if not number or number.startswith(("sip:", "sips:")):
             return number
-        found = dialling_plan.e164(number, self._region)
-        return found or number
+        return dialling_plan.e164(number, self._region) or number
 
     def _price(self, price: dict[str, object], pointer: str) -> None:
-        """Turn an `amount` into minor units. One that has no certain meaning stays, and is told."""
+        """Turn an `amount` into minor units. One that has no certain meaning is told."""
         per = price.get("per")
         if isinstance(per, str):
             price["per"] = _INTERVALS.get(per, per)
