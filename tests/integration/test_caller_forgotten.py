@@ -210,8 +210,12 @@ async def test_a_call_that_lives_is_erased_when_it_has_ended_and_only_then_that_
     await rig.forgetting.forget(rig.order("CA1"))
     assert "call_turns" in await rig.found()
     assert await rig.proofs() == []
+    rig.now += timedelta(minutes=1)
     await rig.log.append([Entry("CA1", 2, "user", f"I am {NAME}", "pitch", rig.now)], [])
     await rig.end()
+    await rig.another_process().settle_due()
+    assert await rig.proofs() == []  # others have still to hear that it has ended
+    rig.now += timedelta(seconds=10)
     await rig.another_process().settle_due()
     assert await rig.found() == []
     assert [proof.erased["turns"] for proof in await rig.proofs()] == [3]

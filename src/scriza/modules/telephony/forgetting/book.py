@@ -13,6 +13,7 @@ class KnownCall(msgspec.Struct, frozen=True):
 
     call_id: str
     ended: bool
+    """And nothing more of it is on its way to anybody."""
     order_id: str
     """The order by which we placed it; empty for one that came in."""
 

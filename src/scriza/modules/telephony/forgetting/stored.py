@@ -2,12 +2,13 @@
 
 import contextlib
 from collections.abc import Mapping
+from datetime import timedelta
 
 import msgspec
 
 from scriza.kernel.clock import WallClock, utc_now
 from scriza.kernel.events import Event
-from scriza.modules.telephony.documents import AlreadyThere, Session, assignment_of, read_call
+from scriza.modules.telephony.documents import AlreadyThere, Call, Session, assignment_of, read_call
 from scriza.modules.telephony.forgetting.book import KnownCall
 from scriza.modules.telephony.forgetting.documents import (
     ForgettingOrder,
@@ -19,6 +20,11 @@ from scriza.modules.telephony.forgetting.documents import (
 )
 from scriza.ports.erasure import erased_event, forgotten_in
 from scriza.ports.store import Store, UnitOfWork
+
+_OTHERS_FIRST = timedelta(seconds=10)
+"""What is told at the end of a call that lived when the order came has other modules erase what came since. They are
+given so long for it, so that telephony, which has waited for that end, is not the one that says too early that all is
+done."""
 
 
 class MongoForgettingBook:
@@ -43,7 +49,11 @@ class MongoForgettingBook:
         asked = forgotten_in(order)
         with self._store.errors():
             found = await read_known_calls(order.workspace, asked.caller, asked.call_ids, order.time)
-        return [KnownCall(call.call_id, bool(call.closed_by), assignment_of(call).order_id) for call in found]
+        return [KnownCall(call.call_id, self._is_over(call, order), assignment_of(call).order_id) for call in found]
+
+    def _is_over(self, call: Call, order: Event) -> bool:
+        lately = call.changed_at > order.time and call.changed_at + _OTHERS_FIRST > self._clock()
+        return bool(call.closed_by) and not lately
 
     async def erase_call(self, order: Event, call_id: str) -> None:
         """See ForgettingBook."""
