@@ -64,6 +64,12 @@ def test_what_is_known_already_is_not_asked() -> None:
     assert talk(led, ["hello"], conversation)[0].said.endswith("What do you use today?")
 
 
+def test_a_name_that_is_told_beside_something_else_is_kept_for_the_next_call() -> None:
+    led = guide(variables=[*VARIABLES, {"name": "name", "source": "memory"}])
+    turn = talk(led, ["hello my name is ada lovelace"])[0]
+    assert turn.conversation.slots == turn.notes.learned == {"name": "Ada Lovelace"}
+
+
 def test_keys_answer_a_question_for_a_number() -> None:
     led = guide()
     asked = talk(led, ["hello"])[0].conversation

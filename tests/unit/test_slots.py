@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scriza.modules.agent.introductions import introduced
 from scriza.modules.agent.slots import heard_value, value_of
 from scriza.ports.playbook import Variable
 
@@ -98,3 +99,29 @@ def test_any_words_have_a_bounded_value_or_none(type_: str, text: str) -> None:
 )
 def test_what_a_model_has_heard_must_be_able_to_be_the_value(type_: str, told: str, value: str) -> None:
     assert heard_value(variable(type_, values=PLANS), told) == value
+
+
+@pytest.mark.parametrize(
+    ("utterance", "name"),
+    [
+        ("my name is ada lovelace", "Ada Lovelace"),
+        ("Hi, my name's Jean-Luc McCoy, and I have a toothache.", "Jean-Luc McCoy"),
+        ("my name is ada and i would like a cleaning", "Ada"),
+        ("this is grace hopper speaking", "Grace Hopper"),
+        ("hello this is ada calling about my appointment", "Ada"),
+        ("my name is not important", ""),
+        ("my name is on the list", ""),
+        ("this is not a good time", ""),
+        ("who is this speaking", ""),
+        ("is this a person speaking", ""),
+        ("my name is", ""),
+        ("", ""),
+    ],
+)
+def test_who_says_their_name_has_told_it(utterance: str, name: str) -> None:
+    assert introduced(utterance).get("name", "") == name
+
+
+@given(st.text())
+def test_any_words_tell_a_short_name_or_none(text: str) -> None:
+    assert len(introduced(f"my name is {text}").get("name", "").split()) <= 3

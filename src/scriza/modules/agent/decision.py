@@ -8,6 +8,7 @@ from scriza.kernel.errors import BadInput
 from scriza.modules.agent import scopes
 from scriza.modules.agent.guide import Guide
 from scriza.modules.agent.heard import Heard
+from scriza.modules.agent.introductions import introduced
 from scriza.modules.agent.matching import slot_value, words
 from scriza.modules.agent.meaning import Asked, Meaning, Saying
 from scriza.modules.agent.ranking import Ranking
@@ -161,6 +162,9 @@ class _Deciding:
 
     def _learn(self, meant: Meaning | None) -> bool:
         """Fill variables from the words. Whether they answer the question that was asked."""
+        for name, value in introduced(self._utterance).items():
+            if name in self._guide.variables and not self._slots.get(name):
+                self._note(name, value)
         if meant is not None and meant.slot is not None:
             self._note(meant.slot.name, slot_value(meant.slot, meant.triggers, self._utterance))
         if meant is not None and not (meant.weak or meant.slot or self._digits):
