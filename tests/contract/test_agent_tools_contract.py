@@ -220,7 +220,7 @@ async def test_a_model_that_never_stops_calling_tools_is_stopped(rig: Rig) -> No
         rig.calls(("find", {"day": f"day {number}"}))
     reply = await replied(rig, rig.asking("how much is it"))
     assert len(rig.engine.asked) == 4
-    assert "nineteen dollars" in " ".join(reply.clauses), "the playbook's own line stands in"
+    assert " ".join(reply.clauses) == PLAYBOOK.lines.trouble
 
 
 async def test_a_tool_that_there_is_not_is_ignored_beside_an_answer(rig: Rig) -> None:
@@ -229,12 +229,14 @@ async def test_a_tool_that_there_is_not_is_ignored_beside_an_answer(rig: Rig) ->
     assert len(rig.engine.asked) == 1
 
 
-async def test_a_model_that_dies_after_its_tool_ran_is_stood_in_for(rig: Rig) -> None:
-    rig.calls(("book", {"day": "Tuesday"}))
+@pytest.mark.parametrize("announced", ["", "Let me book it."])
+async def test_when_a_model_dies_after_its_tool_ran_the_script_claims_nothing(rig: Rig, announced: str) -> None:
+    rig.tools.outcomes["book"] = ToolAnswer(409, '"taken"')
+    rig.calls(("book", {"day": "Tuesday"}), text=announced)
     rig.engine.will(Says(fail_after=0, failure=UpstreamFailed("down")))
-    reply = await replied(rig, rig.asking("how much is it"))
-    assert reply.clauses
-    assert [(run.name, run.ok) for run in reply.done.notes.tools] == [("book", True)]
+    reply = await replied(rig, rig.asking("tuesday works for me"))
+    assert " ".join(reply.clauses) == f"{announced} {PLAYBOOK.lines.trouble}".strip()
+    assert [(run.name, run.ok) for run in reply.done.notes.tools] == [("book", False)]
 
 
 # ---- acts -------------------------------------------------------------------------------------------------------

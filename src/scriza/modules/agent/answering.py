@@ -23,12 +23,13 @@ from scriza.modules.agent.tools.toolbox import Ability
 from scriza.modules.agent.tools.uses import PLAYBOOK_CALL, Uses
 from scriza.modules.agent.writing import Writing
 from scriza.ports.agent import Clause, Held
-from scriza.ports.llm import Llm, Message, ToolCall, ToolPiece, Turn, TurnDone, Usage, UsagePiece
+from scriza.ports.llm import Llm, Message, ScriptLine, ToolCall, ToolPiece, Turn, TurnDone, Usage, UsagePiece
 
 _log = structlog.get_logger()
 
 _SCRIPT = "script"
 """The model that is told when a line of the script was spoken in the place of a model's answer."""
+_TROUBLE = "@trouble.1"
 _MOST_ROUNDS = 4
 _ROUNDS_WITHIN_S = 25.0
 """After so long no further round is begun: the caller has waited enough."""
@@ -77,6 +78,10 @@ class Directions(Protocol):
         """Lines for while it runs, best first."""
         ...
 
+    def trouble(self) -> str:
+        """What is said when a model has tools run and then no word for what came of them."""
+        ...
+
 
 class Answering:
     """Gives one answer; what came of it is in `answer`, and `decision` is what it was made by, when the parts end."""
@@ -90,6 +95,8 @@ class Answering:
         self.answer = Answer()
         self._by_model = 0
         """Clauses that the model has written."""
+        self._owes_words = False
+        """The model has had tools run and said nothing since; the script knows nothing of them, and may not answer."""
 
     async def parts(
         self, held: Held | None = None, *, speculative: bool = False
@@ -142,9 +149,13 @@ class Answering:
                     yield part
                     if isinstance(part, Held):
                         return
-        if not self._by_model and self.decision.script:
-            for text in spoken_line(self.decision.script[0].text):
-                yield Clause(text)
+        last = ""
+        if self._owes_words:
+            last = self._directions.trouble()
+        elif not self._by_model and self.decision.script:
+            last = self.decision.script[0].text
+        for text in spoken_line(last):
+            yield Clause(text)
 
     async def _tool_first(self, thought: list[Message], *, speculative: bool) -> AsyncGenerator[Working | Held, None]:
         """Run the tool that the playbook wants; what came of it is then in `thought`."""
@@ -176,6 +187,8 @@ class Answering:
                     if uses.first is not None:
                         yield self._working()
                     thought += await uses.answers()
+                    self._owes_words = True
+                    turn = msgspec.structs.replace(turn, script=[ScriptLine(_TROUBLE, self._directions.trouble())])
                 if loop.time() - began > _ROUNDS_WITHIN_S:
                     return
                 writing = Writing(
@@ -185,7 +198,7 @@ class Answering:
                 try:
                     async with aclosing(writing.clauses()) as clauses:
                         async for clause in clauses:
-                            silent = False
+                            silent = self._owes_words = False
                             self._by_model += 1
                             yield clause
                 finally:
@@ -198,7 +211,7 @@ class Answering:
                 thought.append(Message("assistant", writing.text, calls))
             _log.warning("agent.too_many_rounds")
         except (UpstreamFailed, DeadlineExceeded, Unavailable) as error:
-            if self._by_model or uses.acts or not self.decision.script:
+            if not self._owes_words and (self._by_model or uses.acts or not self.decision.script):
                 raise
             # The model broke off, or was not there, before anything could be spoken of it: the caller need not know.
             _log.warning("agent.script_answers", reason=error.slug)

@@ -9,7 +9,7 @@ from scriza.modules.agent.guide import Guide, known_to
 from scriza.modules.agent.prompt import Summary, messages
 from scriza.modules.agent.spending import policy_of
 from scriza.modules.agent.steering import Steering
-from scriza.modules.agent.texts import filled, variables_in
+from scriza.modules.agent.texts import as_far_as_known, filled, variables_in
 from scriza.modules.agent.tools.toolbox import Ability
 from scriza.ports.agent import Reply, with_keys
 from scriza.ports.llm import Persona, Turn
@@ -57,3 +57,10 @@ class Directing:
         ready = [filled(line, known) for line in lines if variables_in(line) <= known.keys()]
         heard = " ".join(exchange.agent for exchange in conversation.exchanges)
         return sorted(ready, key=lambda line: line in heard)
+
+    def trouble(self) -> str:
+        """See Directions."""
+        guide = self._guide
+        return as_far_as_known(
+            guide.text(guide.playbook.lines.trouble), known_to(guide, self._request.conversation.slots)
+        )

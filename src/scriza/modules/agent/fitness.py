@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 from scriza.modules.agent.texts import has_stray_braces, texts_of
-from scriza.ports.playbook import Playbook
+from scriza.ports.playbook import Answer, Playbook
 
 
 class _HasId(Protocol):
@@ -27,6 +27,11 @@ def problems(playbook: Playbook, built_in: Iterable[str]) -> Iterator[str]:
         yield from (
             f"{name} is left on {e.on!r}, which is no intent" for e in stage.exits if e.on not in {"", *meanings}
         )
+    tools = {tool.name for tool in playbook.tools}
+    yield from (f"two tools are called {name!r}" for name in _twice([tool.name for tool in playbook.tools]))
+    for where, answer in _answers(playbook):
+        if answer.tool and answer.tool not in tools:
+            yield f"{where} has {answer.tool!r} run, which is no tool"
     for where, to in _ways(playbook):
         if to and to not in stages:
             yield f"{where} leads to {to!r}, which is no stage"
@@ -40,11 +45,17 @@ def _ways(playbook: Playbook) -> Iterator[tuple[str, str]]:
     for stage in playbook.stages:
         yield f"the stage {stage.id!r}", stage.next
         yield from ((f"an exit of the stage {stage.id!r}", way.to) for way in stage.exits)
-        yield from ((f"the answer '{stage.id}.{name}'", answer.to) for name, answer in stage.answers.items())
-    yield from ((f"the answer {intent.id!r}", intent.answer.to) for intent in playbook.intents)
+    yield from ((where, answer.to) for where, answer in _answers(playbook))
     yield from ((f"the objection {objection.id!r}", objection.next) for objection in playbook.objections)
     yield from ((f"the FAQ {faq.id!r}", faq.to) for faq in playbook.faqs)
-    yield "the answer for when nobody can be reached", playbook.transfer.unavailable.to
+
+
+def _answers(playbook: Playbook) -> Iterator[tuple[str, Answer]]:
+    """Every answer that may have something follow, and where it stands."""
+    for stage in playbook.stages:
+        yield from ((f"the answer '{stage.id}.{name}'", answer) for name, answer in stage.answers.items())
+    yield from ((f"the answer {intent.id!r}", intent.answer) for intent in playbook.intents)
+    yield "the answer for when nobody can be reached", playbook.transfer.unavailable
 
 
 def _spoken(playbook: Playbook) -> Iterator[str]:
