@@ -33,7 +33,7 @@ def told_diff(report: DiffReport) -> Iterator[str]:
 def told_merge(merged: Merged) -> Iterator[str]:
     """What a merge took by itself, and both sides of what it could not decide."""
     stats = merged.stats
-    yield f"{stats.ours} changes of ours, {stats.theirs} of theirs and {stats.both} of both were taken."
+    yield f"Changes that were taken: {stats.ours} of ours, {stats.theirs} of theirs, {stats.both} of both."
     for rename in merged.renames:
         yield f"{rename.pointer} seems to be called {rename.to} in {rename.side}."
     for conflict in merged.resolved:
@@ -85,7 +85,9 @@ def told_assets(report: AssetReport) -> Iterator[str]:
     yield f"Voice: {report.ready} of {report.assets} fixed lines are spoken: {seconds:.1f} s, {size / 1000:.0f} kB."
     if report.missing:
         cost = report.cost_micro_usd
-        price = "at a price that is not known" if cost is None else f"for about ${cost / 1_000_000:.4f}"
+        price = (
+            "at a price that is not known" if cost is None else f"for about ${cost / 1_000_000:.2f}" if cost else "free"
+        )
         state = {"queued": "are waiting to be spoken", "rendering": "are being spoken"}.get(report.state, "are missing")
         yield f"       {report.missing} {state}, {price}."
     if report.reason:
