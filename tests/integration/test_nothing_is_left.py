@@ -147,11 +147,15 @@ async def deals_with(house: House) -> list[str]:
     return [came.call_sid, went]
 
 
-async def erased(house: House) -> Erasure:
-    """Forget the number, and wait until every module has said that nothing is left."""
+async def forgotten(house: House) -> Erasure:
+    """Have the number forgotten."""
     asked = await house.api.delete(f"/api/v1/memory/callers/{NUMBER}")
     assert asked.is_success, asked.text
-    erasure = msgspec.json.decode(asked.content, type=Erasure)
+    return msgspec.json.decode(asked.content, type=Erasure)
+
+
+async def erased(house: House, erasure: Erasure) -> Erasure:
+    """Wait until every module has said that nothing is left."""
     async with asyncio.timeout(200):  # a recording whose end nobody saw is given two minutes
         while not erasure.done:
             await asyncio.sleep(0.2)
@@ -179,7 +183,7 @@ async def test_of_a_forgotten_caller_nothing_is_left_anywhere(house: House, capf
     assert clips
     assert any(path.is_file() for path in (house.folder / "objects/recordings").rglob("*"))
 
-    erasure = await erased(house)
+    erasure = await erased(house, await forgotten(house))
 
     assert {part.module for part in erasure.modules} == {"memory", *ERASERS}
     assert await house.found() == set()
@@ -193,9 +197,24 @@ async def test_of_a_forgotten_caller_nothing_is_left_anywhere(house: House, capf
 
 
 @pytest.mark.timeout(400)
+async def test_who_is_forgotten_while_they_talk_is_erased_when_they_have_hung_up(house: House) -> None:
+    talk = caller("wait", "say: a word about it", "wait", "say: and another one", "wait", "hang_up", caller=NUMBER)
+    calling = asyncio.create_task(house.twilio.call(talk))
+    async with asyncio.timeout(60):
+        while "store call_turns" not in await house.found():  # noqa: ASYNC110 # there is no event to wait for
+            await asyncio.sleep(0.1)
+    order = await forgotten(house)
+    assert not order.done
+    call = await calling
+    await erased(house, order)
+    assert await house.found() == set()
+    assert (await house.record(call.call_sid)).forgotten
+
+
+@pytest.mark.timeout(400)
 async def test_a_forgotten_caller_is_still_not_called_and_is_a_new_one_when_they_call_again(house: House) -> None:
     await deals_with(house)
-    await erased(house)
+    await erased(house, await forgotten(house))
     refused = await house.api.post("/api/v1/calls", json={"to": NUMBER})
     assert (refused.status_code, refused.json()["reason"]) == (httpx.codes.FORBIDDEN, "do-not-call")
     known = await house.api.get(f"/api/v1/memory/callers/{NUMBER}")
