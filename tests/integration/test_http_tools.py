@@ -158,6 +158,17 @@ async def test_the_address_that_was_judged_is_the_one_that_is_connected_to(serve
     await caller.close()
 
 
+async def test_of_several_addresses_the_next_one_is_tried_when_one_does_not_answer(server: ToolServer) -> None:
+    async def resolve(host: str, port: int) -> list[str]:
+        return ["203.0.113.1", "127.0.0.1"]
+
+    private = [pattern(f"http://crm.internal:{server.port}")]
+    caller = HttpToolCaller(AllowedHosts([], private), resolve=resolve)
+    url = f"http://crm.internal:{server.port}/book"
+    assert (await caller.call(request(server, url=url, timeout_ms=10_000))).done
+    await caller.close()
+
+
 async def test_a_name_that_is_resolved_for_ever_ends_at_the_deadline(server: ToolServer) -> None:
     async def resolve(host: str, port: int) -> list[str]:
         await asyncio.Event().wait()

@@ -4,7 +4,6 @@ What a server says of itself is data. No header of its, no text and no argument 
 """
 
 import asyncio
-import ssl
 from urllib.parse import urlencode
 
 import httpcore
@@ -14,7 +13,7 @@ import structlog
 from scriza.kernel.errors import DeadlineExceeded, ScrizaError, UpstreamFailed
 from scriza.ports.tool_caller import ToolAnswer, ToolRequest
 from scriza_adapters.http_tools.allowed import AllowedHosts, Place
-from scriza_adapters.http_tools.guard import GuardedBackend, Resolve, resolved
+from scriza_adapters.http_tools.guard import GuardedBackend, Resolve, Resolver
 from scriza_adapters.provider_failures import provider_failed
 
 _log = structlog.get_logger()
@@ -34,18 +33,19 @@ class HttpToolCaller:
     No proxy of the environment is used: it would resolve names beyond the guard.
     """
 
-    def __init__(self, hosts: AllowedHosts, *, resolve: Resolve = resolved, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, hosts: AllowedHosts, *, resolve: Resolve | None = None) -> None:
         self._hosts = hosts
+        self._resolver = Resolver()
         self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=tls,
             max_connections=_MOST_CONNECTIONS,
             keepalive_expiry=_KEEP_ALIVE_S,
-            network_backend=GuardedBackend(hosts.private, resolve),
+            network_backend=GuardedBackend(hosts.private, resolve or self._resolver),
         )
 
     async def close(self) -> None:
         """Close the connections."""
         await self._pool.aclose()
+        self._resolver.close()
 
     async def call(self, request: ToolRequest) -> ToolAnswer:
         """See ToolCaller."""

@@ -7,6 +7,8 @@ private (DNS rebinding) gains nothing. TLS is for the name all the same: certifi
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import httpcore
 
@@ -17,16 +19,31 @@ Resolve = Callable[[str, int], Awaitable[list[str]]]
 """The addresses of a host, best first. Raises OSError."""
 
 
-async def resolved(host: str, port: int) -> list[str]:
-    """As this machine resolves it."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(address[4][0]) for address in found))
+_NEXT_ADDRESS_S = 1.0
+"""So long one of several addresses is tried before the next."""
+
+
+class Resolver:
+    """Resolves as this machine does, in threads of its own: names that never resolve hold up nothing but tools."""
+
+    def __init__(self, threads: int = 4) -> None:
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="tool-names")
+
+    async def __call__(self, host: str, port: int) -> list[str]:
+        """See Resolve."""
+        look_up = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+        found = await asyncio.get_running_loop().run_in_executor(self._threads, look_up)
+        return list(dict.fromkeys(str(address[4][0]) for address in found))
+
+    def close(self) -> None:
+        """Nobody waits for what is still being resolved."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 class GuardedBackend(httpcore.AsyncNetworkBackend):
     """What a connection pool connects by. `private` tells which hosts, at which ports, may be private."""
 
-    def __init__(self, private: Callable[[str, int], bool], resolve: Resolve = resolved) -> None:
+    def __init__(self, private: Callable[[str, int], bool], resolve: Resolve) -> None:
         self._private, self._resolve = private, resolve
         self._net = httpcore.AnyIOBackend()
 
@@ -46,9 +63,11 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         if not self._private(host, port) and not all(is_open(address) for address in addresses):
             raise Forbidden(f"{host} has an address that is not public: SCRIZA_TOOL_PRIVATE_HOSTS names such hosts")
         failed: Exception = httpcore.ConnectError("the name has no address")
-        for address in addresses[:3]:
+        tried = addresses[:3]
+        for number, address in enumerate(tried, 1):
+            limit = timeout if number == len(tried) else _NEXT_ADDRESS_S
             try:
-                return await self._net.connect_tcp(address, port, timeout, local_address, socket_options)
+                return await self._net.connect_tcp(address, port, limit, local_address, socket_options)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failed = error
         raise failed

@@ -1,6 +1,5 @@
 """Which tools a playbook offers, compiled once: our own by name, and those of the team by HTTP."""
 
-from collections.abc import Iterator
 from typing import Literal
 
 import msgspec
@@ -9,7 +8,7 @@ import structlog
 from scriza.kernel.errors import BadInput
 from scriza.modules.agent.tools.arguments import Parameters
 from scriza.ports import llm
-from scriza.ports.playbook import JsonSchema, Playbook, Tool
+from scriza.ports.playbook import BUILT_IN_TOOLS, JsonSchema, Playbook, Tool
 
 _log = structlog.get_logger()
 
@@ -157,9 +156,4 @@ def _kind(tool: Tool) -> Literal["act", "http", "memory"]:
         return "memory"
     if tool.name == BOOK_SLOT:
         raise BadInput("it has no URL")
-    raise BadInput(f"there is no built-in tool of this name; there are {', '.join(sorted(_names()))}")
-
-
-def _names() -> Iterator[str]:
-    yield from ACTS
-    yield from (BOOK_SLOT, LOOK_UP_CONTACT)
+    raise BadInput(f"there is no built-in tool of this name; there are {', '.join(sorted(BUILT_IN_TOOLS))}")
