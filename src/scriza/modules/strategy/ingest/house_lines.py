@@ -79,12 +79,12 @@ def _lines(document: dict[str, object]) -> Iterator[Finding]:
         if not isinstance(there, dict) or there.get(field):
             continue
         document[section] = {**there, field: text}
-        level, code = ("warning", "missing-closing") if section == "closing" else ("note", "filled-in")
-        message = f"{section}.{field} is missing, and says {_first(text)!r}"
-        yield Finding(
-            *("warning" if level == "warning" else "note", code, message, below("", section, field)),
-            f"write `{field}:` under `{section}:` in your own words",
-        )
+        message, here = f"{section}.{field} is missing, and says {_first(text)!r}", below("", section, field)
+        fix = f"write `{field}:` under `{section}:` in your own words"
+        if section == "closing":
+            yield Finding("warning", "missing-closing", message, here, fix)
+        else:
+            yield Finding("note", "filled-in", message, here, fix)
 
 
 def _first(text: object) -> str:

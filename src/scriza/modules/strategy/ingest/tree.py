@@ -38,7 +38,10 @@ class Unreadable(Exception):
     def __init__(self, code: str, message: str, fix: str, place: Place | None = None) -> None:
         super().__init__(message)
         self.finding = Finding(
-            *("error", code, message, "", fix),
+            "error",
+            code,
+            message,
+            fix=fix,
             line=place.line if place else 0,
             column=place.column if place else 0,
         )
