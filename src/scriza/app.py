@@ -24,6 +24,7 @@ from scriza.ports.agent import Agent
 from scriza.ports.asr import Asr
 from scriza.ports.call_desk import CallDesk
 from scriza.ports.conversations import Conversations
+from scriza.ports.credit import UsageBook
 from scriza.ports.llm import Llm
 from scriza.ports.memory import Memory
 from scriza.ports.reports import Reports
@@ -45,6 +46,7 @@ PORTS: dict[str, type] = {
     "asr": Asr,
     "tts": Tts,
     "llm": Llm,
+    "usage": UsageBook,
     "strategy": Strategy,
     "memory": Memory,
     "reports": Reports,

@@ -17,7 +17,18 @@ from dependency_injector import containers, providers
 
 from scriza.data_dir import Secrets
 from scriza.factories import accounts as people
-from scriza.factories import calling, listening, placing, recording, remembering, speaking, storage, thinking, tools
+from scriza.factories import (
+    billing,
+    calling,
+    listening,
+    placing,
+    recording,
+    remembering,
+    speaking,
+    storage,
+    thinking,
+    tools,
+)
 from scriza.factories import strategies as playbooks
 from scriza.factories.hearing import EVERYWHERE, Hears, subscribe
 from scriza.gateway.forgetting import ReplyForgetting
@@ -77,11 +88,15 @@ from scriza.modules.tts.cache import ASSETS, CLIPS
 from scriza.modules.tts.documents import SPEECH_DOCUMENTS
 from scriza.modules.tts.forgetting import SpeechForgetting
 from scriza.modules.tts.stored_clips import MongoCallClips
+from scriza.modules.usage.documents import USAGE_DOCUMENTS
+from scriza.modules.usage.reading import TOPICS as USAGE_TOPICS
+from scriza.modules.usage.stored import MongoUsage
 from scriza.ports.accounts import Accounts, SignIn
 from scriza.ports.agent import Agent
 from scriza.ports.asr import Asr
 from scriza.ports.call_desk import CallDesk
 from scriza.ports.conversations import Conversations
+from scriza.ports.credit import UsageBook
 from scriza.ports.erasure import ERASED, FORGETTING, Forgets
 from scriza.ports.llm import Llm
 from scriza.ports.memory import Memory
@@ -103,6 +118,7 @@ _log = structlog.get_logger()
 
 _ASKS: dict[str, tuple[str, ...]] = {
     "telephony": ("agent", "asr", "tts"),
+    "accounts": ("usage",),
     "agent": ("llm", "strategy", "memory", "tts"),
     "strategy": ("tts", "llm", "agent"),
     "memory": ("llm", "strategy"),
@@ -129,6 +145,8 @@ _RENDER_SECONDS = 2
 _COUNT_SECONDS = 2
 """So late a report knows of a turn."""
 _PURGE_SECONDS = 3600
+_SWEEP_SECONDS = 60
+"""Between two looks for credit that has expired and for holds that nobody has settled."""
 _SETTLE_SECONDS = 5
 """Between two looks for what the carrier was to do and may not have done."""
 
@@ -249,8 +267,15 @@ class Container(containers.DeclarativeContainer):
         AgentForgetting, run_book, chat_book, agent_here.provided.forget, store.provided.outbox
     )
 
+    usage_book = providers.Singleton(MongoUsage, store)
+    ingest = providers.Singleton(billing.ingest, settings, usage_book)
+    usage: providers.Selector[UsageBook] = providers.Selector(
+        providers.Callable(place, settings, "usage"),
+        local=providers.Singleton(billing.usage, settings, usage_book),
+        remote=providers.Singleton(connect, UsageBook, settings.provided.usage_url, token=token),
+    )
     mail = providers.Singleton(people.mail, settings, data_dir)
-    accounts_here = providers.Singleton(people.accounts, settings, secrets, store, shared_state, mail)
+    accounts_here = providers.Singleton(people.accounts, settings, secrets, store, shared_state, mail, usage)
     accounts: providers.Selector[Accounts] = providers.Selector(
         providers.Callable(place, settings, "accounts"),
         local=accounts_here.provided.accounts,
@@ -368,6 +393,7 @@ async def running(container: Container) -> AsyncIterator[None]:
             *MEMORY_DOCUMENTS,
             *SPEECH_DOCUMENTS,
             *STRATEGY_DOCUMENTS,
+            *USAGE_DOCUMENTS,
         )
         container.store.override(await stack.enter_async_context(open_store(options, documents)))
         here = [module for module in needed(settings) if place(settings, module) == "local"]
@@ -549,6 +575,7 @@ def _hears(container: Container) -> dict[str, tuple[Hears, ...]]:
             Hears("events-forgetting", FORGETTING, lambda: container.event_forgetting().forget),
             *forgets("gateway", container.reply_forgetting),
         ),
+        "usage": (Hears("usage", USAGE_TOPICS, lambda: container.ingest().take),),
         "memory": (Hears(MEMORY, MEMORY_TOPICS, lambda: container.memory_here().hear),),
         "telephony": (Hears("telephony-forgetting", FORGETTING, lambda: container.call_forgetting().forget),),
         "agent": forgets("agent", container.agent_forgetting),
@@ -557,11 +584,24 @@ def _hears(container: Container) -> dict[str, tuple[Hears, ...]]:
     }
 
 
+@asynccontextmanager
+async def _usage_running(container: Container) -> AsyncIterator[None]:
+    book = container.usage_book()
+
+    async def sweep() -> None:
+        for workspace in await book.workspaces():
+            await book.sweep(workspace)
+
+    async with _beside(partial(_regularly, sweep, _SWEEP_SECONDS, "usage.not_swept")):
+        yield
+
+
 _OPENERS: dict[str, Callable[[Container], AbstractAsyncContextManager[None]]] = {
     "accounts": _accounts_running,
     "llm": _llm_running,
     "tts": _tts_running,
     "asr": _asr_running,
+    "usage": _usage_running,
     "memory": _memory_running,
     "agent": _agent_running,
     "strategy": _strategy_running,

@@ -1,7 +1,7 @@
 """Every operation that any port declares is reached through the wire with what it was asked, and answers through it."""
 
 from collections.abc import AsyncIterator, Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,10 +11,28 @@ import pytest
 from scriza.app import PORTS
 from scriza.kernel.errors import Conflict
 from scriza.kernel.operation import Kind, Operation, operations
+from scriza.kernel.scopes import Scope
 from scriza.ports import asr, tts
+from scriza.ports.accounts import (
+    Credential,
+    FactorCode,
+    Invite,
+    LogIn,
+    NewKey,
+    Page,
+    PasswordChange,
+    RefreshToken,
+    Reset,
+    ResetAsked,
+    RoleChange,
+    SecondFactor,
+    SignIn,
+    SignUp,
+)
 from scriza.ports.agent import CallFacts, Conversation, Exchange, Reply
 from scriza.ports.call_desk import BarredQuery, BarredReason, NumberSettings, PlaceCall
 from scriza.ports.conversations import StartConversation, Utterance
+from scriza.ports.credit import CreditCheck, CreditRules, GrantWish, HoldWish, LedgerQuery, SummaryAsked
 from scriza.ports.llm import Message, Turn
 from scriza.ports.memory import CallsQuery, Correction, Recall
 from scriza.ports.reports import ComparisonQuery, GroupedQuery, ReportQuery, UnansweredQuery
@@ -42,6 +60,38 @@ from tests.contract.doors import Doors
 CONVERSATION = Conversation("book/1", "pitch", "Hello", [Exchange("hi", "Hello there")])
 WHICH: dict[str, Any] = {"since": date(2026, 3, 1), "until": date(2026, 3, 2), "tz": "Asia/Kolkata", "agent": "kite"}
 ASKED: dict[str, tuple[Any, ...]] = {
+    "POST /api/v1/auth/signup": (SignUp("scz_invitation_1_a", "Ada", "Grüße an alle"),),
+    "POST /api/v1/auth/login": (LogIn("ada@team.example", "Grüße an alle"),),
+    "POST /api/v1/auth/second-factor": (SecondFactor("scz_challenge_1_a", "123456"),),
+    "POST /api/v1/auth/refresh": (RefreshToken("scz_refresh_1_a"),),
+    "POST /api/v1/auth/logout": (RefreshToken("scz_refresh_1_a"),),
+    "POST /api/v1/auth/reset": (ResetAsked("ada@team.example"),),
+    "POST /api/v1/auth/reset/confirm": (Reset("scz_reset_1_a", "Grüße an alle"),),
+    "GET /.well-known/jwks.json": (),
+    "POST /v1/identify": (Credential("scz_key_1_a"),),
+    "GET /api/v1/users/me": (),
+    "POST /api/v1/users/me/password": (PasswordChange("Grüße an alle", "und an niemand"),),
+    "POST /api/v1/users/me/second-factor": (),
+    "POST /api/v1/users/me/second-factor/confirm": (FactorCode("123456"),),
+    "POST /api/v1/users/me/second-factor/remove": (FactorCode("123456"),),
+    "POST /api/v1/users/me/log-out-everywhere": (),
+    "GET /api/v1/users": (Page(limit=7, cursor="usr_1"),),
+    "POST /api/v1/invitations": (Invite("ben@team.example", "manager"),),
+    "PUT /api/v1/users/{user_id}/role": ("usr_1", RoleChange("admin")),
+    "POST /api/v1/users/{user_id}/disable": ("usr_1",),
+    "POST /api/v1/users/{user_id}/enable": ("usr_1",),
+    "POST /api/v1/keys": (NewKey("crm", [Scope.CALLS_READ], 30),),
+    "GET /api/v1/keys": (),
+    "DELETE /api/v1/keys/{key_id}": ("1",),
+    "GET /api/v1/audit": (Page(limit=7, cursor="1"),),
+    "POST /api/v1/credit/check": (CreditCheck(7, HoldWish("CA1", 60)),),
+    "POST /api/v1/credit/grants": (GrantWish(7, "g", "default", 1, datetime(2027, 1, 1, tzinfo=UTC), "a note"),),
+    "GET /api/v1/credit": (),
+    "PUT /api/v1/credit/rules": (CreditRules([7], 1, "Asia/Kolkata", ["ada@team.example"]),),
+    "GET /api/v1/credit/rules": (),
+    "GET /api/v1/credit/ledger": (LedgerQuery(7, "abc", "CA1"),),
+    "GET /api/v1/usage/summary": (SummaryAsked("24h", "2026-03-02", "Asia/Kolkata", "agent"),),
+    "GET /api/v1/invoices/{month}": ("2026-03",),
     "POST /v1/begin": (CallFacts("CA1", "inbound", "+14155550100", "+14155550199"),),
     "POST /v1/reply": (Reply("CA1", 2, "what is the price", CONVERSATION, 0.5, "1", speculative=True),),
     "POST /api/v1/conversations": (StartConversation("book", "+14155550100", variables={"name": "Ada"}, speak=True),),
@@ -174,6 +224,22 @@ async def test_an_operation_is_asked_for_what_it_is_asked(doors: Doors, port: ty
         with pytest.raises(Conflict, match=f"this is {operation.name}"):
             await ask(reached, operation)
     assert asked == list(ASKED[f"{operation.verb} {operation.path}"])
+
+
+def test_only_what_processes_of_ours_ask_each_other_names_no_scope() -> None:
+    internal = {f"{operation.verb} {operation.path}" for _, operation in DECLARED if not operation.scope}
+    signing_in = {f"{operation.verb} {operation.path}" for operation in operations(SignIn)}
+    assert internal - signing_in == {
+        "POST /v1/begin",
+        "POST /v1/identify",
+        "POST /v1/kept-clips",
+        "POST /v1/playbook",
+        "POST /v1/recall",
+        "POST /v1/reply",
+        "POST /v1/spoken-lines",
+        "GET /v1/speech-cache",
+    }
+    assert {operation.scope for _, operation in DECLARED if operation.scope} <= set(Scope)
 
 
 def test_no_two_operations_share_a_route() -> None:

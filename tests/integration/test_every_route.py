@@ -13,11 +13,16 @@ from litestar.routes import HTTPRoute, WebSocketRoute
 from pymongo import AsyncMongoClient
 
 from scriza.app import application, container_of
+from scriza.kernel.operation import operations
 from scriza.modules.telephony.vad import EnergyVad
+from scriza.ports.accounts import SignIn
 from scriza.settings import load
 from scriza_adapters.mongo.store import MongoStore
 
-OPEN = {"/", "/health", "/health/live", "/health/ready", "/static/{name:str}"}
+OPEN = {
+    *("/", "/health", "/health/live", "/health/ready", "/static/{name:str}"),
+    *(operation.path for operation in operations(SignIn)),
+}
 """Whatever else is found open must be written here by somebody who means it."""
 
 

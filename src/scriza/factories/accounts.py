@@ -10,7 +10,7 @@ from scriza.modules.accounts.factors import Factors
 from scriza.modules.accounts.one_time import OneTime
 from scriza.modules.accounts.passwords import Passwords
 from scriza.modules.accounts.sealing import Seal
-from scriza.modules.accounts.service import AccountsService, Balance
+from scriza.modules.accounts.service import AccountsService
 from scriza.modules.accounts.sessions import Sessions
 from scriza.modules.accounts.sign_in import SignInService
 from scriza.modules.accounts.signing import Signing
@@ -22,6 +22,7 @@ from scriza.modules.accounts.stored import (
     MongoSignerBook,
     MongoUserBook,
 )
+from scriza.ports.credit import UsageBook
 from scriza.ports.mail import Mail
 from scriza.ports.shared_state import SharedState
 from scriza.settings import BadSettings, Settings
@@ -42,9 +43,13 @@ def accounts(
     store: MongoStore,
     state: SharedState,
     letters: Mail,
-    balance: Balance | None = None,
+    usage: UsageBook,
 ) -> AccountsHere:
-    """Both ports of the module; `balance` tells the credit of a workspace."""
+    """Both ports of the module; `usage` tells people what credit their workspace has."""
+
+    async def balance() -> int:
+        return (await usage.credit()).balance
+
     users, one_time, passwords = MongoUserBook(store), OneTime(MongoOneTimeBook(store)), Passwords()
     seal, url = Seal(secrets.accounts_key), settings.public_url
     audit_book = MongoAuditBook(store)

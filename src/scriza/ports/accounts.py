@@ -119,7 +119,7 @@ class SignIn(Protocol):
 
     @operation("POST /api/v1/auth/signup")
     async def sign_up(self, asked: SignUp) -> Tokens:
-        """Take an invitation. Raises BadInput for a password that will not do, Forbidden for a token that is not good."""
+        """Take an invitation. Raises BadInput for a password that will not do, Forbidden for a bad token."""
         ...
 
     @operation("POST /api/v1/auth/login")

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Protocol
 import msgspec
 
 from scriza.kernel.operation import operation
+from scriza.kernel.scopes import Scope
 
 Encoding = Literal["mulaw", "pcm16"]
 """`mulaw` is G.711 mu-law, one byte a sample; `pcm16` is signed 16-bit little-endian. Mono, both."""
@@ -92,7 +93,7 @@ class Final(msgspec.Struct, tag="final"):
 class Asr(Protocol):
     """Recognises speech, whole or live."""
 
-    @operation("POST /v1/transcribe", binary="audio", timeout=60)
+    @operation("POST /v1/transcribe", binary="audio", timeout=60, scope=Scope.ENGINES)
     async def transcribe(self, request: Transcribe) -> Transcript:
         """Words of a whole recording.
 
@@ -101,7 +102,7 @@ class Asr(Protocol):
         """
         ...
 
-    @operation("WS /v1/stream", binary="payload")
+    @operation("WS /v1/stream", binary="payload", scope=Scope.ENGINES)
     def stream(self, opening: Start, blocks: AsyncIterator[Audio | Finalize | Stop]) -> AsyncIterator[Partial | Final]:
         """Words of a live call, as they are said. Ends after `Stop`, or when `blocks` ends."""
         ...

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Protocol
 import msgspec
 
 from scriza.kernel.operation import operation
+from scriza.kernel.scopes import Scope
 
 RefusalReason = Literal[
     "not-e164",
@@ -142,7 +143,7 @@ class Switch(msgspec.Struct):
 class CallDesk(Protocol):
     """Decides who is called, by which number, and what happens to those who call."""
 
-    @operation("POST /api/v1/calls", timeout=30, keyed=True)
+    @operation("POST /api/v1/calls", timeout=30, keyed=True, scope=Scope.CALLS_PLACE)
     async def place(self, request: PlaceCall) -> PlacedCall:
         """Place a call, once for each order.
 
@@ -153,62 +154,62 @@ class CallDesk(Protocol):
         """
         ...
 
-    @operation("GET /api/v1/orders/{order_id}")
+    @operation("GET /api/v1/orders/{order_id}", scope=Scope.CALLS_READ)
     async def order(self, order_id: str) -> PlacedCall:
         """What became of an order. Raises NotFound."""
         ...
 
-    @operation("POST /api/v1/calls/stop", idempotent=True)
+    @operation("POST /api/v1/calls/stop", idempotent=True, scope=Scope.CALLS_STOP)
     async def stop(self) -> Switch:
         """Stop all calls, in every process within seconds: live ones close politely, new ones are not taken."""
         ...
 
-    @operation("POST /api/v1/calls/resume", idempotent=True)
+    @operation("POST /api/v1/calls/resume", idempotent=True, scope=Scope.CALLS_STOP)
     async def resume(self) -> Switch:
         """Take and place calls again."""
         ...
 
-    @operation("GET /api/v1/switch")
+    @operation("GET /api/v1/switch", scope=Scope.CALLS_READ)
     async def switch(self) -> Switch:
         """Whether all calls are stopped."""
         ...
 
-    @operation("GET /api/v1/numbers")
+    @operation("GET /api/v1/numbers", scope=Scope.CALLS_READ)
     async def numbers(self) -> PhoneNumbers:
         """The workspace's numbers."""
         ...
 
-    @operation("GET /api/v1/numbers/{number}")
+    @operation("GET /api/v1/numbers/{number}", scope=Scope.CALLS_READ)
     async def number(self, number: str) -> PhoneNumber:
         """One of them. Raises NotFound."""
         ...
 
-    @operation("PUT /api/v1/numbers/{number}", idempotent=True)
+    @operation("PUT /api/v1/numbers/{number}", idempotent=True, scope=Scope.NUMBERS_WRITE)
     async def set_number(self, number: str, request: NumberSettings) -> PhoneNumber:
         """Say where a number leads. Raises BadInput, and Conflict for a number of another workspace."""
         ...
 
-    @operation("DELETE /api/v1/numbers/{number}", idempotent=True)
+    @operation("DELETE /api/v1/numbers/{number}", idempotent=True, scope=Scope.NUMBERS_WRITE)
     async def forget_number(self, number: str) -> None:
         """Answer it as a number that nothing is said about. One that is not there is fine."""
         ...
 
-    @operation("GET /api/v1/do-not-call")
+    @operation("GET /api/v1/do-not-call", scope=Scope.CALLS_READ)
     async def barred_numbers(self, query: BarredQuery) -> BarredPage:
         """The do-not-call list."""
         ...
 
-    @operation("GET /api/v1/do-not-call/{number}")
+    @operation("GET /api/v1/do-not-call/{number}", scope=Scope.CALLS_READ)
     async def barred(self, number: str) -> BarredNumber:
         """A number's entry. Raises NotFound when it is not on the list."""
         ...
 
-    @operation("PUT /api/v1/do-not-call/{number}", idempotent=True)
+    @operation("PUT /api/v1/do-not-call/{number}", idempotent=True, scope=Scope.NUMBERS_WRITE)
     async def bar(self, number: str, request: BarredReason) -> BarredNumber:
         """Put a number on the list; an entry of the team's that is there stays as it is. Raises BadInput."""
         ...
 
-    @operation("DELETE /api/v1/do-not-call/{number}", idempotent=True)
+    @operation("DELETE /api/v1/do-not-call/{number}", idempotent=True, scope=Scope.NUMBERS_WRITE)
     async def unbar(self, number: str) -> None:
         """Take a number off the list, whoever put it there. One that is not there is fine."""
         ...

@@ -199,7 +199,7 @@ class CreditThreshold(msgspec.Struct, frozen=True):
 class UsageBook(Protocol):
     """What is asked of the usage module."""
 
-    @operation("POST /api/v1/credit/check", timeout=2, scope=Scope.CREDIT_CHECK)
+    @operation("POST /api/v1/credit/check", timeout=5, scope=Scope.CREDIT_CHECK)
     async def check(self, asked: CreditCheck) -> CreditAnswer:
         """Whether there is credit. Asking again for the same call's hold gives the same hold."""
         ...

@@ -7,6 +7,7 @@ import msgspec
 
 from scriza.kernel.errors import UpstreamFailed
 from scriza.kernel.operation import operation
+from scriza.kernel.scopes import Scope
 
 _MILLION = 1_000_000
 
@@ -193,7 +194,7 @@ class Models(msgspec.Struct):
 class Llm(Protocol):
     """Answers turns."""
 
-    @operation("POST /v1/turn", timeout=30, keyed=True)
+    @operation("POST /v1/turn", timeout=30, keyed=True, scope=Scope.ENGINES)
     async def turn(self, request: Turn) -> TurnReply:
         """The whole reply.
 
@@ -202,7 +203,7 @@ class Llm(Protocol):
         """
         ...
 
-    @operation("POST /v1/stream-turn", timeout=10, keyed=True)
+    @operation("POST /v1/stream-turn", timeout=10, keyed=True, scope=Scope.ENGINES)
     def stream_turn(self, request: Turn) -> AsyncIterator[TextPiece | ToolPiece | UsagePiece | TurnDone]:
         """The reply as it is made. Closing the stream closes the one to the model.
 
@@ -211,7 +212,7 @@ class Llm(Protocol):
         """
         ...
 
-    @operation("GET /v1/models")
+    @operation("GET /v1/models", scope=Scope.ENGINES)
     async def models(self) -> Models:
         """Which models answer."""
         ...

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Protocol
 import msgspec
 
 from scriza.kernel.operation import operation
+from scriza.kernel.scopes import Scope
 from scriza.ports.agent import TurnNotes
 
 CallStatus = Literal[
@@ -118,17 +119,17 @@ class RecordingLink(msgspec.Struct):
 class Telephony(Protocol):
     """Calls, live and past."""
 
-    @operation("GET /api/v1/calls/{call_id}")
+    @operation("GET /api/v1/calls/{call_id}", scope=Scope.CALLS_READ)
     async def call(self, call_id: str) -> CallRecord:
         """One call with its turns and messages. Raises NotFound."""
         ...
 
-    @operation("GET /api/v1/calls")
+    @operation("GET /api/v1/calls", scope=Scope.CALLS_READ)
     async def calls(self, query: CallQuery) -> CallPage:
         """Calls of the workspace, without their turns."""
         ...
 
-    @operation("GET /api/v1/calls/{call_id}/recording")
+    @operation("GET /api/v1/calls/{call_id}/recording", scope=Scope.CALLS_READ)
     async def recording(self, call_id: str) -> RecordingLink:
         """Where the call can be heard. Raises NotFound when it was not recorded, Conflict until it is complete."""
         ...

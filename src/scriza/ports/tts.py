@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Protocol
 import msgspec
 
 from scriza.kernel.operation import operation
+from scriza.kernel.scopes import Scope
 
 AudioFormat = Literal["mp3", "mulaw", "wav"]
 """`mulaw` is headerless G.711 mu-law at 8 kHz, as the phone line takes it; `mp3` and `wav` are mono, 22.05 kHz."""
@@ -188,7 +189,7 @@ class KeptClips(msgspec.Struct):
 class Tts(Protocol):
     """Speaks texts; the same text, voice and settings is synthesised once and then served from the cache."""
 
-    @operation("POST /v1/speak", timeout=30, idempotent=True, keyed=True)
+    @operation("POST /v1/speak", timeout=30, idempotent=True, keyed=True, scope=Scope.ENGINES)
     async def speak(self, request: Speak) -> Spoken:
         """The whole clip, in any format.
 
@@ -197,12 +198,12 @@ class Tts(Protocol):
         """
         ...
 
-    @operation("POST /v1/stream-speak", timeout=10, idempotent=True, keyed=True)
+    @operation("POST /v1/stream-speak", timeout=10, idempotent=True, keyed=True, scope=Scope.ENGINES)
     def stream_speak(self, request: Speak) -> AsyncIterator[SpokenAudio | SpokenWords | SpokenDone]:
         """The clip for the phone line as it is made: mu-law at 8 kHz, whatever `format` says."""
         ...
 
-    @operation("WS /v1/stream-speak")
+    @operation("WS /v1/stream-speak", scope=Scope.ENGINES)
     def talk(
         self, opening: StartTalk, blocks: AsyncIterator[TalkText | TalkFlush | TalkCancel | TalkStop]
     ) -> AsyncIterator[TalkAudio | TalkWords | TalkDone | TalkFailed]:

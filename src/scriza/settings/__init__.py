@@ -25,6 +25,7 @@ from pydantic_settings import (
 from pydantic_settings.exceptions import SettingsError
 
 from scriza.kernel.errors import ScrizaError
+from scriza.settings.billing import Billing
 from scriza.settings.calls import Calls
 from scriza.settings.carrier import Carrier
 from scriza.settings.edge import Edge
@@ -69,6 +70,7 @@ SECTIONS: tuple[type[BaseModel], ...] = (
         Carrier,
         Calls,
         Recording,
+        Billing,
         Remembering,
     ),
 )
@@ -111,6 +113,7 @@ class Settings(
     Carrier,
     Calls,
     Recording,
+    Billing,
     Remembering,
     BaseSettings,
 ):

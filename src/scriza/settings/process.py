@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, Field, SecretStr
 
 from scriza.settings.kinds import HttpUrl, SocketUrl, Token
 
-MODULES = ("telephony", "agent", "asr", "tts", "llm", "strategy", "memory", "accounts")
+MODULES = ("telephony", "agent", "asr", "tts", "llm", "strategy", "memory", "accounts", "usage")
 """Every module that a process can serve, or find behind ``SCRIZA_<MODULE>_URL``."""
 
 
@@ -82,3 +82,4 @@ class RemoteModules(BaseModel):
     strategy_url: HttpUrl = Field("", description="Where playbooks are kept.")
     memory_url: HttpUrl = Field("", description="Where calls and callers are remembered.")
     accounts_url: HttpUrl = Field("", description="Where people have their accounts.")
+    usage_url: HttpUrl = Field("", description="Where usage is counted and credit is kept.")

@@ -103,10 +103,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 
 def granted(account: Account, grant: Grant) -> tuple[Account, list[Entry]]:
     """With more credit; debt is paid from it first."""
-    paid = min(account.debt, grant.left)
-    kept = replaced(grant, left=grant.left - paid)
-    grants = sorted([*account.grants, *([kept] if kept.left else [])], key=lambda grant: grant.burns)
-    changed = replaced(account, grants=grants, debt=account.debt - paid, enforced=True)
+    changed = replaced(_with(account, grant), enforced=True)
     entry = Entry(
         key=f"grant:{grant.grant_id}", kind="grant", amount=grant.amount, at=grant.granted_at, about=grant.grant_id
     )
@@ -114,10 +111,13 @@ def granted(account: Account, grant: Grant) -> tuple[Account, list[Entry]]:
 
 
 def debited(account: Account, entries: Sequence[Entry]) -> Account:
-    """With the entries' amounts, which are negative, taken from the grants, or added to the debt."""
+    """With the entries' amounts, which are negative, taken from the grants, or added to the debt.
+
+    Corrections may be positive; when all together are, they are credit without an end.
+    """
     owed = -sum(entry.amount for entry in entries)
     if owed < 0:
-        return _rearmed(_credited(account, -owed))
+        return _rearmed(_with(account, Grant(entries[0].key, -owed, -owed, entries[0].at)))
     grants: list[Grant] = []
     for grant in account.grants:
         burnt = min(grant.left, owed)
@@ -174,13 +174,9 @@ def _rearmed(account: Account) -> Account:
     return replaced(account, crossed=[threshold for threshold in account.crossed if account.balance < threshold])
 
 
-def _credited(account: Account, amount: int) -> Account:
-    """A correction in the workspace's favour: debt first, then the grant that is burnt first."""
-    paid = min(account.debt, amount)
-    rest = amount - paid
-    grants = list(account.grants)
-    if rest and grants:
-        grants[0] = replaced(grants[0], left=grants[0].left + rest)
-    elif rest:
-        return replaced(account, debt=account.debt - amount)
+def _with(account: Account, grant: Grant) -> Account:
+    """With what is left of the grant when the debt has been paid from it."""
+    paid = min(account.debt, grant.left)
+    kept = [replaced(grant, left=grant.left - paid)] if grant.left > paid else []
+    grants = sorted([*account.grants, *kept], key=lambda grant: grant.burns)
     return replaced(account, grants=grants, debt=account.debt - paid)

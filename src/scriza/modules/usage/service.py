@@ -11,8 +11,8 @@ from scriza.kernel.errors import BadInput
 from scriza.kernel.ids import new_id
 from scriza.kernel.principal import current
 from scriza.kernel.scopes import ALL
-from scriza.modules.usage.account import Grant, Hold, allows
-from scriza.modules.usage.stored import MongoUsage, Standing, hold_id_of
+from scriza.modules.usage.account import Account, Grant, Hold, allows, expired
+from scriza.modules.usage.stored import MongoUsage, hold_id_of
 from scriza.modules.usage.summaries import Span, invoice, month_of, span_of, summary
 from scriza.ports.credit import (
     Credit,
@@ -50,7 +50,7 @@ class UsageService:
         workspace = current().principal.workspace
         if asked.hold is not None:
             return await self._hold(workspace, asked.hold, asked.amount)
-        account = (await self._book.standing(workspace)).account
+        account = await self._present(workspace)
         # Without an amount, the question is whether there is anything left.
         allowed = allows(account, asked.amount or 1)
         return _answer(allowed, account.available)
@@ -70,11 +70,11 @@ class UsageService:
             expires_at=asked.expires_at,
         )
         await self._book.grant(workspace, grant)
-        return told(await self._book.standing(workspace))
+        return told(await self._present(workspace))
 
     async def credit(self) -> Credit:
         """See UsageBook."""
-        return told(await self._book.standing(current().principal.workspace))
+        return told(await self._present(current().principal.workspace))
 
     async def set_rules(self, asked: CreditRules) -> CreditRules:
         """See UsageBook."""
@@ -117,23 +117,36 @@ class UsageService:
         rows = await self._book.quarters(workspace, span.since, span.until)
         return await asyncio.to_thread(invoice, rows, span, workspace, month)
 
+    async def _present(self, workspace: str) -> Account:
+        """The account without what is over by now."""
+        return expired((await self._book.standing(workspace)).account, self._clock())[0]
+
     async def _hold(self, workspace: str, wish: HoldWish, amount: int) -> CreditAnswer:
         """One update decides; only where it says no is it looked whether there is an account, or what has lapsed."""
         hold_id = hold_id_of(wish.call_id)
         amount = amount or -(-wish.seconds * self._minute // 60)
         hold = Hold(amount, self._clock() + timedelta(seconds=wish.seconds) + _GRACE)
-        held = await self._book.hold(workspace, hold_id, hold)
-        if not held:
-            await self._book.open(workspace)
-            await self._book.sweep(workspace)
-            held = await self._book.hold(workspace, hold_id, hold)
+        await self._book.hold(workspace, hold_id, hold)
         account = (await self._book.standing(workspace)).account
+        if hold_id not in account.holds and await self._renewed(account):
+            await self._book.hold(workspace, hold_id, hold)
+            account = (await self._book.standing(workspace)).account
+        held = hold_id in account.holds
         return _answer(held, account.available, hold_id if held else "")
 
+    async def _renewed(self, account: Account) -> bool:
+        """Open the account, or let go of what has lapsed; False when there is nothing of the kind to do."""
+        if account.revision == 0:
+            await self._book.open(account.workspace)
+        elif expired(account, self._clock())[0] != account:
+            await self._book.sweep(account.workspace)
+        else:
+            return False
+        return True
 
-def told(standing: Standing) -> Credit:
+
+def told(account: Account) -> Credit:
     """An account as people see it."""
-    account = standing.account
     return Credit(
         balance=account.balance,
         held=account.held,

@@ -104,16 +104,14 @@ class MongoUsage:
         await self._store.run(work)
 
     async def standing(self, workspace: str) -> Standing:
-        """How a workspace stands now."""
+        """How a workspace stands."""
         with self._store.errors():
-            found = await CreditAccount.find_one({"_id": workspace})
-        standing = _standing(workspace, found)
-        return Standing(expired(standing.account, self._clock())[0], standing.rules)
+            return _standing(workspace, await CreditAccount.find_one({"_id": workspace}))
 
     async def hold(self, workspace: str, hold_id: str, hold: Hold) -> bool:
-        """Set credit aside, if there is any to: one update decides, so that of many at once none counts on the same.
+        """Set credit aside, if there is any to: one update decides, so that of many at once no two count on the same.
 
-        Holding again under the same id is the same hold.
+        False also when there is such a hold already, or no account yet.
         """
         free = {f"holds.{hold_id}": {"$exists": False}, "spendable": {"$gte": hold.amount}}
         taken = {"available": -hold.amount, "spendable": -hold.amount, "revision": 1}
@@ -123,9 +121,7 @@ class MongoUsage:
             done = await accounts.update_one(
                 {"_id": workspace, **free}, {"$inc": taken, "$set": {f"holds.{hold_id}": kept}}
             )
-            if done.matched_count:
-                return True
-            return await accounts.find_one({"_id": workspace, f"holds.{hold_id}": {"$exists": True}}) is not None
+            return done.matched_count == 1
 
     async def open(self, workspace: str) -> None:
         """Make sure that there is an account."""

@@ -1,0 +1,181 @@
+"""Credit as a value: what is burnt first, what is debt, what is held, and three sums that always hold."""
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from scriza.modules.usage.account import (
+    Account,
+    Entry,
+    Grant,
+    Hold,
+    allows,
+    crossings,
+    debited,
+    expired,
+    granted,
+    released,
+    replaced,
+)
+
+NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)
+
+
+def grant(name: str, amount: int, *, priority: int = 10, days: int | None = None, age: int = 0) -> Grant:
+    expires_at = None if days is None else NOON + timedelta(days=days)
+    return Grant(name, amount, amount, NOON - timedelta(hours=age), priority, expires_at)
+
+
+def spent(amount: int, key: str = "x") -> Entry:
+    return Entry(key=key, kind="usage", amount=-amount, at=NOON)
+
+
+def having(*grants: Grant, **fields: object) -> Account:
+    account = Account(workspace="default", **fields)
+    for given_ in grants:
+        account, _ = granted(account, given_)
+    return account
+
+
+def left(account: Account) -> dict[str, int]:
+    return {given_.grant_id: given_.left for given_ in account.grants}
+
+
+def test_grants_are_burnt_by_priority_then_expiry_then_age() -> None:
+    account = having(
+        grant("last", 10, priority=20, days=1),
+        grant("forever", 10),
+        grant("soon", 10, days=1),
+        grant("later", 10, days=9),
+        grant("older", 10, days=9, age=5),
+        grant("first", 10, priority=1),
+    )
+    burnt = []
+    while account.grants:
+        burnt.append(account.grants[0].grant_id)
+        account = debited(account, [spent(10)])
+    assert burnt == ["first", "soon", "older", "later", "forever", "last"]
+
+
+def test_what_no_grant_covers_is_debt_and_the_next_grant_pays_it_first() -> None:
+    account = debited(having(grant("a", 10)), [spent(25)])
+    assert (account.balance, account.debt, account.grants) == (-15, 15, [])
+    account, entries = granted(account, grant("b", 20))
+    assert (account.balance, account.debt, left(account)) == (5, 0, {"b": 5})
+    assert [entry.amount for entry in entries] == [20]
+
+
+def test_credit_that_expires_takes_with_it_only_what_was_not_burnt() -> None:
+    account = debited(having(grant("a", 10, days=1), grant("b", 10)), [spent(4)])
+    account, entries = expired(account, NOON + timedelta(days=1))
+    assert [(entry.key, entry.amount) for entry in entries] == [("expiry:a", -6)]
+    assert account.balance == 10
+    assert expired(account, NOON + timedelta(days=2)) == (account, [])
+
+
+def test_until_the_first_grant_nothing_is_refused() -> None:
+    assert allows(Account(workspace="default"), 10**9)
+    assert not allows(having(grant("a", 10)), 11)
+    assert allows(having(grant("a", 10), overdraft=1), 11)
+
+
+def test_what_is_held_for_one_call_is_not_there_for_another() -> None:
+    account = replaced(having(grant("a", 10)), holds={"h": Hold(8, NOON + timedelta(minutes=5))})
+    assert (account.balance, account.available, allows(account, 3)) == (10, 2, False)
+    assert released(account, "h").available == 10
+    assert expired(account, NOON + timedelta(minutes=5))[0].available == 10
+
+
+def test_a_threshold_is_told_once_until_there_is_credit_above_it_again() -> None:
+    account = having(grant("a", 100), thresholds=[50, 20])
+    account, below = crossings(debited(account, [spent(60)]))
+    assert below == [50]
+    account, below = crossings(debited(account, [spent(5)]))
+    assert below == []
+    account, below = crossings(debited(account, [spent(20)]))
+    assert below == [20]
+    account, _ = granted(account, grant("b", 40))
+    assert account.crossed == []
+    assert crossings(debited(account, [spent(10)]))[1] == [50]
+
+
+@given(st.lists(st.integers(0, 1000), max_size=20), st.lists(st.integers(1, 1000), max_size=8))
+def test_the_order_of_what_was_used_does_not_matter(amounts: list[int], grants: list[int]) -> None:
+    account = having(*(grant(f"g{number}", amount, age=number) for number, amount in enumerate(grants)))
+    one_by_one = account
+    for amount in reversed(amounts):
+        one_by_one = debited(one_by_one, [spent(amount)])
+    assert debited(account, [spent(amount) for amount in amounts]) == one_by_one
+
+
+class Ledgers(RuleBasedStateMachine):
+    """Whatever is done in whatever order, the ledger, the grants and the holds agree."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.account = Account(workspace="default", thresholds=[500, 100])
+        self.ledger: list[Entry] = []
+        self.now = NOON
+        self.count = 0
+
+    @rule(amount=st.integers(1, 1000), priority=st.integers(0, 3), days=st.none() | st.integers(1, 5))
+    def give(self, amount: int, priority: int, days: int | None) -> None:
+        self.count += 1
+        expires_at = None if days is None else self.now + timedelta(days=days)
+        given_ = Grant(f"g{self.count}", amount, amount, self.now, priority, expires_at)
+        self.account, entries = granted(self.account, given_)
+        self.ledger += entries
+
+    @rule(amounts=st.lists(st.integers(0, 400), min_size=1, max_size=4))
+    def use(self, amounts: list[int]) -> None:
+        entries = [spent(amount, f"{len(self.ledger)}/{number}") for number, amount in enumerate(amounts)]
+        self.account = debited(self.account, entries)
+        self.ledger += entries
+
+    @rule(amount=st.integers(1, 300))
+    def correct(self, amount: int) -> None:
+        entry = Entry(key=f"c{len(self.ledger)}", kind="correction", amount=amount, at=self.now)
+        self.account = debited(self.account, [entry])
+        self.ledger.append(entry)
+
+    @rule(hours=st.integers(1, 60))
+    def wait(self, hours: int) -> None:
+        self.now += timedelta(hours=hours)
+        self.account, entries = expired(self.account, self.now)
+        self.ledger += entries
+
+    @rule(call=st.integers(0, 5), amount=st.integers(1, 300))
+    def hold(self, call: int, amount: int) -> None:
+        if allows(self.account, amount) and f"h{call}" not in self.account.holds:
+            held = Hold(amount, self.now + timedelta(hours=1))
+            self.account = replaced(self.account, holds={**self.account.holds, f"h{call}": held})
+            assert not self.account.enforced or self.account.available >= -self.account.overdraft
+
+    @rule(call=st.integers(0, 5))
+    def settle(self, call: int) -> None:
+        before = self.account
+        self.account = released(before, f"h{call}")
+        assert self.account.balance == before.balance
+
+    @invariant()
+    def the_balance_is_the_ledgers_sum(self) -> None:
+        assert self.account.balance == sum(entry.amount for entry in self.ledger)
+
+    @invariant()
+    def what_is_available_is_the_balance_less_the_holds(self) -> None:
+        assert self.account.available == self.account.balance - sum(h.amount for h in self.account.holds.values())
+
+    @invariant()
+    def nothing_left_is_below_zero_and_there_is_no_debt_beside_credit(self) -> None:
+        assert all(given_.left > 0 for given_ in self.account.grants)
+        assert self.account.debt == 0 or not self.account.grants
+        assert self.account.debt >= 0
+
+    @invariant()
+    def every_cause_is_one_line(self) -> None:
+        assert len({entry.key for entry in self.ledger}) == len(self.ledger)
+
+
+TestLedgers = Ledgers.TestCase
