@@ -279,3 +279,14 @@ def test_a_text_message_says_what_is_known() -> None:
     conversation = begun(led)
     conversation.slots = {"size": "12"}
     assert talk(led, ["email"], conversation)[0].acts == [SendSms("Hi 12, see kite.example.")]
+
+
+def test_there_is_always_something_to_say() -> None:
+    led = guide(
+        stages=[PITCH],
+        lines={**MINIMAL["lines"], "unknown": ["Pardon me, {size}?"]},
+        closing={"goodbye": "Bye, {size}."},
+    )
+    turns = talk(led, ["elephants"])
+    assert (turns[0].said, turns[0].over) == ("Bye.", True)
+    assert answer(led, turns[0].conversation, "elephants").said == "Bye."

@@ -198,7 +198,7 @@ class Guide:
             yield scopes.failed(tool.name), Answer(say=tool.failed or [lines.trouble])
         yield scopes.UNAVAILABLE, playbook.transfer.unavailable
         yield scopes.UNKNOWN, Answer(say=lines.unknown)
-        yield scopes.MORE, Answer(say=lines.more)
+        yield scopes.MORE, Answer(say=lines.more, ask=True)
         yield scopes.REPAIR, Answer(say=[lines.repair])
         yield scopes.NOTED, Answer(say=[*stock.noted], ask=True)
         yield scopes.WIND_UP, Answer(say=[*stock.wind_up])

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from scriza.modules.agent.guide import Guide, known_to
 from scriza.modules.agent.heard import Heard
 from scriza.modules.agent.meaning import Asked, Saying
-from scriza.modules.agent.texts import filled, variables_in
+from scriza.modules.agent.texts import as_far_as_known, filled, variables_in
 from scriza.ports.llm import ScriptLine
 from scriza.ports.playbook import Stage
 
@@ -53,7 +53,8 @@ class Ranking:
         """Lines that were not heard, in the order of the sayings; then the first saying's again, the oldest first.
 
         The question goes behind the lines of sayings that ask, and with `asks` behind all that ask nothing themselves.
-        Before anything is said again the conversation comes to its end, with the `last` saying's lines.
+        Before anything is said again the conversation comes to its end, with the `last` saying's lines, of which one is
+        there in any case.
         """
         script = []
         for saying in sayings:
@@ -61,8 +62,9 @@ class Ranking:
                 asking = question is not None and (saying.ask or (asks and not line.text.endswith("?")))
                 script.append(_joined(line, question) if question is not None and asking else line)
         again = sorted(self.ready(sayings[0].lines), key=self._heard.latest)
-        rest = [line for line in (*self.fresh(last.lines), *again) if line not in script]
-        return (script + rest)[:_LINES] if len(script) < _LINES else script[:_LINES]
+        end = [ScriptLine(line.id, as_far_as_known(line.text, self._known)) for line in last.lines]
+        rest = [line for line in (*self._heard.new(end), *again, *end) if line not in script]
+        return (script + rest)[:_LINES]
 
     def _can_be_asked(self, asked: Asked) -> bool:
         too_often = bool(asked.slot) and self._heard.times(asked.lines) >= _ASKED_AT_MOST

@@ -12,9 +12,8 @@ from scriza.modules.agent.guide import Guide
 from scriza.modules.agent.slots import heard_value
 from scriza.ports.llm import Tool, ToolPiece
 
-MOVE_TO = "move_to"
-NOTE = "note"
-STEERING = frozenset({MOVE_TO, NOTE})
+_MOVE_TO = "move_to"
+_NOTE = "note"
 
 _LONGEST_VALUE = 200
 
@@ -42,24 +41,19 @@ class Steering:
         """Offered only where there is something to judge."""
         offered = []
         if self._stages:
-            offered.append(
-                Tool(
-                    MOVE_TO,
-                    "Go on to this stage, because its condition holds. Answer as well.",
-                    _one("stage", self._stages),
-                )
-            )
+            told = "Go on to this stage, because its condition holds. Answer as well."
+            offered.append(Tool(_MOVE_TO, told, _one("stage", self._stages)))
         if self._names:
             parameters = _one("name", self._names, value={"type": "string", "maxLength": _LONGEST_VALUE})
-            offered.append(Tool(NOTE, "Note what the caller has said of themselves. Answer as well.", parameters))
+            offered.append(Tool(_NOTE, "Note what the caller has said of themselves. Answer as well.", parameters))
         return offered
 
     def take(self, call: ToolPiece) -> bool:
         """Take in a call of one of these tools; false for any other, or one that makes no sense."""
         try:
-            if call.name == MOVE_TO:
+            if call.name == _MOVE_TO:
                 return self._move(msgspec.json.decode(call.arguments, type=_Move))
-            if call.name == NOTE:
+            if call.name == _NOTE:
                 return self._note(msgspec.json.decode(call.arguments, type=_Note))
         except msgspec.DecodeError:
             pass
