@@ -221,6 +221,20 @@ async def test_a_call_that_lives_is_erased_when_it_has_ended_and_only_then_that_
     assert [proof.erased["turns"] for proof in await rig.proofs()] == [3]
 
 
+async def test_what_a_call_leads_to_after_the_order_goes_with_it(rig: Rig) -> None:
+    await rig.call(ended=False)
+    await rig.forgetting.forget(rig.order("CA1"))
+    rig.now += timedelta(minutes=1)
+    sending = await rig.change(await rig.intend("s1", TextWish(f"Sorry to miss you, {NAME}")), Asked())
+    await rig.end()
+    rig.now += timedelta(minutes=1)
+    await rig.forgetting.settle_due()
+    await rig.change(sending, Done("SM1"))
+    await rig.forgetting.settle_due()
+    assert await rig.found() == []
+    assert len(await rig.proofs()) == 1
+
+
 async def test_nothing_comes_back_to_a_call_that_was_erased(rig: Rig) -> None:
     await rig.call()
     await rig.forgetting.forget(rig.order("CA1"))

@@ -1,6 +1,7 @@
 """The orders to forget somebody, and the calls and messages that they are about: the door behind which it is kept."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Protocol
 
 import msgspec
@@ -16,6 +17,8 @@ class KnownCall(msgspec.Struct, frozen=True):
     """And nothing more of it is on its way to anybody."""
     order_id: str
     """The order by which we placed it; empty for one that came in."""
+    changed_at: datetime
+    """When something last happened to it."""
 
 
 class ForgettingBook(Protocol):
@@ -40,8 +43,8 @@ class ForgettingBook(Protocol):
         """Leave of a call that has ended nothing but figures, to which nothing can be added."""
         ...
 
-    async def erase_messages(self, order: Event) -> None:
-        """Erase what the person has written without any call."""
+    async def erase_messages(self, order: Event, until: datetime) -> None:
+        """Erase what the person has written until then, with no call."""
         ...
 
     async def note(self, order: Event, erased: Mapping[str, int]) -> None:

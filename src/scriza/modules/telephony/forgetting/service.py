@@ -4,6 +4,8 @@ A call that lives is erased when it has ended, a recording when it is whole, and
 when that is settled. Until all is done the order stays, and any process takes it up.
 """
 
+from datetime import datetime
+
 import structlog
 
 from scriza.kernel.clock import WallClock, utc_now
@@ -18,7 +20,7 @@ from scriza.modules.telephony.recordings.service import Recordings
 from scriza.ports.erasure import forgotten_in
 
 _BATCH = 50
-_WAITING: Refused = Refused("forgotten")
+_FORGOTTEN = Refused("forgotten")
 _log = structlog.get_logger()
 
 
@@ -53,27 +55,36 @@ class Forgetting:
 
     async def settle(self, order: Event) -> bool:
         """Erase what can be erased now; True when nothing is left. Doing it again is fine."""
-        left = 0
-        if who := forgotten_in(order).caller:
-            dropped = await self._callbacks.forget(order.workspace, who)
-            barred = await self._barred.erase(order.workspace, who)
-            await self._book.note(order, {"callbacks": dropped, "barred": barred})
-            for intent in await self._intents.of(order.workspace, who, order.time):
-                left += not await self._erase_intent(order, intent)
-            await self._book.erase_messages(order)
-        for call in await self._book.calls(order):
-            left += not await self._erase_call(order, call)
+        calls = await self._book.calls(order)
+        # A call that lived when the order came may have led to messages since. It is erased behind them, so that it
+        # is known until when they are meant.
+        until = max([order.time, *(call.changed_at for call in calls)])
+        left = under_way = await self._erase_person(order, until)
+        for call in calls:
+            stays = under_way > 0 and call.changed_at > order.time
+            left += stays or not await self._erase_call(order, call)
         if left:
             _log.info("caller.forgotten_in_part", left=left)
             return False
         await self._book.done(order)
         return True
 
+    async def _erase_person(self, order: Event, until: datetime) -> int:
+        """Erase what is kept of the person beside their calls, where the order names one; returns how much is left."""
+        workspace, who = order.workspace, forgotten_in(order).caller
+        if not who:
+            return 0
+        dropped = await self._callbacks.forget(workspace, who)
+        await self._book.note(order, {"callbacks": dropped, "barred": await self._barred.erase(workspace, who)})
+        await self._book.erase_messages(order, until)
+        intents = await self._intents.of(workspace, who, until)
+        return sum([not await self._erase_intent(order, intent) for intent in intents])
+
     async def _erase_intent(self, order: Event, intent: Intent) -> bool:
         """What nobody has asked the carrier for is not asked for any more; what is under way is waited for."""
         now = self._clock()
-        if intent.state == "waiting" and takes(intent, _WAITING):
-            refused = after(intent, _WAITING, now)
+        if intent.state == "waiting" and takes(intent, _FORGOTTEN):
+            refused = after(intent, _FORGOTTEN, now)
             if not await self._intents.change(intent, refused):
                 return False
             intent = refused

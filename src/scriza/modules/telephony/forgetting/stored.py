@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -49,7 +49,10 @@ class MongoForgettingBook:
         asked = forgotten_in(order)
         with self._store.errors():
             found = await read_known_calls(order.workspace, asked.caller, asked.call_ids, order.time)
-        return [KnownCall(call.call_id, self._is_over(call, order), assignment_of(call).order_id) for call in found]
+        return [
+            KnownCall(call.call_id, self._is_over(call, order), assignment_of(call).order_id, call.changed_at)
+            for call in found
+        ]
 
     def _is_over(self, call: Call, order: Event) -> bool:
         lately = call.changed_at > order.time and call.changed_at + _OTHERS_FIRST > self._clock()
@@ -64,12 +67,12 @@ class MongoForgettingBook:
 
         await self._store.run(work)
 
-    async def erase_messages(self, order: Event) -> None:
+    async def erase_messages(self, order: Event, until: datetime) -> None:
         """See ForgettingBook."""
         who = forgotten_in(order).caller
 
         async def work(unit: UnitOfWork[Session]) -> None:
-            deleted = await delete_messages(order.workspace, who, order.time, unit.session)
+            deleted = await delete_messages(order.workspace, who, until, unit.session)
             await count(order.id, {"messages": deleted}, unit.session)
 
         await self._store.run(work)
