@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime, timedelta
 
-import msgspec
 import pytest
 
 from scriza.modules.telephony.placing.callbacks import Callback, Callbacks
@@ -93,10 +92,3 @@ async def test_outside_calling_hours_nobody_is_called_whatever_was_promised() ->
     rig.clock.now = DUE
     await rig.callbacks.place_due()
     assert rig.state == ("refused", "outside-calling-hours")
-
-
-async def test_a_number_that_is_forgotten_is_not_called(rig: Rig) -> None:
-    other = msgspec.structs.replace(CALLBACK, callback_id="cb_2", workspace="another")
-    await rig.book.put(other)
-    await rig.book.forget("default", OTHER)
-    assert list(rig.book.callbacks) == ["cb_2"]
