@@ -2,7 +2,6 @@
 
 import asyncio
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import cast
 
 import pytest
@@ -14,11 +13,12 @@ from scriza.modules.strategy.voice_assets import VoiceAssets
 from scriza.modules.tts.service import TtsService
 from scriza.ports.agent import Agent, AllSpokenLines, SpokenLine, SpokenLines, Voice
 from scriza.ports.strategy import PlaybookRef
-from scriza_adapters.objects_directory import DirectoryObjects
+from tests.memory_objects import MemoryObjects
 from tests.memory_strategies import MemoryRenderingBook, MemoryStrategyBook
 from tests.standins.speech_engine import ToneEngine
 from tests.standins.teller import Told
 from tests.strategy_rig import NOW
+from tests.virtual_time import run_virtual
 from tests.waiting import eventually
 
 
@@ -39,14 +39,13 @@ class Script:
 class Stage:
     """A renderer with its time, its list, its voice and its script."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self) -> None:
         self.now = NOW
         self.book = MemoryRenderingBook()
         self.strategies = MemoryStrategyBook(self.book)
         self.engine = ToneEngine()
         self.script = Script("hello there", "it lasts longer", "goodbye then")
-        objects = DirectoryObjects(folder, url="http://here.local", key="secret")
-        self.tts = TtsService([self.engine], objects, Told())
+        self.tts = TtsService([self.engine], MemoryObjects(), Told())
         self.assets = VoiceAssets(self.book, lambda: cast("Agent", self.script), self.tts)
 
     def renderer(self) -> Renderer:
@@ -65,8 +64,8 @@ class Stage:
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Stage:
-    return Stage(tmp_path)
+def stage() -> Stage:
+    return Stage()
 
 
 async def test_every_line_is_spoken_once_and_then_off_the_list(stage: Stage) -> None:
@@ -113,18 +112,21 @@ async def test_a_voice_that_is_down_is_not_asked_for_every_line(stage: Stage) ->
     assert len(stage.said) < 10
 
 
-async def test_what_a_dead_process_left_half_done_is_finished_by_another(stage: Stage) -> None:
-    stage.engine.gate = asyncio.Semaphore(2)
-    await stage.ask()
-    dead = asyncio.create_task(stage.renderer().look())
-    await eventually(lambda: len(stage.engine.asked) == 2)
-    dead.cancel()
-    await asyncio.wait([dead])
-    stage.engine.gate = None
-    assert await stage.renderer().look() == 0, "its holder may be alive"
-    stage.now += timedelta(minutes=2)
-    assert await stage.renderer().look() == 1
-    assert await stage.book.find("ours", "sv_1") is None
+def test_what_a_dead_process_left_half_done_is_finished_by_another(stage: Stage) -> None:
+    async def scenario() -> None:
+        stage.engine.gate = asyncio.Semaphore(2)
+        await stage.ask()
+        dead = asyncio.create_task(stage.renderer().look())
+        await eventually(lambda: len(stage.engine.asked) == 2)
+        dead.cancel()
+        await asyncio.wait([dead])
+        stage.engine.gate = None
+        assert await stage.renderer().look() == 0, "its holder may be alive"
+        stage.now += timedelta(minutes=2)
+        assert await stage.renderer().look() == 1
+        assert await stage.book.find("ours", "sv_1") is None
+
+    run_virtual(scenario())
 
 
 async def test_a_draft_that_nobody_works_on_any_more_is_not_spoken(stage: Stage) -> None:
@@ -146,21 +148,24 @@ async def test_a_published_version_goes_before_drafts(stage: Stage) -> None:
     assert taken.version == "sv_2"
 
 
-async def test_a_long_draft_lets_a_published_version_go_before_its_rest(stage: Stage) -> None:
-    await stage.points_at(draft="sv_1", published="sv_2")
-    stage.script.texts = [f"line number {number}" for number in range(120)]
-    stage.engine.gate = asyncio.Semaphore(0)
-    await stage.ask("sv_1", urgent=False)
-    work = asyncio.create_task(stage.renderer().look())
-    await eventually(lambda: len(stage.engine.asked) == 2)
-    stage.script.texts = ["the line of what is published", *stage.script.texts]
-    await stage.ask("sv_2")
-    for _ in range(10_000):
-        stage.engine.gate.release()
-    await work
-    assert 50 <= stage.said.index("the line of what is published") < 60
-    assert len(stage.said) == 121
-    assert stage.book.waiting == {}
+def test_a_long_draft_lets_a_published_version_go_before_its_rest(stage: Stage) -> None:
+    async def scenario() -> None:
+        await stage.points_at(draft="sv_1", published="sv_2")
+        stage.script.texts = [f"line number {number}" for number in range(120)]
+        stage.engine.gate = asyncio.Semaphore(0)
+        await stage.ask("sv_1", urgent=False)
+        work = asyncio.create_task(stage.renderer().look())
+        await eventually(lambda: len(stage.engine.asked) == 2)
+        stage.script.texts = ["the line of what is published", *stage.script.texts]
+        await stage.ask("sv_2")
+        for _ in range(10_000):
+            stage.engine.gate.release()
+        await work
+        assert 50 <= stage.said.index("the line of what is published") < 60
+        assert len(stage.said) == 121
+        assert stage.book.waiting == {}
+
+    run_virtual(scenario())
 
 
 @pytest.mark.parametrize(("failure", "left"), [(NotFound(), 0), (Unavailable(), 1)])
