@@ -173,6 +173,13 @@ def test_only_records_that_have_to_do_with_the_callers_words_are_told() -> None:
     assert "gizmo" not in text
 
 
+def test_records_say_what_is_known_where_they_have_a_variable() -> None:
+    guide = Guide(msgspec.structs.replace(PAPER_KITE, faqs=[Faq(id="z", q=["zebra"], a=["A zebra at {time}."])]))
+    conversation = begun(guide)
+    conversation.slots = {"time": "noon"}
+    assert "A zebra at noon." in system(prompt(guide, conversation, "zebra"))
+
+
 def test_all_facts_are_told_while_they_are_few() -> None:
     text = system(prompt(KITE, begun(KITE), "hello"))
     assert all(fact.text in text for fact in PAPER_KITE.facts)

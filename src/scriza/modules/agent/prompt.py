@@ -16,16 +16,16 @@ How to speak, the rules, the stage, what the caller has said of themselves, the 
 exchanges are always there.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 import msgspec
 
 from scriza.modules.agent.decision import Decision
-from scriza.modules.agent.guide import Guide
+from scriza.modules.agent.guide import Guide, known_to
 from scriza.modules.agent.references import Reference
 from scriza.modules.agent.scopes import scope_of
-from scriza.modules.agent.texts import as_data
+from scriza.modules.agent.texts import as_data, filled
 from scriza.ports.agent import Conversation, Exchange, HangUp, PressKeys, SendSms, TransferTo
 from scriza.ports.llm import Message
 from scriza.ports.playbook import Exit
@@ -123,9 +123,10 @@ def _guidance(
 ) -> Iterator[_Part]:
     meant = decision.meant
     yield from (_Part("Rules of the company", f"- {rule.rule}") for rule in guide.rules.all)
-    yield from _records("Facts", guide.references.always)
+    known = known_to(guide, decision.slots)
+    yield from _records("Facts", guide.references.always, known)
     yield from _stage(guide, conversation, decision)
-    yield from _records("What the playbook says of this", guide.references.about(utterance, decision.meant_id))
+    yield from _records("What the playbook says of this", guide.references.about(utterance, decision.meant_id), known)
     if meant is not None and meant.max_uses and (used := conversation.objections.get(meant.id, 0)):
         yield _Part("Where the call is", f"This objection was answered {_times(used)} before; say something new.")
     yield from _known(conversation, decision)
@@ -163,11 +164,12 @@ def _known(conversation: Conversation, decision: Decision) -> Iterator[_Part]:
         yield _Part("Known from earlier calls", f"- {as_data(text)}", _KNOWN, data=True)
 
 
-def _records(heading: str, references: Sequence[Reference]) -> Iterator[_Part]:
+def _records(heading: str, references: Sequence[Reference], known: Mapping[str, str]) -> Iterator[_Part]:
     dropped = {"objection": _RECORD, "faq": _RECORD, "fact": _FACT, "competitor": _ASIDE, "price": _ASIDE}
     for place, reference in enumerate(references):
         of_the_best = place < _BEST and reference.kind in ("objection", "faq")
-        yield _Part(heading, f"- {reference.text}", 0 if of_the_best else dropped[reference.kind], data=True)
+        text = as_data(filled(reference.text, known)) if "{" in reference.text else reference.text
+        yield _Part(heading, f"- {text}", 0 if of_the_best else dropped[reference.kind], data=True)
 
 
 def _what_follows(guide: Guide, decision: Decision, conversation: Conversation) -> Iterator[_Part]:
