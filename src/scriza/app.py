@@ -8,7 +8,7 @@ from litestar import Litestar
 from litestar.types import ControllerRouterHandler
 
 from scriza import data_dir
-from scriza.container import DOORS, Container, place, running, served
+from scriza.container import Container
 from scriza.factories import edge
 from scriza.gateway.access import Authenticator, Bearer, KnownCredentials, Open, OwnCheck, ServiceAccess, behind
 from scriza.gateway.chat import chat_route
@@ -19,6 +19,8 @@ from scriza.gateway.objects import objects_route
 from scriza.kernel.scopes import Scope
 from scriza.modules.memory.reports.routes import or_csv
 from scriza.modules.telephony.routes import message_routes, recording_routes, stream_routes, webhook_routes
+from scriza.opening import running
+from scriza.places import DOORS, place, served
 from scriza.ports.accounts import Accounts, SignIn
 from scriza.ports.agent import Agent
 from scriza.ports.asr import Asr

@@ -9,10 +9,11 @@ from litestar import Litestar
 from pymongo import AsyncMongoClient
 
 from scriza.app import application, container_of
-from scriza.container import Container, needed, place, served
+from scriza.container import Container
 from scriza.data_dir import secrets_of
 from scriza.gateway.access import unruled
 from scriza.modules.llm.service import LlmService
+from scriza.places import needed, place, served
 from scriza.settings import MODULES, BadSettings, load
 from scriza_adapters.mongo.store import MongoStore
 

@@ -9,7 +9,7 @@ import structlog
 
 from scriza.app import application, container_of
 from scriza.cli.doctor import examine
-from scriza.container import running
+from scriza.opening import running
 from scriza.settings import BadSettings, load
 from scriza_adapters.mongo.store import StoreOptions
 from tests.standins.redis_server import NEEDED, installed, redis_server

@@ -13,7 +13,8 @@ from pymongo.asynchronous.database import AsyncDatabase
 from structlog.testing import capture_logs
 
 from scriza.app import container_of
-from scriza.container import Container, running
+from scriza.container import Container
+from scriza.opening import running
 from scriza.ports.llm import Message, ScriptLine, Turn
 from scriza.settings import load
 from scriza_adapters.mongo.store import StoreOptions

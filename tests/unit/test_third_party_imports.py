@@ -16,7 +16,18 @@ SOURCE = ROOT / "src" / "scriza"
 ADAPTERS = ROOT / "adapters"
 
 # The rooms that put everything together may import anything.
-ANYTHING = {"app.py", "container.py", "factories", "cli", "settings", "data_dir.py", "draining.py", "logs.py"}
+ANYTHING = {
+    "app.py",
+    "container.py",
+    "opening.py",
+    "places.py",
+    "factories",
+    "cli",
+    "settings",
+    "data_dir.py",
+    "draining.py",
+    "logs.py",
+}
 EVERYWHERE = {"msgspec", "typing_extensions"}
 ROOMS: dict[str, set[str]] = {
     "__init__.py": set(),

@@ -15,9 +15,9 @@ import httpx
 from scriza import data_dir, logs
 from scriza.cli.finding import Finding
 from scriza.cli.provider_checks import provider_findings
-from scriza.container import place
 from scriza.factories import listening, speaking, storage, thinking
 from scriza.kernel.errors import ScrizaError
+from scriza.places import place
 from scriza.settings import MODULES, Settings, load, unknown_variables
 from scriza_adapters.espeak.engine import EspeakEngine, espeak_worker
 from scriza_adapters.mongo.parking import parked

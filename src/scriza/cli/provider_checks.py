@@ -7,9 +7,9 @@ from pathlib import Path
 
 from scriza import data_dir
 from scriza.cli.finding import Finding
-from scriza.container import place
 from scriza.factories import calling, speaking, storage, thinking
 from scriza.kernel.errors import NotFound, ScrizaError
+from scriza.places import place
 from scriza.settings import Settings
 from scriza_adapters.openai.engine import OpenAiEngine
 from scriza_adapters.twilio.carrier import TwilioCarrier
