@@ -6,6 +6,7 @@ import msgspec
 
 from scriza.kernel.events import Event, Topic, event
 from scriza.kernel.principal import Principal, acting
+from scriza.kernel.pseudonym import pseudonym
 from scriza.ports.telephony import CallStarted
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -36,9 +37,10 @@ def test_the_same_fact_has_the_same_id_whichever_request_tells_it() -> None:
     assert started(request_id="req_1").id == started(request_id="req_2").id
 
 
-def test_an_events_call_is_its_subject_unless_that_is_the_request() -> None:
+def test_an_events_call_is_its_subject_unless_that_is_the_request_a_person_or_an_erasure() -> None:
     assert started(subject="CA1", request_id="req_1").call_id == "CA1"
-    assert started(subject="req_1", request_id="req_1").call_id == ""
+    for subject in ("req_1", pseudonym("key", "default", "+14155550100"), "era_1"):
+        assert started(subject=subject, request_id="req_1").call_id == ""
 
 
 def test_it_is_a_cloudevent_with_attributes_in_lower_case() -> None:

@@ -8,9 +8,11 @@ import pytest
 
 from scriza.kernel.errors import BadInput
 from scriza.kernel.events import Topic
+from scriza.kernel.principal import current
 from scriza.modules.telephony.twiml import UNREACHED
 from scriza.modules.telephony.webhooks import MOST_STREAMS
 from scriza.ports.telephony import CallCompleted
+from tests.memory_log import MemoryOnce
 from tests.unit.webhook_rig import CALL, NOW, WHO, Office, token_in
 
 
@@ -147,3 +149,18 @@ async def test_a_caller_who_comes_back_again_and_again_is_sent_off_with_a_senten
     for _ in range(MOST_STREAMS):
         await office.log.attach(CALL)
     assert UNREACHED in await office.dialled("no-answer")
+
+
+async def test_what_the_person_hears_is_kept_under_the_call_that_it_is_about(office: Office) -> None:
+    """It tells what the caller has said, and is erased with the call."""
+    abouts: list[str] = []
+
+    class Noting(MemoryOnce):
+        async def keep_answer(self, key: str, answer: bytes) -> bytes:
+            abouts.append(current().call_id)
+            return await super().keep_answer(key, answer)
+
+    office = Office(once=Noting())
+    await office.handed_over()
+    await office.whisper(url_in(await office.after()))
+    assert abouts == [CALL] * 3

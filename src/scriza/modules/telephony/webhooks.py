@@ -204,8 +204,7 @@ class Webhooks:
 
     async def _answer(self, webhook: Webhook, decide: Callable[[Webhook, Form], Awaitable[str]]) -> str:
         form = self._read(webhook)
-        # The leg to a person who is to take over a call has a name of its own, and is about that call.
-        with _on_call(_in_query(webhook.target, CALL) or sid(form, "CallSid")):
+        with _on_call(_about(webhook, form)):
             key = _key(webhook, form)
             try:
                 async with asyncio.timeout(_ANSWER_SECONDS):
@@ -380,6 +379,12 @@ def _key(webhook: Webhook, form: Form) -> str:
     """The same for each repetition of a request: by Twilio's own token, else by what tells requests of a call apart."""
     parts = [webhook.idempotency_token] if webhook.idempotency_token else [one(form, name) for name in _TOLD_APART_BY]
     return derived_id("webhook", webhook.target, *parts)
+
+
+def _about(webhook: Webhook, form: Form) -> str:
+    """The call that a request is about: the leg to a person who is to take one over has an id of its own."""
+    named = _in_query(webhook.target, CALL)
+    return named if SID.fullmatch(named) else sid(form, "CallSid")
 
 
 def _call_in(target: str) -> str:
