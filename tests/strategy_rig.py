@@ -49,7 +49,10 @@ faqs:
 transfer: {unavailable: {say: [Nobody is here at the moment.]}}
 voicemail: {action: leave, text: "Hello, this is the tea shop. We will call again."}
 silence: {prompts: ["Are you still there?"]}
-closing: {success: [Thank you for your order.], no_interest: [Thank you all the same.], goodbye: "Goodbye, and thank you."}
+closing:
+  success: [Thank you for your order.]
+  no_interest: [Thank you all the same.]
+  goodbye: Goodbye, and thank you.
 lines:
   repair: Could you say that again?
   trouble: One moment, please.
@@ -98,11 +101,13 @@ class Script:
         return AllSpokenLines([SpokenLines(Voice("", "calm", "en-US"), lines, skipped)])
 
 
-def strategy_service(folder: Path, book: MemoryStrategyBook | None = None) -> StrategyService:
+def strategy_service(
+    folder: Path, book: MemoryStrategyBook | None = None, samples: Samples = SAMPLES
+) -> StrategyService:
     """The module with its books in memory; its voice makes tones that cost 50 micro-USD a letter."""
     book = book or MemoryStrategyBook()
     objects = DirectoryObjects(folder / "objects", url="http://here.local", key="secret")
     tts = TtsService([ToneEngine()], objects, Told(), prices={"tone": 50_000})
     llm = LlmService(Told())
     assets = VoiceAssets(book.renderings, lambda: cast("Agent", Script()), tts)
-    return StrategyService(book, Library(book, SAMPLES), assets, llm, default="paper-kite", clock=lambda: NOW)
+    return StrategyService(book, Library(book, samples), assets, llm, default="paper-kite", clock=lambda: NOW)

@@ -11,6 +11,7 @@ import pytest
 from scriza.kernel.errors import BadInput, Conflict, NotFound, PreconditionFailed, TooLarge, Unavailable
 from scriza.kernel.principal import Principal, acting
 from scriza.modules.strategy.canonical import version_id
+from scriza.modules.strategy.shipped import Samples
 from scriza.ports.strategy import (
     AskAssets,
     AssetQuery,
@@ -29,6 +30,7 @@ from scriza.ports.strategy import (
     VersionQuery,
 )
 from tests.contract.doors import Doors
+from tests.memory_strategies import MemoryStrategyBook
 from tests.strategy_rig import BOOK, strategy_service
 
 GREETING = "/opening/inbound"
@@ -147,6 +149,21 @@ async def test_a_version_says_what_it_is_and_who_made_it_of_what(opened) -> None
     assert versions == [again.version, first.version]
     assert again.version.parents == [first.version.id]
     assert (versions[0].title, versions[0].persona.name, versions[0].errors) == ("The tea shop", "Tess", 0)
+
+
+async def test_what_was_made_of_a_shipped_playbook_outlives_it(doors: Doors, tmp_path: Path) -> None:
+    book = MemoryStrategyBook()
+    with acting(Principal(workspace="ours", scopes=frozenset({"*"}))):
+        async with doors(Strategy, strategy_service(tmp_path, book)) as strategy:
+            shipped = (await strategy.strategy("paper-kite")).published.id
+            await strategy.save(SaveVersion(slug="paper-kite", edits=edit("/persona/name", "Petra")))
+            await strategy.publish("paper-kite", Publish())
+            await strategy.roll_back("paper-kite", RollBack())
+        (tmp_path / "none").mkdir()
+        later = strategy_service(tmp_path, book, Samples(tmp_path / "none"))
+        async with doors(Strategy, later) as strategy:
+            assert (await strategy.playbook(PlaybookRef("paper-kite"))).version == shipped
+            assert (await strategy.diff("paper-kite", DiffQuery("published", "1"))).changes
 
 
 async def test_a_file_that_is_saved_again_was_made_of_the_draft_unless_it_says_of_what(opened) -> None:

@@ -46,7 +46,7 @@ class StrategyVersionDocument(Document):
 
         name = "strategies"
         indexes = [
-            IndexModel([("workspace", ASCENDING), ("slug", ASCENDING), ("number", DESCENDING)], unique=True),
+            IndexModel([("workspace", ASCENDING), ("slug", ASCENDING), ("number", DESCENDING)]),
         ]
 
 

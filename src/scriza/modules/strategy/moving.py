@@ -20,7 +20,7 @@ class Move(msgspec.Struct, frozen=True):
 
     refs: Refs
     versions: Sequence[Version] = ()
-    """Those that may be new."""
+    """Those that may be new, and those that must not go with the release of Scriza that they ship with."""
     spoken: Version | None = None
     """The one whose fixed lines are to be spoken."""
 
@@ -44,7 +44,7 @@ class Mover:
             if if_match not in {"", etag(old)} and not (if_match == "*" and self._library.is_known(old)):
                 raise PreconditionFailed(f"the playbook has changed since: its etag is {etag(old)}")
             move = decide(old)
-            if move.refs == old and not move.versions:
+            if move.refs == old:
                 return old
             commit = self._commit(principal, act, old, move, message)
             if await self._book.commit(commit):

@@ -178,8 +178,8 @@ class StrategyService:
             raise BadInput("send a source, or edits of a version of the playbook that `slug` names")
         if base is None and found.playbook is not None:
             base = await self._made_of(found.playbook.slug, request.base)
-        parents = [base.info.id] if base else []
-        info, refs, known = await self._save(found, "save", parents, request.message, request.if_match)
+        made_of = [base] if base else []
+        info, refs, known = await self._save(found, "save", made_of, request.message, request.if_match)
         is_published = info.id == self._library.published(refs)
         return Saved(etag(refs), info, known, is_published, found.sorted(), provenance)
 
@@ -197,15 +197,15 @@ class StrategyService:
         if merged.playbook is None:
             raise Conflict(merged.problem, reason="not-a-playbook")
         found = await self._apart(_renamed, merged.playbook, slug, self._today)
-        parents, conflicts = [ours.info.id, theirs.info.id], tuple(merged.conflicts)
-        info, refs, _ = await self._save(found, "merge", parents, request.message, request.if_match, conflicts)
+        conflicts = tuple(merged.conflicts)
+        info, refs, _ = await self._save(found, "merge", [ours, theirs], request.message, request.if_match, conflicts)
         return MergedVersions(merged, base.info.id, etag(refs), info)
 
     async def _save(
         self,
         found: Checked,
         act: Act,
-        parents: list[str],
+        made_of: Sequence[Version],
         message: str,
         if_match: str,
         conflicts: tuple[OpenConflict, ...] = (),
@@ -226,7 +226,7 @@ class StrategyService:
                 author=asked.subject,
                 created_at=self._clock(),
                 message=message,
-                parents=[parent for parent in parents if parent != id_],
+                parents=[version.info.id for version in made_of if version.info.id != id_],
                 errors=found.errors,
                 warnings=found.warnings,
             ),
@@ -243,7 +243,7 @@ class StrategyService:
             if moved == refs:
                 return Move(refs)
             moved = msgspec.structs.replace(moved, title=playbook.title, latest=number)
-            return Move(moved, () if known else (version,), spoken=version)
+            return Move(moved, (*made_of, version), spoken=version)
 
         refs = await self._mover.move(asked, playbook.slug, act, decide, message=message, if_match=if_match)
         return (known or await self._library.version(asked.workspace, id_)).info, refs, known is not None
@@ -285,8 +285,8 @@ class StrategyService:
                 told = f"version {info.number} has conflicts that are not resolved"
                 raise Conflict(told, reason="has-conflicts")
             draft = "" if refs.draft == info.id else refs.draft
-            moved = msgspec.structs.replace(refs, title=info.title, draft=draft, published=info.id)
-            return Move(moved, spoken=version)
+            moved = msgspec.structs.replace(refs, draft=draft, published=info.id)
+            return Move(refs) if moved == refs else Move(moved, (version,), spoken=version)
 
         asked = current().principal
         refs = await self._mover.move(asked, info.slug, act, decide, message=message, if_match=if_match)
@@ -334,7 +334,7 @@ class StrategyService:
             versions = list(numbered(new, refs.latest))
             moved = msgspec.structs.replace(refs, latest=refs.latest + len(versions))
             if refs.revision:
-                return Move(moved, versions)
+                return Move(moved, versions) if versions else Move(refs)
             title = bundle.versions[-1].info.title if bundle.versions else bundle.slug
             moved = msgspec.structs.replace(moved, title=title, draft=bundle.draft, published=bundle.published)
             return Move(moved, versions, Version(published.info, published.playbook) if published else None)
