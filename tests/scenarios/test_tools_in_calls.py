@@ -166,12 +166,12 @@ async def test_a_caller_who_cuts_in_on_a_running_tool_gets_what_came_of_it_and_n
     _, booking, answer, goodbye = call.transcript
     assert booking[0] == said
     assert booking[1].startswith("Let me look.")
-    assert "in the calendar" not in booking[1] or "right now" not in booking[1], "not all of the filler was heard"
+    assert "right now" not in booking[1], "not all of the filler was heard"
     assert answer == (cut_in, "It is in the calendar.")
     assert goodbye[1] == "Goodbye then."
     assert len(call.asked("/book")) == 1
     assert call.record.metrics.barge_ins == 1
     told = [str(request.body["messages"][0]["content"]) for request in call.model.completions]  # type: ignore[index]  # it is JSON
     assert any("still under way; do not ask for it again" in prompt for prompt in told)
-    assert call.runs[2][0].name == "book"
-    assert call.runs[2][0].ok
+    told_late, told_now = call.runs[2]
+    assert (told_late.name, told_now.name, told_now.ok) == ("find_times", "book", True)
