@@ -25,7 +25,9 @@ NAMES = ["price", "budget", "timing", "trust"]
 STAGES = ["greeting", "pitch", "doubts", "booking", "goodbye"]
 
 texts = st.lists(st.sampled_from(SENTENCES), min_size=1, max_size=3, unique=True).map(" ".join)
-variants = st.lists(texts, min_size=1, max_size=3, unique=True)
+spoken = texts | texts | st.fixed_dictionaries({"en-US": texts}, optional={"hi-IN": texts})
+"""A text, now and then one for each language."""
+variants = st.lists(spoken, min_size=1, max_size=3, unique_by=str)
 phrases = st.lists(st.sampled_from(WORDS), max_size=4, unique=True)
 
 
@@ -64,7 +66,7 @@ _SECTIONS: dict[str, st.SearchStrategy[Any]] = {
             "pronunciations": st.dictionaries(st.sampled_from(["SQL", "IBM"]), st.sampled_from(["a", "b", "c"])),
         }
     ),
-    "opening": st.fixed_dictionaries({"inbound": texts, "fallback": texts}, optional={"outbound": texts}),
+    "opening": st.fixed_dictionaries({"inbound": spoken, "fallback": texts}, optional={"outbound": spoken}),
     "stages": _records(STAGES, _STAGE, least=1),
     "objections": _records(NAMES, _OBJECTION),
     "faqs": _records(NAMES, _FAQ),
@@ -76,6 +78,11 @@ _FIXED: Document = {
     "schema": "scriza.playbook/1",
     "slug": "generated",
     "locale": "en-US",
+    "title": "Generated",
+    "goal": {"primary": "Book a demo.", "success": ["won"]},
+    "persona": {"name": "Ada", "tone": ["warm"], "pronunciations": {"SQL": "a"}},
+    "opening": {"inbound": "Hello.", "fallback": "Goodbye."},
+    "silence": {"prompts": ["Are you there?"]},
     "transfer": {"unavailable": {"say": ["Nobody is here."]}},
     "closing": {"goodbye": "Goodbye!"},
     "lines": {"repair": "Pardon?", "trouble": "Sorry?", "resumed": "I am back.", "unknown": ["What was that?"]},
@@ -95,8 +102,10 @@ def document(playbook: Playbook) -> Document:
 
 
 def playbooks() -> st.SearchStrategy[Playbook]:
-    """Any playbook."""
-    return st.fixed_dictionaries(_SECTIONS).map(lambda sections: canonical(_FIXED | sections))
+    """Any playbook: always with stages and objections of its own, now and then with other sections."""
+    own = {name: _SECTIONS[name] for name in ("stages", "objections")}
+    others = {name: section for name, section in _SECTIONS.items() if name not in own}
+    return st.fixed_dictionaries(own, optional=others).map(lambda sections: canonical(_FIXED | sections))
 
 
 @st.composite
@@ -133,8 +142,11 @@ def _reword_a_sentence(draw: st.DrawFn, edited: Document) -> None:
     if lines:
         line = draw(st.sampled_from(lines))
         index = draw(st.integers(0, len(line) - 1))
-        old = draw(st.sampled_from(SENTENCES))
-        line[index] = line[index].replace(old, draw(st.sampled_from(SENTENCES)))
+        old, new = draw(st.sampled_from(SENTENCES)), draw(st.sampled_from(SENTENCES))
+        if isinstance(line[index], str):
+            line[index] = line[index].replace(old, new)
+        else:
+            line[index]["en-US"] = line[index]["en-US"].replace(old, new)
 
 
 def _remove_a_record(draw: st.DrawFn, edited: Document) -> None:
@@ -147,7 +159,7 @@ def _reorder(draw: st.DrawFn, edited: Document) -> None:
     edited["stages"] = draw(st.permutations(edited["stages"]))
 
 
-def _lists(edited: Document, name: str, field: str) -> list[list[str]]:
+def _lists(edited: Document, name: str, field: str) -> list[list[Any]]:
     return [record[field] for record in edited.get(name, [])]
 
 

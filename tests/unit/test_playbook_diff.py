@@ -54,7 +54,7 @@ def name(record: Any) -> str:
 
 
 @given(histories())
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_a_diff_is_empty_exactly_when_nothing_changed(history: History) -> None:
     base, ours, theirs = history
     for before, after in ((base, ours), (ours, theirs)):
@@ -64,7 +64,7 @@ def test_a_diff_is_empty_exactly_when_nothing_changed(history: History) -> None:
 
 
 @given(histories())
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_every_pointer_leads_to_what_it_tells_of(history: History) -> None:
     base, ours, _ = history
     for change in diff(base, ours).changes:
@@ -90,6 +90,16 @@ def test_a_reworded_line_is_a_change_with_before_and_after(edited: Edited) -> No
     edited.record("objections", "price")["response"][1] = "Fair point, so try it free."
     was = "Fair point, and you can try it free."
     assert changes(edited) == [Change("/objections/price/response/1", "changed", was, "Fair point, so try it free.")]
+
+
+def test_a_language_that_is_gone_from_a_line_is_told_of_where_it_was(edited: Edited) -> None:
+    base = Edited()
+    base.record("objections", "timing")["response"] = [{"en-US": "When would be better?", "hi-IN": "Kab theek rahega?"}]
+    edited.record("objections", "timing")["response"] = ["No hurry.", {"en-US": "When would be better?"}]
+    assert diff(base.playbook, edited.playbook).changes == [
+        Change("/objections/timing/response/0", "added", UNSET, "No hurry."),
+        Change("/objections/timing/response/0/hi-IN", "removed", "Kab theek rahega?"),
+    ]
 
 
 def test_a_moved_stage_is_one_change_however_many_it_passes(edited: Edited) -> None:

@@ -30,7 +30,7 @@ def sorted_json(told: list[Any]) -> list[bytes]:
 
 
 @given(playbooks().flatmap(lambda base: st.tuples(st.just(base), edits_of(base))))
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_what_only_one_side_changed_is_taken_as_it_is(versions: tuple[Playbook, Playbook]) -> None:
     base, side = versions
     for merged in (merge(base, side, base), merge(base, base, side), merge(base, side, side)):
@@ -39,7 +39,7 @@ def test_what_only_one_side_changed_is_taken_as_it_is(versions: tuple[Playbook, 
 
 
 @given(histories())
-@settings(max_examples=100)
+@settings(max_examples=60)
 def test_swapping_the_sides_swaps_the_conflicts_and_what_was_taken(history: History) -> None:
     base, ours, theirs = history
     one, other = merge(base, ours, theirs), merge(base, theirs, ours)
@@ -55,7 +55,7 @@ def test_swapping_the_sides_swaps_the_conflicts_and_what_was_taken(history: Hist
 
 
 @given(histories())
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_two_stages_change_places_when_a_side_has_changed_them(history: History) -> None:
     base, ours, theirs = history
     merged = merge(base, ours, theirs)
@@ -70,14 +70,14 @@ def test_two_stages_change_places_when_a_side_has_changed_them(history: History)
 
 
 @given(histories())
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_deciding_for_one_side_is_deciding_against_the_other(history: History) -> None:
     base, ours, theirs = history
     assert merge(base, ours, theirs, "ours").playbook == merge(base, theirs, ours, "theirs").playbook
 
 
 @given(histories(), st.sampled_from(["ours", "theirs", "union"]))
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_a_strategy_leaves_nothing_open_and_decides_exactly_what_was(history: History, strategy: MergeStrategy) -> None:
     decided, left = merge(*history, strategy), merge(*history)
     assert not decided.conflicts
@@ -86,14 +86,14 @@ def test_a_strategy_leaves_nothing_open_and_decides_exactly_what_was(history: Hi
 
 
 @given(histories())
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_a_choice_for_every_conflict_is_as_good_as_a_strategy(history: History) -> None:
     choices = {conflict.pointer: "theirs" for conflict in merge(*history).conflicts}
     assert merge(*history, choices=choices) == merge(*history, "theirs")
 
 
 @given(histories())
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_a_merge_is_a_canonical_playbook_or_says_why_it_is_none(history: History) -> None:
     merged = merge(*history)
     if merged.playbook is None:
@@ -106,7 +106,7 @@ def test_a_merge_is_a_canonical_playbook_or_says_why_it_is_none(history: History
 
 
 @given(histories())
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_union_keeps_every_record_that_a_side_has_added_or_edited(history: History) -> None:
     base, ours, theirs = history
     merged = merge(base, ours, theirs, "union").playbook
@@ -120,7 +120,7 @@ def test_union_keeps_every_record_that_a_side_has_added_or_edited(history: Histo
 
 
 @given(playbooks(), st.data())
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_deleting_what_the_other_side_edits_is_a_conflict(base: Playbook, data: st.DataObject) -> None:
     lists = [name for name in ("objections", "faqs", "facts", "stages") if len(getattr(base, name)) > 1]
     assume(lists)

@@ -11,45 +11,51 @@ from scriza.modules.strategy.order import moved
 from scriza.modules.strategy.pointers import below
 from scriza.ports.playbook import Section
 
-Version = Literal["before", "after"]
-
 
 class Difference(NamedTuple):
     """One place. A value that is not there is UNSET; of an item that was moved the values are its indices."""
 
-    pointer: str
+    old: str
+    """The pointer into the earlier version; a text that is new is ``-`` there."""
+    new: str
+    """The pointer into the later one; a text that is gone has its old index there."""
     kind: Literal["added", "removed", "changed", "moved"]
     before: object
     after: object
 
+    @property
+    def pointer(self) -> str:
+        """Into the later version, or into the earlier one for what was removed."""
+        return self.old if self.kind == "removed" else self.new
+
 
 def changes(
-    pointer: str, type_: inspect.Type, before: object, after: object, *, into: Version = "after"
+    type_: inspect.Type, before: object, after: object, old: str = "", new: str | None = None
 ) -> Iterator[Difference]:
     """What changed, in the order of the document. A record that is new or gone is one change, whatever is in it.
 
-    Pointers lead `into` one of the versions: into the earlier one a text that is new is ``-``, into the later one a
-    text that was removed goes by its index in the earlier.
+    `old` and `new` lead to the two values; `new` is the same as `old` when it is not given.
     """
     if before == after:
         return
+    new = old if new is None else new
     before, after = (UNSET if value is None else value for value in (before, after))
     match before, after:
         case Section(), Section():
             for field in shape.struct(type(after)).fields:
-                values = getattr(before, field.name), getattr(after, field.name)
-                yield from changes(below(pointer, field.name), field.type, *values, into=into)
+                name, values = field.name, (getattr(before, field.name), getattr(after, field.name))
+                yield from changes(field.type, *values, below(old, name), below(new, name))
         case dict(), dict():
             for key in dict.fromkeys([*before, *after]):
-                at, known = below(pointer, key), (before.get(key, UNSET), after.get(key, UNSET))
-                yield from changes(at, values_of(type_), *known, into=into)
+                known = before.get(key, UNSET), after.get(key, UNSET)
+                yield from changes(values_of(type_), *known, below(old, key), below(new, key))
         case list(), list() if isinstance(type_, inspect.ListType):
-            yield from _of_list(pointer, type_, before, after, into)
+            yield from _of_list(type_, before, after, old, new)
         case _:
             kind: Literal["added", "removed", "changed"] = "changed"
             if before is UNSET or after is UNSET:
                 kind = "added" if before is UNSET else "removed"
-            yield Difference(pointer, kind, before, after)
+            yield Difference(old, new, kind, before, after)
 
 
 def values_of(type_: inspect.Type) -> inspect.Type:
@@ -59,22 +65,23 @@ def values_of(type_: inspect.Type) -> inspect.Type:
 
 
 def _of_list(
-    pointer: str, type_: inspect.ListType, before: list[object], after: list[object], into: Version
+    type_: inspect.ListType, before: list[object], after: list[object], old: str, new: str
 ) -> Iterator[Difference]:
     was, now = keyed(type_, before, after)
     was_at, now_at = ({key: place for place, key in enumerate(known)} for known in (was, now))
-    place_of = was_at if into == "before" else was_at | now_at
     by_name = shape.record_of(type_) is not None
     elsewhere = moved(list(was), list(now))
 
-    def at(key: Key) -> str:
-        return below(pointer, key if by_name else place_of.get(key, "-"))
+    def pointers(key: Key) -> tuple[str, str]:
+        if by_name:
+            return below(old, key), below(new, key)
+        return below(old, was_at.get(key, "-")), below(new, now_at.get(key, was_at.get(key, "-")))
 
-    yield from (Difference(at(key), "removed", item, UNSET) for key, item in was.items() if key not in now)
+    yield from (Difference(*pointers(key), "removed", item, UNSET) for key, item in was.items() if key not in now)
     for key, item in now.items():
         if key not in was:
-            yield Difference(at(key), "added", UNSET, item)
+            yield Difference(*pointers(key), "added", UNSET, item)
             continue
         if key in elsewhere:
-            yield Difference(at(key), "moved", was_at[key], now_at[key])
-        yield from changes(at(key), type_.item_type, was[key], item, into=into)
+            yield Difference(*pointers(key), "moved", was_at[key], now_at[key])
+        yield from changes(type_.item_type, was[key], item, *pointers(key))

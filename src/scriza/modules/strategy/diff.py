@@ -12,7 +12,7 @@ from scriza.ports.playbook_changes import Change, DiffReport
 
 def diff(before: Playbook, after: Playbook) -> DiffReport:
     """What changed from one playbook to the other. Empty if and only if the two are equal."""
-    found = list(changes("", shape.document(), before, after))
+    found = list(changes(shape.document(), before, after))
     return DiffReport([_told(difference) for difference in found], summary(before, after, found))
 
 

@@ -64,8 +64,7 @@ class Walk:
     def _taken(
         self, pointer: str, type_: inspect.Type, base: object, value: object, side: Literal["ours", "theirs", "both"]
     ) -> object:
-        found = changes(pointer, type_, base, value, into="before")
-        self.auto += [AutoMerge(change.pointer, side, change.kind) for change in found]
+        self.auto += [AutoMerge(found.old, side, found.kind) for found in changes(type_, base, value, pointer)]
         return value
 
     def _record(self, pointer: str, base: object, ours: Section, theirs: Section) -> Section:
