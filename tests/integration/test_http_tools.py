@@ -73,7 +73,8 @@ async def test_a_refusal_is_an_answer(server: ToolServer, caller: HttpToolCaller
         (Doing(status=500), DeadlineExceeded, "HTTP 500"),
         (Doing(status=302, headers={"location": "http://169.254.169.254/latest"}), DeadlineExceeded, "elsewhere"),
         (Doing(status=429), UpstreamFailed, "patience"),
-        (Doing(status=503), UpstreamFailed, "patience"),
+        (Doing(status=503), DeadlineExceeded, "HTTP 503"),
+        (Doing(status=503, headers={"retry-after": "1"}), UpstreamFailed, "patience"),
     ],
 )
 async def test_what_is_no_answer_says_whether_it_may_have_been_done(

@@ -23,8 +23,8 @@ _MOST_CONNECTIONS = 40
 _KEEP_ALIVE_S = 60.0
 _PAUSE_S = 0.25
 """Before what got lost is asked for again."""
-_LATER = frozenset({408, 425, 429, 503})
-"""Statuses of a server that did nothing and says that it may later."""
+_LATER = frozenset({408, 425, 429})
+"""Statuses of a server that did nothing and may later; of 503 that is sure only where it says when."""
 
 
 class HttpToolCaller:
@@ -95,11 +95,12 @@ class HttpToolCaller:
         try:
             async with self._pool.stream(request.method, url, headers=headers, content=body) as response:
                 answer = await _read(response)
+                says_when = any(name.lower() == b"retry-after" for name, _ in response.headers)
         except _UNSENT as error:
             raise UpstreamFailed(f"{place.origin} cannot be reached") from error
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException) as error:
             raise DeadlineExceeded(f"the answer of {place.origin} got lost") from error
-        if answer.status in _LATER:
+        if answer.status in _LATER or (answer.status == 503 and says_when):
             raise UpstreamFailed(f"{place.origin} asks for patience (HTTP {answer.status})")
         if 300 <= answer.status < 400:
             raise DeadlineExceeded(f"{place.origin} sends us elsewhere (HTTP {answer.status}), where nobody follows")
