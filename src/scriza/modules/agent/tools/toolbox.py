@@ -137,10 +137,11 @@ class Toolbox:
 def _ability(tool: Tool, outcomes: list[str]) -> Ability:
     """Raises BadInput for a tool that cannot be used."""
     kind = _kind(tool)
-    schema = _PARAMETERS.get(tool.name, {}) if tool.kind == "builtin" else tool.parameters
-    if tool.name == SET_OUTCOME:
-        schema = {"properties": {"outcome": {"type": "string", "enum": outcomes}}, "required": ["outcome"]}
-    elif kind != "act" and tool.parameters:
+    if kind == "act" and tool.name == SET_OUTCOME:
+        schema: JsonSchema = {"properties": {"outcome": {"type": "string", "enum": outcomes}}, "required": ["outcome"]}
+    elif kind == "act" or not tool.parameters:
+        schema = _PARAMETERS.get(tool.name, {}) if tool.kind == "builtin" else {}
+    else:
         schema = tool.parameters
     return Ability(tool.name, tool.description, Parameters(schema), kind, tool)
 
