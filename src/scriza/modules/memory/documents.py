@@ -127,14 +127,30 @@ class ReportDay(Document):
     direction: str
     sealed: bool
     total: bytes
-    quarters: dict[str, bytes]
-    """Of the day, by their number from 0 to 95; those in which nothing was are left out."""
 
     class Settings:
         """Read by day."""
 
         name = "report_days"
         indexes = [IndexModel([("workspace", ASCENDING), ("day", ASCENDING)])]
+
+
+class ReportQuarters(Document):
+    """The quarters of six hours of a day, apart from the day's sum: few reports need some of them."""
+
+    id: str = Field(alias="_id")  # type: ignore[assignment] # Document leaves the kind of id to us
+    """That of the day, ``/``, block."""
+    workspace: str
+    day: str
+    block: int
+    quarters: dict[str, bytes]
+    """By their number in the day, from 0 to 95; those in which nothing was are left out."""
+
+    class Settings:
+        """Read by the part of the day."""
+
+        name = "report_quarters"
+        indexes = [IndexModel([("workspace", ASCENDING), ("block", ASCENDING), ("day", ASCENDING)])]
 
 
 class CountedCall(Document):
@@ -187,7 +203,7 @@ class MemoryClaim(Document):
 
 MEMORY_DOCUMENTS: tuple[type[Document], ...] = (
     *(MemoryLog, MemoryCall, MemoryCaller, MemoryErasure),
-    *(ReportDay, CountedCall, MemoryRetention, MemoryClaim),
+    *(ReportDay, ReportQuarters, CountedCall, MemoryRetention, MemoryClaim),
 )
 
 TOMBSTONES_FOR = timedelta(days=30)
@@ -218,6 +234,11 @@ def erasures() -> Collection:
 def report_days() -> Collection:
     """The sums of days."""
     return ReportDay.get_pymongo_collection()
+
+
+def report_quarters() -> Collection:
+    """The quarters of days."""
+    return ReportQuarters.get_pymongo_collection()
 
 
 def counted_calls() -> Collection:

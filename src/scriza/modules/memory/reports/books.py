@@ -21,7 +21,7 @@ class Mark(msgspec.Struct, frozen=True):
 
 
 class StoredDay(msgspec.Struct, frozen=True):
-    """One day's sums as they are kept, with the quarters that were asked for."""
+    """One day's sums as they are kept, with at least the quarters that were asked for."""
 
     key: DayKey
     total: bytes

@@ -4,12 +4,13 @@ What changes a call's log marks the call in the same step (`uncounted`), and wha
 figures in the same transaction (`seal`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 
 import msgspec
 from pymongo import ReplaceOne, UpdateOne
 
+from scriza.kernel.calendar import SLOTS
 from scriza.kernel.ids import new_id
 from scriza.modules.memory.documents import (
     Row,
@@ -20,6 +21,7 @@ from scriza.modules.memory.documents import (
     counted_calls,
     logs,
     report_days,
+    report_quarters,
     turn_of,
 )
 from scriza.modules.memory.reports.books import DaysWanted, Mark, StoredDay, Unanswerable
@@ -27,6 +29,9 @@ from scriza.modules.memory.reports.days import Changes, Counted, Day, DayKey
 from scriza.modules.memory.reports.figures import TimedFigures
 
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
+_BLOCK = 24
+"""Quarters that are kept together."""
+_BLOCKS = range(SLOTS // _BLOCK)
 _SPANS = tuple(timedelta(days=days) for days in (1, 4, 16, 64))
 
 
@@ -157,41 +162,56 @@ async def seal(workspace: str, call_ids: Sequence[str], session: Session, *, era
 
 async def write_changes(workspace: str, changes: Changes, session: Session) -> None:
     """Make changes to days, each read and written once."""
-    for key in changes.by_day:
-        stored = await report_days().find_one({"_id": _id(workspace, key)}, session=session)
-        day = Day.new() if stored is None else _stored_day(stored).open(TimedFigures)
+    for key, parts in changes.by_day.items():
+        name, blocks = _id(workspace, key), {slot // _BLOCK for slot, *_ in parts}
+        stored = await report_days().find_one({"_id": name}, session=session)
+        apart = await report_quarters().find({"_id": {"$in": _block_ids(name, blocks)}}, session=session).to_list()
+        day = Day.new() if stored is None else _stored_day(stored, apart).open(TimedFigures)
         changes.apply(key, day)
-        await write_day(workspace, key, day, session)
+        await write_day(workspace, key, day, session, blocks)
 
 
-async def write_day(workspace: str, key: DayKey, day: Day[TimedFigures], session: Session) -> None:
-    """Keep a day's sums; an empty day is not kept."""
-    which = {"_id": _id(workspace, key)}
-    if day.empty:
-        await report_days().delete_one(which, session=session)
-        return
+async def write_day(
+    workspace: str,
+    key: DayKey,
+    day: Day[TimedFigures],
+    session: Session,
+    blocks: Collection[int] = _BLOCKS,
+) -> None:
+    """Keep a day's sum, and its quarters in these blocks; what is empty is not kept."""
+    name = _id(workspace, key)
     total, quarters = day.encode()
-    told = msgspec.to_builtins(key) | {"workspace": workspace, "total": total}
-    told["quarters"] = {str(slot): quarter for slot, quarter in quarters.items()}
-    await report_days().replace_one(which, told, upsert=True, session=session)
+    if day.empty:
+        await report_days().delete_one({"_id": name}, session=session)
+    else:
+        told: Row = msgspec.to_builtins(key) | {"workspace": workspace, "total": total}
+        await report_days().replace_one({"_id": name}, told, upsert=True, session=session)
+    for block, block_id in zip(blocks, _block_ids(name, blocks), strict=True):
+        inside = {str(slot): quarter for slot, quarter in quarters.items() if slot // _BLOCK == block}
+        if not inside:
+            await report_quarters().delete_one({"_id": block_id}, session=session)
+            continue
+        apart: Row = {"workspace": workspace, "day": key.day.isoformat(), "block": block, "quarters": inside}
+        await report_quarters().replace_one({"_id": block_id}, apart, upsert=True, session=session)
 
 
 async def read_days(workspace: str, wanted: DaysWanted, session: Session | None = None) -> list[StoredDay]:
-    """The days' sums, as they are kept."""
-    which: dict[str, object] = {
-        "workspace": workspace,
-        "day": {"$gte": wanted.since.isoformat(), "$lte": wanted.until.isoformat()},
-    }
+    """The days' sums, as they are kept, and all quarters of blocks that have wanted ones."""
+    days = {"$gte": wanted.since.isoformat(), "$lte": wanted.until.isoformat()}
+    which: Row = {"workspace": workspace, "day": days}
     if wanted.agent:
         which["agent"] = wanted.agent
     if wanted.playbooks:
         which["playbook"] = {"$in": list(wanted.playbooks)}
     if wanted.direction:
         which["direction"] = wanted.direction
-    fields = dict.fromkeys((*DayKey.__struct_fields__, "total"), 1)
-    fields |= {f"quarters.{slot}": 1 for slot in wanted.quarters}
-    rows = await report_days().find(which, fields, session=session).to_list()
-    return [_stored_day(row) for row in rows]
+    rows = await report_days().find(which, session=session).to_list()
+    apart: dict[str, list[Row]] = {}
+    if blocks := sorted({slot // _BLOCK for slot in wanted.quarters}):
+        those: Row = {"workspace": workspace, "block": {"$in": blocks}, "day": days}
+        for row in await report_quarters().find(those, session=session).to_list():
+            apart.setdefault(str(row["_id"]).rpartition("/")[0], []).append(row)
+    return [_stored_day(row, apart.get(str(row["_id"]), ())) for row in rows]
 
 
 async def read_summed_days(workspace: str) -> list[date]:
@@ -204,10 +224,16 @@ async def read_workspaces() -> list[str]:
     return sorted(map(str, await report_days().distinct("workspace")))
 
 
-def _stored_day(row: Row) -> StoredDay:
+def _stored_day(row: Row, apart: Sequence[Row]) -> StoredDay:
     key = msgspec.convert({name: row[name] for name in DayKey.__struct_fields__}, DayKey)
-    quarters = msgspec.convert(row.get("quarters", {}), dict[int, bytes], strict=False)
+    quarters: dict[int, bytes] = {}
+    for block in apart:
+        quarters |= msgspec.convert(block["quarters"], dict[int, bytes], strict=False)
     return StoredDay(key, _bytes(row["total"]), quarters)
+
+
+def _block_ids(day_id: str, blocks: Collection[int]) -> list[str]:
+    return [f"{day_id}/{block}" for block in blocks]
 
 
 def _bytes(value: object) -> bytes:

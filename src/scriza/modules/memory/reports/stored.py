@@ -89,8 +89,11 @@ class MongoFigures:
 
     async def days(self, workspace: str, wanted: DaysWanted) -> list[StoredDay]:
         """See FiguresBook."""
-        with self._store.errors():
-            return await read_days(workspace, wanted)
+        if not wanted.quarters:
+            with self._store.errors():
+                return await read_days(workspace, wanted)
+        # A sum and its quarters are taken from each other, so they have to be of one moment.
+        return await self._store.run(lambda unit: read_days(workspace, wanted, unit.session))
 
     async def rebuild(self, workspace: str, day: date) -> int:
         """See FiguresBook."""
