@@ -102,6 +102,16 @@ async def test_a_version_that_is_there_stays_as_it_is(books: Books) -> None:
     assert await books.strategies.version("ours", kept.info.id) == kept
 
 
+async def test_several_shipped_versions_are_kept_beside_each_other(books: Books) -> None:
+    shipped = [
+        Version(msgspec.structs.replace(each.info, number=0, created_at=None), each.playbook)
+        for each in (version(0, title="old"), version(0, title="new"))
+    ]
+    assert await books.strategies.commit(change(refs(0), refs(1), *shipped))
+    for each in shipped:
+        assert await books.strategies.version("ours", each.info.id) == each
+
+
 async def test_workspaces_see_nothing_of_each_other(books: Books) -> None:
     kept = version(1)
     await books.strategies.commit(change(refs(0), refs(1, draft=kept.info.id), kept, log="ann"))

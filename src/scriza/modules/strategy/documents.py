@@ -33,7 +33,7 @@ class StrategyVersionDocument(Document):
     locale: str
     persona: str
     """JSON, as is the playbook: keys of theirs may be such that the store's documents do not allow."""
-    created_at: datetime
+    created_at: datetime | None
     author: str
     message: str
     parents: list[str]
