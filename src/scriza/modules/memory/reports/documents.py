@@ -45,14 +45,15 @@ def uncounted() -> Row:
 
 async def read_marks(limit: int) -> list[Mark]:
     """The longest waiting."""
-    fields = {"workspace": 1, "call_id": 1, "uncounted": 1}
+    fields = {"workspace": 1, "uncounted": 1}
     rows = await calls().find({"uncounted_at": {"$gt": _EVER}}, fields).sort("uncounted_at", 1).limit(limit).to_list()
-    return [Mark(str(row["workspace"]), str(row["call_id"]), str(row["uncounted"])) for row in rows]
+    told = [(str(row["workspace"]), str(row["_id"]), str(row["uncounted"])) for row in rows]
+    return [Mark(workspace, key.removeprefix(call_key(workspace, "")), token) for workspace, key, token in told]
 
 
 async def mark_uncounted(workspace: str, call_ids: Sequence[str]) -> None:
     """Have these calls counted anew."""
-    which = {"_id": {"$in": [call_key(workspace, call_id) for call_id in call_ids]}, "forgotten": {"$ne": True}}
+    which = {"_id": {"$in": [call_key(workspace, call_id) for call_id in call_ids]}}
     await calls().update_many(which, {"$set": uncounted()})
 
 
