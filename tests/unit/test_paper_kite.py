@@ -15,7 +15,7 @@ from tests.playbooks import PAPER_KITE
 WORDS_A_SECOND = 2.7
 """How fast espeak-ng speaks by default."""
 GUIDE = Guide(PAPER_KITE)
-KNOWN = {"time": "tomorrow afternoon", "agent_name": "Sunny", "company": "Paper Kite"}
+KNOWN = {"time": "tomorrow afternoon", "agent_name": "Sunny", "agent_company": "Paper Kite"}
 
 
 def answers() -> Iterator[Answer]:
