@@ -32,7 +32,7 @@ _EVER = datetime(1970, 1, 1, tzinfo=UTC)
 _BLOCK = 24
 """Quarters that are kept together."""
 _BLOCKS = range(SLOTS // _BLOCK)
-_SPANS = tuple(timedelta(days=days) for days in (1, 4, 16, 64))
+_SPANS = tuple(timedelta(days=days) for days in (4, 32))
 
 
 # ---- what waits ---------------------------------------------------------------------------------------------------
@@ -86,8 +86,8 @@ async def read_call_ids(workspace: str, day: date) -> list[str]:
 async def read_unanswered(workspace: str, since: datetime, until: datetime, limit: int) -> list[Unanswerable]:
     """The latest words without an answer.
 
-    The embedded server reads all that a query matches before it sorts and cuts, so they are looked for in the last day,
-    then in ever longer spans.
+    The embedded server reads all that a query matches before it sorts and cuts, so they are looked for in the last days,
+    then in longer spans.
     """
     rows: list[Row] = []
     for begin in (*(until - span for span in _SPANS if until - span > since), since):

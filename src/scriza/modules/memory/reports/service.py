@@ -32,7 +32,7 @@ from scriza.ports.reports import (
     UnansweredRow,
 )
 
-CONSIDERED = 2000
+CONSIDERED = 1000
 """Utterances that are put together at most, the latest."""
 _EXAMPLES = 5
 

@@ -30,7 +30,9 @@ from scriza.ports.store import Store, UnitOfWork
 _log = structlog.get_logger()
 
 _BATCH = 50
-"""Calls or callers that are changed at a time."""
+"""Calls that are changed in one transaction."""
+_CALLERS = 500
+"""Callers that are changed at a time, since finding any reads all of them on the embedded store."""
 
 Find = Callable[[str, datetime, datetime, int], Awaitable[list[str]]]
 """Some calls of a workspace that began from a time up to another, and to which something is still to be done."""
@@ -98,10 +100,10 @@ class Purge:
             if before := _before(now, policy.transcript_days):
                 old = kept.stripped_until
                 transcripts = await self._calls(workspace, old, before, "stripped_until", wordy_calls_of, strip)
-                await self._batches(partial(remove_summaries, workspace, before, _BATCH))
+                await self._batches(partial(remove_summaries, workspace, before, _CALLERS))
             if before := _before(now, policy.fact_days):
-                facts = await self._batches(partial(remove_facts, workspace, before, _BATCH))
-                callers = await self._batches(partial(remove_callers, workspace, before, _BATCH))
+                facts = await self._batches(partial(remove_facts, workspace, before, _CALLERS))
+                callers = await self._batches(partial(remove_callers, workspace, before, _CALLERS))
             purged = Purged(now, transcripts, calls, facts, callers)
             if purged != Purged(now):
                 await write_kept(workspace, {"last_purge": purged})
