@@ -86,8 +86,8 @@ async def read_call_ids(workspace: str, day: date) -> list[str]:
 async def read_unanswered(workspace: str, since: datetime, until: datetime, limit: int) -> list[Unanswerable]:
     """The latest words without an answer.
 
-    The embedded server reads all that a query matches before it sorts and cuts, so they are looked for in the last days,
-    then in longer spans.
+    The embedded server reads all that a query matches before it sorts and cuts, so they are looked for in the last
+    days, then in longer spans.
     """
     rows: list[Row] = []
     for begin in (*(until - span for span in _SPANS if until - span > since), since):
