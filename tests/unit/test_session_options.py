@@ -22,7 +22,10 @@ LIMITS = {
     "most_failures": "failures",
 }
 NO_SETTINGS = {"playout_slack"}
-NO_LIMITS = {"most_calls", "vad", "endpointing", "endpoint_silence_ms", "speculation", "callee_silence_ms"}
+NO_LIMITS = {
+    *("most_calls", "vad", "endpointing", "endpoint_silence_ms", "speculation", "callee_silence_ms"),
+    "playbook",
+}
 PLACING = {name for name in Calls.model_fields if name.startswith("outbound_")}
 """Of whether a call is placed at all."""
 
