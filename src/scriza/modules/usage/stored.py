@@ -247,7 +247,7 @@ class MongoUsage:
         call_ids = {used.call_id for used in fresh if used.call_id}
         calls = await self._calls(unit, workspace, call_ids)
         found = changes(fresh, calls)
-        await increase(UsageQuarter, _quarter_rows(workspace, found), unit.session)
+        await increase(UsageQuarter, quarter_rows(workspace, found), unit.session)
         await increase(UsageCall, _call_rows(workspace, found), unit.session)
         for call_id, agent in found.ended.items():
             ending = {"$set": {"ended": True, "agent": agent}}
@@ -379,7 +379,8 @@ def _entry_row(workspace: str, entry: Entry) -> Row:
     return {"_id": _entry_id(workspace, entry), "workspace": workspace, **fields}
 
 
-def _quarter_rows(workspace: str, found: Changes) -> dict[str, tuple[Row, Row]]:
+def quarter_rows(workspace: str, found: Changes) -> dict[str, tuple[Row, Row]]:
+    """What is added to which quarters: the fields of a new one, and the sums by their dotted names."""
     rows = {}
     for cell, sums in found.cells.items():
         at = datetime.fromtimestamp(cell.quarter, UTC)
