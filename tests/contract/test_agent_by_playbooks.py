@@ -97,7 +97,6 @@ async def led(doors: Doors, playbook: Playbook = PAPER_KITE, *, modelled: bool =
 # ---- what memory knows -------------------------------------------------------------------------------------------
 
 RETURNING = with_(
-    variables=[*PAPER_KITE.variables, Variable(name="name", source="memory")],
     opening=Opening(inbound="Hello, an AI speaks.", returning="Welcome back, {name}, the AI again.", fallback="Bye."),
 )
 KNOWN = CallerMemory(calls=1, last_summary="Liked it.", known=[Remembered("r1", "fact", "name", "Ada")])

@@ -5,17 +5,21 @@ from collections.abc import Iterator
 
 import pytest
 
+from scriza.modules.agent.beginning import plan
 from scriza.modules.agent.builtin import built_in
 from scriza.modules.agent.guide import Guide
 from scriza.modules.agent.speakable import speakable
 from scriza.modules.agent.texts import filled
+from scriza.ports.agent import CallFacts, HangUp
+from scriza.ports.memory import CallerMemory, Remembered
 from scriza.ports.playbook import Answer
+from tests.by_the_playbook import talk
 from tests.playbooks import PAPER_KITE
 
 WORDS_A_SECOND = 2.7
 """How fast espeak-ng speaks by default."""
 GUIDE = Guide(PAPER_KITE)
-KNOWN = {"time": "tomorrow afternoon", "agent_name": "Sunny", "agent_company": "Paper Kite"}
+KNOWN = {"time": "tomorrow afternoon", "name": "Ada", "agent_name": "Sunny", "agent_company": "Paper Kite"}
 
 
 def answers() -> Iterator[Answer]:
@@ -28,7 +32,9 @@ def answers() -> Iterator[Answer]:
 
 def spoken_lines() -> list[str]:
     lines = [line for answer in answers() for line in GUIDE.texts(answer.say)]
-    lines += [*GUIDE.texts([*PAPER_KITE.lines.unknown, *PAPER_KITE.lines.more, *PAPER_KITE.closing.no_interest])]
+    closing = PAPER_KITE.closing
+    lines += GUIDE.texts([*PAPER_KITE.lines.unknown, *PAPER_KITE.lines.more, *closing.success, *closing.no_interest])
+    lines.append(GUIDE.text(PAPER_KITE.opening.returning))
     stock = built_in("en")
     return [filled(line, KNOWN) for line in [*lines, *stock.noted, *stock.wind_up]]
 
@@ -41,6 +47,21 @@ def test_it_opens_within_six_seconds() -> None:
     inbound, outbound = GUIDE.text(PAPER_KITE.opening.inbound), GUIDE.text(PAPER_KITE.opening.outbound)
     assert max(seconds(inbound), seconds(outbound)) <= 5.6
     assert inbound != outbound
+
+
+def test_who_calls_again_is_greeted_by_the_name_they_told_and_a_stranger_as_ever() -> None:
+    told = CallerMemory(calls=1, known=[Remembered("r1", "fact", "name", "Ada")])
+    inbound, outbound = CallFacts("CA2", "inbound"), CallFacts("CA2", "outbound")
+    for facts, first in ((inbound, PAPER_KITE.opening.inbound), (outbound, PAPER_KITE.opening.outbound)):
+        assert plan(GUIDE, "", facts, told).lines.opening.startswith("Hello again, Ada. It's Sunny, the AI assistant")
+        assert plan(GUIDE, "", facts, CallerMemory(calls=1)).lines.opening == first
+        assert plan(GUIDE, "", facts, CallerMemory()).lines.opening == first
+
+
+def test_a_goodbye_after_a_booked_demo_is_answered_by_the_closing_of_a_success() -> None:
+    *_, last = talk(GUIDE, ["can i book a demo", "tomorrow afternoon works", "thank you goodbye"])
+    assert last.said in PAPER_KITE.closing.success
+    assert last.acts == [HangUp()]
 
 
 @pytest.mark.parametrize("line", spoken_lines())
