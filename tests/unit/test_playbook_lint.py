@@ -216,7 +216,7 @@ def test_an_unknown_name_is_told_with_the_one_that_is_nearest() -> None:
 
 def test_what_the_agent_knows_by_itself_may_be_referred_to() -> None:
     stage = {"id": "a", "goal": "A.", "answers": {"yes": "Good."}, "exits": [{"to": "a", "on": "goodbye"}]}
-    opening = {"inbound": "Hi, {agent_name} of {company}.", "fallback": "Bye."}
+    opening = {"inbound": "Hi, {agent_name} of {agent_company}.", "fallback": "Bye."}
     tools = [{"name": "send_sms", "kind": "builtin", "description": "Send it."}]
     assert [f for f in linted(stages=[stage], opening=opening, tools=tools) if f.level == "error"] == []
     assert {intent.id for intent in built_in("en").intents} == BUILT_IN_INTENTS

@@ -34,12 +34,14 @@ BUILT_IN_INTENTS = frozenset(
     "busy goodbye hello how_are_you identity no person repeat stop_calling thanks wait yes".split()
 )
 """What the agent understands by itself, so that answers and exits may be about it."""
-BUILT_IN_VARIABLES = frozenset({"agent_name", "company"})
+BUILT_IN_VARIABLES = frozenset({"agent_name", "agent_company"})
 """What every line may name: they are the persona's."""
 BUILT_IN_TOOLS = frozenset(
     "book_slot end_call look_up_contact press_keys schedule_callback send_sms set_outcome transfer".split()
 )
 """Tools of our own, by the names under which a playbook switches them on or describes them anew."""
+BUILT_IN_ACTS = BUILT_IN_TOOLS - {"book_slot", "look_up_contact"}
+"""Those of which nothing comes back: an answer of the playbook has fields for them, and cannot have one run."""
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):

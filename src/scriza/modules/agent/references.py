@@ -5,6 +5,7 @@ from typing import Literal
 
 import msgspec
 
+from scriza.kernel.currencies import minor_digits
 from scriza.modules.agent.retrieval import Bm25, Document, Retriever
 from scriza.modules.agent.texts import as_data
 from scriza.ports.playbook import Competitor, Faq, Objection, Playbook, Price, Spoken, in_language
@@ -17,8 +18,6 @@ _PRICE_WORDS = "price cost pay much charge fee plan"
 _MOST_FOUND = 8
 _FEW_FACTS = 8
 """So many are told in every turn, in one order, which keeps the model's own cache warm."""
-_MINOR_UNITS = {"JPY": 0, "KRW": 0, "VND": 0, "CLP": 0, "BHD": 3, "KWD": 3, "OMR": 3, "TND": 3}
-"""Digits of the minor unit by ISO 4217, where they are not two."""
 _PER = {"once": "once", "month": "a month", "year": "a year", "seat": "a seat", "unit": "a unit"}
 
 
@@ -117,7 +116,7 @@ def _competitor(competitor: Competitor) -> str:
 
 
 def _price(price: Price) -> str:
-    digits = _MINOR_UNITS.get(price.currency, 2)
+    digits = minor_digits(price.currency)
     whole, minor = divmod(price.amount_minor, 10**digits)
     amount = f"{whole}.{minor:0{digits}}" if minor else str(whole)
     conditions = f" ({price.conditions})" if price.conditions else ""

@@ -1,13 +1,12 @@
 """The playbook's guardrails, compiled: what breaks them, keeps them or sets them off. Pure."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import msgspec
 
+from scriza.kernel.wordings import wording
 from scriza.ports.playbook import Guardrail
-
-_SPACE = re.compile(r"\s+")
 
 
 class Rule(msgspec.Struct, frozen=True, eq=False):
@@ -23,7 +22,7 @@ class Rules:
     """All guardrails of a playbook, in their order."""
 
     def __init__(self, guardrails: Iterable[Guardrail]) -> None:
-        self.all = [Rule(each.id, each.kind, each.rule, _expression(each.patterns)) for each in guardrails]
+        self.all = [Rule(each.id, each.kind, each.rule, wording(each.patterns)) for each in guardrails]
 
     def redirecting(self, utterance: str) -> Rule | None:
         """The rule that the caller's words set off."""
@@ -44,14 +43,3 @@ class Rules:
 
     def _first(self, kind: str, text: str) -> Rule | None:
         return next((rule for rule in self.all if rule.kind == kind and rule.found and rule.found.search(text)), None)
-
-
-def _expression(patterns: Sequence[str]) -> re.Pattern[str] | None:
-    """Whole words without regard to case, with any space between them; ``*`` is any ending of a word."""
-    written = [_word_by_word(pattern) for pattern in patterns if pattern.strip(" *")]
-    return re.compile(rf"(?<!\w)(?:{'|'.join(written)})(?!\w)", re.IGNORECASE) if written else None
-
-
-def _word_by_word(pattern: str) -> str:
-    parts = (re.escape(word).replace(r"\*", r"\w*") for word in _SPACE.split(pattern.strip()))
-    return r"[\s,-]+".join(parts)

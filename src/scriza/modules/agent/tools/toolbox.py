@@ -8,7 +8,7 @@ import structlog
 from scriza.kernel.errors import BadInput
 from scriza.modules.agent.tools.arguments import Parameters
 from scriza.ports import llm
-from scriza.ports.playbook import BUILT_IN_TOOLS, JsonSchema, Playbook, Tool
+from scriza.ports.playbook import BUILT_IN_ACTS, BUILT_IN_TOOLS, JsonSchema, Playbook, Tool
 
 _log = structlog.get_logger()
 
@@ -20,9 +20,6 @@ SEND_SMS = "send_sms"
 SCHEDULE_CALLBACK = "schedule_callback"
 BOOK_SLOT = "book_slot"
 LOOK_UP_CONTACT = "look_up_contact"
-
-ACTS = frozenset({END_CALL, TRANSFER, PRESS_KEYS, SET_OUTCOME, SEND_SMS, SCHEDULE_CALLBACK})
-"""Followed by telephony when the answer was heard; nothing comes back of them."""
 
 _CALLER: JsonSchema = {"type": "string", "x-from": "caller"}
 _PARAMETERS: dict[str, JsonSchema] = {
@@ -151,7 +148,7 @@ def _kind(tool: Tool) -> Literal["act", "http", "memory"]:
         if not tool.url:
             raise BadInput("it has no URL")
         return "http"
-    if tool.name in ACTS:
+    if tool.name in BUILT_IN_ACTS:
         return "act"
     if tool.name == LOOK_UP_CONTACT:
         return "memory"

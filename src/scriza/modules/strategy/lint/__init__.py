@@ -8,12 +8,13 @@ from scriza.modules.strategy.lint.references import references
 from scriza.modules.strategy.lint.rules import rules
 from scriza.modules.strategy.lint.speech import speech
 from scriza.modules.strategy.lint.stages import stages
+from scriza.modules.strategy.lint.tools import tools
 from scriza.modules.strategy.lint.variables import variables
 from scriza.modules.strategy.places import placed
 from scriza.ports.playbook import Playbook
 from scriza.ports.playbook_findings import Finding, Place
 
-_CHECKS: list[Callable[[Playbook], Iterator[Finding]]] = [references, variables, stages, speech, meaning]
+_CHECKS: list[Callable[[Playbook], Iterator[Finding]]] = [references, tools, variables, stages, speech, meaning]
 
 
 def lint(

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 
 from scriza.modules.strategy.pointers import below
-from scriza.ports.playbook import BUILT_IN_INTENTS, BUILT_IN_TOOLS, Playbook
+from scriza.ports.playbook import BUILT_IN_INTENTS, Answer, Playbook
 from scriza.ports.playbook_findings import Finding
 
 
@@ -14,9 +14,8 @@ def references(playbook: Playbook) -> Iterator[Finding]:
     known = {stage.id for stage in playbook.stages}
     for pointer, stage in _ways(playbook):
         if stage and stage not in known:
-            yield _unknown("stage", stage, known, pointer)
+            yield unknown("stage", stage, known, pointer)
     yield from _meanings(playbook)
-    yield from _tools(playbook)
 
 
 def _doubles(playbook: Playbook) -> Iterator[Finding]:
@@ -52,11 +51,9 @@ def _ways(playbook: Playbook) -> Iterator[tuple[str, str]]:
         here = below("/stages", at)
         yield below(here, "next"), stage.next
         yield from ((below(here, "exits", index, "to"), way.to) for index, way in enumerate(stage.exits))
-        yield from ((below(here, "answers", key, "to"), answer.to) for key, answer in stage.answers.items())
-    yield from ((below("/intents", at, "answer/to"), x.answer.to) for at, x in enumerate(playbook.intents))
     yield from ((below("/objections", at, "next"), x.next) for at, x in enumerate(playbook.objections))
     yield from ((below("/faqs", at, "to"), faq.to) for at, faq in enumerate(playbook.faqs))
-    yield "/transfer/unavailable/to", playbook.transfer.unavailable.to
+    yield from ((below(pointer, "to"), answer.to) for pointer, answer in answers(playbook))
     yield from (
         (below("/model_policy/critical_stages", at), id_)
         for at, id_ in enumerate(playbook.model_policy.critical_stages)
@@ -69,10 +66,10 @@ def _meanings(playbook: Playbook) -> Iterator[Finding]:
     for at, stage in enumerate(playbook.stages):
         for key in stage.answers:
             if key not in known:
-                yield _unknown("intent, objection or FAQ", key, known, below("/stages", at, "answers", key))
+                yield unknown("intent, objection or FAQ", key, known, below("/stages", at, "answers", key))
         for index, way in enumerate(stage.exits):
             if way.on and way.on not in known:
-                yield _unknown("intent, objection or FAQ", way.on, known, below("/stages", at, "exits", index, "on"))
+                yield unknown("intent, objection or FAQ", way.on, known, below("/stages", at, "exits", index, "on"))
     for at, intent in enumerate(playbook.intents):
         if not (intent.phrases or intent.triggers or intent.keys or intent.id in BUILT_IN_INTENTS):
             fix = "write phrases, as callers say it, or triggers"
@@ -81,17 +78,16 @@ def _meanings(playbook: Playbook) -> Iterator[Finding]:
             )
 
 
-def _tools(playbook: Playbook) -> Iterator[Finding]:
-    for at, tool in enumerate(playbook.tools):
-        here = below("/tools", at)
-        if tool.kind == "http" and not tool.url:
-            fix = "write `url: https://…`, or `kind: builtin` for one of ours"
-            yield Finding("error", "tool-without-url", f"the tool {tool.name!r} has no URL", here, fix)
-        if tool.kind == "builtin" and tool.name not in BUILT_IN_TOOLS:
-            yield _unknown("tool of ours", tool.name, BUILT_IN_TOOLS, below(here, "name"))
+def answers(playbook: Playbook) -> Iterator[tuple[str, Answer]]:
+    """Every answer that may have something follow, by its pointer."""
+    for at, stage in enumerate(playbook.stages):
+        yield from ((below("/stages", at, "answers", key), answer) for key, answer in stage.answers.items())
+    yield from ((below("/intents", at, "answer"), intent.answer) for at, intent in enumerate(playbook.intents))
+    yield "/transfer/unavailable", playbook.transfer.unavailable
 
 
-def _unknown(what: str, id_: str, known: Iterable[str], pointer: str) -> Finding:
+def unknown(what: str, id_: str, known: Iterable[str], pointer: str) -> Finding:
+    """What is said of a name that nothing has, with the one that is nearest."""
     near = get_close_matches(id_, sorted(known), 1)
     fix = (
         f"did you mean {near[0]!r}?" if near else f"write the id of one that is there: {', '.join(sorted(known)[:12])}"

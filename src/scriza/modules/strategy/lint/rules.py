@@ -4,9 +4,10 @@ import re
 from collections.abc import Iterator
 from datetime import date
 
+from scriza.kernel.wordings import wording
 from scriza.modules.strategy.pointers import below
 from scriza.modules.strategy.said import spoken_lines
-from scriza.ports.playbook import Disclosure, Playbook, Spoken
+from scriza.ports.playbook import BUILT_IN_VARIABLES, Disclosure, Playbook, Spoken
 from scriza.ports.playbook_findings import Finding
 
 _SAYS_AI = re.compile(
@@ -70,7 +71,7 @@ def _english(text: Spoken | None) -> str | None:
 
 def _forbidden(playbook: Playbook) -> Iterator[Finding]:
     for guardrail in playbook.guardrails:
-        pattern = _expression(guardrail.patterns)
+        pattern = wording(guardrail.patterns)
         if guardrail.kind != "forbid" or pattern is None:
             continue
         for line in spoken_lines(playbook):
@@ -98,20 +99,10 @@ def _expired(playbook: Playbook, today: date) -> Iterator[Finding]:
 def _unrendered(playbook: Playbook) -> Iterator[Finding]:
     """Lines that are said when seconds count, and cannot be spoken ahead since a variable is in them."""
     urgent = ("/opening/inbound", "/opening/outbound", "/opening/fallback", "/lines/", "/silence/", "/voicemail/")
-    defaults = {variable.name for variable in playbook.variables if variable.default} | {"agent_name", "company"}
+    defaults = {variable.name for variable in playbook.variables if variable.default} | BUILT_IN_VARIABLES
     for line in spoken_lines(playbook):
         missing = sorted(set(re.findall(r"\{([^{}]+)\}", line.text)) - defaults)
         if missing and line.pointer.startswith(urgent):
             message = f"it is spoken only in the call, since {{{missing[0]}}} is not known before"
             fix = "say it without the variable, or give the variable a `default`"
             yield Finding("note", "not-prerendered", message, line.pointer, fix)
-
-
-def _expression(patterns: list[str]) -> re.Pattern[str] | None:
-    """Words with any space between them; ``*`` is any ending of a word. The agent reads patterns in the same way."""
-    written = [
-        r"[\s,-]+".join(re.escape(word).replace(r"\*", r"\w*") for word in pattern.split())
-        for pattern in patterns
-        if pattern.strip(" *")
-    ]
-    return re.compile(rf"(?<!\w)(?:{'|'.join(written)})(?!\w)", re.IGNORECASE) if written else None

@@ -62,6 +62,9 @@ def _slots(playbook: Playbook) -> Iterator[tuple[str, str]]:
                 yield below("/stages", at, "ask", index, "slot"), asked.slot
         for index, way in enumerate(stage.exits):
             yield from ((below("/stages", at, "exits", index, "filled"), name) for name in way.filled)
+    yield from (
+        (below("/extraction", at, "slot"), field.slot) for at, field in enumerate(playbook.extraction) if field.slot
+    )
 
 
 def _extracted(playbook: Playbook) -> set[str]:

@@ -3,13 +3,8 @@
 import re
 from decimal import Decimal, InvalidOperation
 
-DECIMALS = 2
-_DECIMALS = (
-    dict.fromkeys("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split(), 0)
-    | dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3)
-    | {"CLF": 4, "UYW": 4}
-)
-"""ISO 4217, list one: the minor units of the currencies that don't have hundredths."""
+from scriza.kernel.currencies import minor_digits
+
 _SIGNS = {
     "€": "EUR",
     "£": "GBP",
@@ -54,7 +49,7 @@ def minor_units(amount: object, currency: str, region: str) -> tuple[int, str]:
     if not chosen:
         raise NoAmount("the amount has no currency")
     try:
-        minor = Decimal(number).scaleb(_DECIMALS.get(chosen, DECIMALS))
+        minor = Decimal(number).scaleb(minor_digits(chosen))
     except InvalidOperation:
         raise NoAmount("an amount is a number") from None
     if not minor.is_finite() or minor < 0 or minor > MOST:
