@@ -20,11 +20,11 @@ _EMAIL = re.compile(r"[\w.+%-]{1,64}(?:@|%40)(?:[\w-]{1,63}\.){1,8}[A-Za-z]{2,24
 _CARD = re.compile(r"(?<![\w.+-])[2-6](?:[ -]?\d){12,18}(?![\w-])")
 """No card number begins with another digit; a time in milliseconds does."""
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{2,4}){3,8}\b")
-_JWT = re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*")
+_JWT = re.compile(r"\beyJ[\w-]{8,1000}\.[\w-]{8,}\.[\w-]*")
 _VENDOR_KEY = re.compile(r"\b(?:sk|pk|rk|xox[abprs]|ghp|gho|hvs|whsec|scz)[-_][\w-]{20,}|\bSK[0-9a-f]{32}\b")
 _CREDENTIAL = re.compile(r"\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE)
 _NAMED = re.compile(
-    r"""(["']?\b[\w-]*(?:password|passwd|secret|token|api[_-]?key|credential|cookie)["']?\s*[=:]\s*["']?)"""
+    r"""((?:password|passwd|secret|token|api[_-]?key|credential|cookie)["']?\s*[=:]\s*["']?)"""
     r"""([^\s"'&,;{}\[\]]{6,})""",
     re.IGNORECASE,
 )
