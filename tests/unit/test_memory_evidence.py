@@ -165,3 +165,20 @@ def test_what_was_learned_in_words_becomes_a_value_of_its_type() -> None:
     assert (typed("Yes", "bool", MONDAY), typed("maybe", "bool", MONDAY)) == (True, None)
     assert (typed("on Friday at three", "date", MONDAY), typed("soon", "date", MONDAY)) == ("2026-03-06", None)
     assert typed("Priya", "str", MONDAY) == "Priya"
+
+
+# ---- what is too long to be anything ------------------------------------------------------------------------------
+
+
+LONG = "9" * 5000
+
+
+@pytest.mark.parametrize("said", [LONG, "pressed " + "9" * 20, "nine " + "hundred " * 9, f"in {LONG} days"])
+def test_a_row_of_figures_that_is_no_number_has_no_reading(said: str) -> None:
+    """One that is longer than the store's numbers would keep the whole call from being worked over."""
+    assert (numbers(said), dates(said, MONDAY), typed(said, "int", MONDAY)) == (set(), set(), None)
+
+
+@pytest.mark.parametrize("value", ["--5", LONG, 10**30, "", "-"])
+def test_what_a_model_calls_a_number_and_is_none_does_not_follow(value: Value) -> None:
+    assert not follows(value, "int", "five", MONDAY)

@@ -46,7 +46,7 @@ def follows(value: Value, kind: Kind, quote: str, on: date) -> bool:
     """Whether the value follows from the quote, said on the day `on`. Values of an `enum` have to be said."""
     match kind:
         case "int":
-            return _is_int(value) and int(value) in numbers(quote)
+            return _whole(value) in numbers(quote)
         case "bool":
             return isinstance(value, bool) and value is not _denies(quote)
         case "date":
@@ -101,8 +101,11 @@ def _says(value: str, quote: str) -> bool:
     return bool(quoted(value, quote) or quoted(with_figures(value.lower()), with_figures(quote.lower())))
 
 
-def _is_int(value: Value) -> bool:
-    return not isinstance(value, bool) and (isinstance(value, int) or value.strip().lstrip("-").isdecimal())
+def _whole(value: Value) -> int | None:
+    """The whole number that a value is; none for a longer one than words are read as."""
+    if isinstance(value, str):
+        return int(value) if re.fullmatch(r"\s*-?\d{1,15}\s*", value) else None
+    return None if isinstance(value, bool) else value
 
 
 def _denies(quote: str) -> bool:

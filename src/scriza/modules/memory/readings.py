@@ -51,6 +51,8 @@ _MONTHS = {
 } | {"sept": 9}
 _WEEKDAYS = {name: day for day, name in enumerate("monday tuesday wednesday thursday friday saturday sunday".split())}
 
+_MOST_FIGURES = 15
+_LONGEST_PIECE = 30
 _PIECE = re.compile(r"\d+(?:,\d{2,3})+(?:\.\d+)?|\d+(?:\.\d+)?|[a-z]+")
 _ISO_DATE = re.compile(r"\b(\d{4})-(\d{2})-(\d{2})\b")
 _SLASHED_DATE = re.compile(r"\b(\d{1,2})[/.](\d{1,2})[/.](\d{4}|\d{2})\b")
@@ -58,13 +60,14 @@ _DAY = r"(\d{1,2})(?:st|nd|rd|th)?"
 _MONTH = f"({'|'.join(sorted(_MONTHS, key=len, reverse=True))})"
 _DAY_MONTH = re.compile(rf"\b{_DAY}(?: of)? {_MONTH}\b(?:,? (\d{{4}}))?")
 _MONTH_DAY = re.compile(rf"\b{_MONTH}(?: the)? {_DAY}\b(?:,? (\d{{4}}))?")
-_AHEAD = re.compile(r"\b(?:in )?(\d+) (day|week)s?\b")
+_AHEAD = re.compile(r"\b(?:in )?(\d{1,4}) (day|week)s?\b")
 _CLOCK = re.compile(r"\b(\d{1,2})(?:[:.](\d{2}))? ?(am|pm|oclock)?\b")
 
 
 def numbers(text: str) -> set[int]:
-    """All whole numbers in the words, as figures or spelled out: ``twenty five``, ``2.5 lakh``, ``1,200``."""
-    return {int(value) for value in _values(_PIECE.findall(text.lower())) if value.denominator == 1}
+    """All whole numbers below 10^15, as figures or spelled out: ``twenty five``, ``2.5 lakh``, ``1,200``."""
+    found = _values(_PIECE.findall(text.lower()))
+    return {int(value) for value in found if value.denominator == 1 and value < 10**_MOST_FIGURES}
 
 
 def _values(pieces: list[str]) -> Iterator[Fraction]:
@@ -102,7 +105,8 @@ def _kind(piece: str) -> tuple[str, Fraction]:
     if piece == "couple":
         return "unit", Fraction(2)
     if piece[:1].isdigit():
-        return "unit", Fraction(piece.replace(",", ""))
+        # A longer row is the number of something. Read as a value, it is more than is converted or stored.
+        return ("unit", Fraction(piece.replace(",", ""))) if len(piece) <= _LONGEST_PIECE else ("", Fraction(0))
     return {"a": "article", "an": "article", "and": "and"}.get(piece, ""), Fraction(0)
 
 
