@@ -250,6 +250,30 @@ async def test_acts_are_told_to_telephony_and_cost_no_further_round(rig: Rig) ->
     assert reply.done.notes.promised[-1].name == "sms"
 
 
+async def test_a_text_message_may_hold_what_no_voice_can_say(rig: Rig) -> None:
+    rig.calls(("send_sms", {"text": "All prices: https://example.com/p?plan=team \U0001f44d"}), text="It is sent.")
+    reply = await replied(rig, rig.asking("text it to me"))
+    assert reply.acts == [SendSms("All prices: https://example.com/p?plan=team \U0001f44d")]
+
+
+async def test_a_text_message_that_a_rule_forbids_goes_back_to_the_model(rig: Rig) -> None:
+    rig.calls(("send_sms", {"text": "We guarantee a full refund."}), text="I will text you.")
+    rig.calls(("send_sms", {"text": "It costs nineteen dollars a month."}), text="There you go.")
+    reply = await replied(rig, rig.asking("text it to me"))
+    assert "Never promise a result" in str(rig.told(1)[0]["note"])
+    assert reply.acts == [SendSms("It costs nineteen dollars a month.")]
+    assert reply.clauses == ["I will text you.", "There you go."]
+
+
+async def test_a_text_message_that_stays_forbidden_is_not_sent_and_nothing_is_promised(rig: Rig) -> None:
+    for _ in range(2):
+        rig.calls(("send_sms", {"text": "Your money back, guaranteed."}))
+    rig.says("A colleague will write to you.")
+    reply = await replied(rig, rig.asking("text it to me"))
+    assert (reply.acts, reply.clauses) == ([], ["A colleague will write to you."])
+    assert reply.done.notes.promised == []
+
+
 async def test_a_model_that_only_acts_is_asked_what_to_say(rig: Rig) -> None:
     rig.calls(("set_outcome", {"outcome": "callback"}))
     rig.says("I will call you.")
@@ -282,6 +306,15 @@ async def test_a_callback_that_cannot_be_is_told_to_the_model(rig: Rig, at: str,
     reply = await replied(rig, rig.asking("call me then"))
     assert reply.acts == []
     assert says in str(rig.told()[0]["note"])
+
+
+async def test_a_callback_before_the_calendar_begins_is_told_to_the_model(rig: Rig) -> None:
+    conversation = Conversation(rig.version, "pitch", "Hello.", zone="Asia/Kolkata")
+    rig.calls(("schedule_callback", {"at": "0001-01-01T00:00"}))
+    rig.says("When suits you instead?")
+    reply = await replied(rig, rig.asking("call me then", conversation=conversation))
+    assert reply.acts == []
+    assert "no such date" in str(rig.told()[0]["note"])
 
 
 async def test_what_is_known_of_the_caller_is_looked_up_in_memory(rig: Rig) -> None:

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
+from scriza.modules.agent.rules import Rules
 from scriza.modules.agent.tools.arguments import WrongArguments
 from scriza.modules.agent.tools.toolbox import (
     END_CALL,
@@ -34,6 +35,8 @@ class Setting(msgspec.Struct, frozen=True):
     """When the playbook allows calls, ``09:00-20:00``; empty is always."""
     known: Mapping[str, str] = {}
     """Of the caller."""
+    rules: Rules | None = None
+    """What a text message must not say either, since it stands there in writing."""
 
 
 def act_of(ability: Ability, arguments: Mapping[str, object], setting: Setting) -> Act:
@@ -50,7 +53,7 @@ def act_of(ability: Ability, arguments: Mapping[str, object], setting: Setting) 
         case name if name == SET_OUTCOME:
             return SetOutcome(str(arguments["outcome"]))
         case name if name == SEND_SMS:
-            return SendSms(str(arguments["text"]))
+            return SendSms(_permitted(str(arguments["text"]), setting))
         case name if name == SCHEDULE_CALLBACK:
             at = _callback_time(str(arguments["at"]), setting)
             return ScheduleCallback(at, str(arguments.get("reason", "")), dict(setting.known))
@@ -66,12 +69,19 @@ def zone_of(name: str) -> ZoneInfo:
         return ZoneInfo("UTC")
 
 
+def _permitted(text: str, setting: Setting) -> str:
+    """A text message as it is written, addresses of the web and pictures included."""
+    if setting.rules is not None and (broken := setting.rules.broken_by(text)):
+        raise WrongArguments(f"The text breaks a rule: {broken.rule}")
+    return text
+
+
 def _callback_time(local: str, setting: Setting) -> datetime:
     try:
         wanted = datetime.fromisoformat(local).replace(tzinfo=zone_of(setting.zone))
-    except ValueError:
+        at = wanted.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise WrongArguments("There is no such date or time.") from None
-    at = wanted.astimezone(UTC)
     if not setting.now < at <= setting.now + _FURTHEST:
         raise WrongArguments(f"A callback is in the future, within {_FURTHEST.days} days.")
     if setting.call_hours:
