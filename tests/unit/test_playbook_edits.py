@@ -66,7 +66,10 @@ def test_a_new_record_may_be_named_by_its_pointer() -> None:
     assert [(fact.id, fact.text) for fact in changed.facts] == [("leaves", "Our leaves are whole.")]
 
 
-@pytest.mark.parametrize("pointer", ["", "/", "title", "/faqs/nothing", "/faqs/hours/nothing/0", "/opening/inbound/0"])
+@pytest.mark.parametrize(
+    "pointer",
+    ["", "/", "title", "/faqs/nothing", "/faqs/\u00b2", "/faqs/hours/nothing/0", "/opening/inbound/0"],
+)
 def test_what_is_not_there_cannot_be_removed(pointer: str) -> None:
     with pytest.raises(BadInput, match="edits: "):
         edited(canonical(), [Edit(pointer, UNSET)])

@@ -6,7 +6,7 @@ told of it later finds that out.
 """
 
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Annotated, Literal, Protocol
 
 import msgspec
 
@@ -23,12 +23,19 @@ from scriza.ports.memory import (
     Scored,
 )
 
+_FIRST_YEAR = 1970
+
 
 class Place(msgspec.Struct, frozen=True, array_like=True):
     """Where a page of calls ends: the next one begins with older calls."""
 
-    started_at: datetime
+    started_at: Annotated[datetime, msgspec.Meta(tz=True)]
     call_id: str
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a time from which no span can be counted back."""
+        if self.started_at.year < _FIRST_YEAR:
+            raise ValueError("no call began then")
 
 
 class Job(msgspec.Struct, frozen=True):

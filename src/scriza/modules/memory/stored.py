@@ -43,6 +43,8 @@ Unit = UnitOfWork[Session]
 CONSUMER = "memory"
 """Its name on the bus."""
 _SPANS = tuple(timedelta(days=days) for days in (1, 8, 64, 512))
+_LAST_MOMENT = timedelta(days=1, milliseconds=-1)
+"""Of a day, in the store's milliseconds; behind the last one there is no midnight."""
 _CANDIDATES = 10
 _STATE = dict.fromkeys(("caller", "complete", "taught", "claim", "forgotten", "erasure_id"), 1)
 
@@ -301,7 +303,7 @@ def _times(query: CallsQuery, *, since: datetime | None) -> Row:
     if query.day is None:
         return {} if since is None else {"$gte": since}
     midnight = datetime.combine(query.day, datetime.min.time(), tzinfo=UTC)
-    return {"$gte": midnight, "$lt": midnight + timedelta(days=1)}
+    return {"$gte": midnight, "$lte": midnight + _LAST_MOMENT}
 
 
 class _StoredJob(msgspec.Struct):

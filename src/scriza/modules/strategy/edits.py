@@ -69,7 +69,7 @@ def _put(part: object, key: str, edit: Edit) -> None:
             at = _place(part, key)
             if at is not None:
                 part[at] = edit.value
-            elif key == _NEW or key.isdigit():
+            elif key == _NEW or key.isdecimal():
                 part.append(edit.value)
             elif isinstance(edit.value, dict):
                 part.append({"id": key, **edit.value})
@@ -97,7 +97,7 @@ def _place(items: list[object], key: str) -> int | None:
             return index
         if isinstance(item, dict) and "id" not in item and (item.get("to"), item.get("on", "")) == (to, on):
             return index
-    if key.isdigit() and int(key) < len(items):
+    if key.isdecimal() and int(key) < len(items):
         return int(key)
     return None
 

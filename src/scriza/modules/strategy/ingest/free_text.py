@@ -184,7 +184,7 @@ def _drawn(text: str, answers: list[tuple[_Piece, list[_Field]]], name: str) -> 
             offset = _borne_out(field, piece, tree)
             if offset is None:
                 continue
-            node, keys = root, [(number, int(key)) if key.isdigit() else key for key in field.pointer.split("/")[1:]]
+            node, keys = root, [(number, int(key)) if key.isdecimal() else key for key in field.pointer.split("/")[1:]]
             for key in keys[:-1]:
                 node = cast("_Node", node.setdefault(key, {}))
             node.setdefault(keys[-1], _Taken(field.value, field.evidence, piece.begin + offset))
