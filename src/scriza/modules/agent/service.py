@@ -232,6 +232,7 @@ def _scene(guide: Guide, request: Reply, decision: Decision, now: datetime) -> S
             transfer_to=guide.transfer_to,
             call_hours=guide.playbook.compliance.call_hours,
             known=decision.slots,
+            rules=guide.rules,
         ),
         caller=request.caller,
         proposed=conversation.proposed,

@@ -101,6 +101,7 @@ class Uses:
             except WrongArguments as error:
                 self._wrong[call.name] = self._wrong.get(call.name, 0) + 1
                 self._refuse(call, str(error) if self._wrong[call.name] == 1 else NOT_AGAIN)
+                self._waits = True  # also for an act, which the caller may have been promised already
 
     def take_again(self, call: ToolCall) -> None:
         """Take in a call of an earlier round, which is answered: an act is followed all the same."""
