@@ -1,7 +1,7 @@
 """The accounts module on the real store, with quick hashes, a clock that a test moves, and letters that it reads."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -11,6 +11,7 @@ from scriza.kernel.principal import Principal
 from scriza.modules.accounts.api_keys import Keys
 from scriza.modules.accounts.audit import Audit
 from scriza.modules.accounts.documents import ACCOUNT_DOCUMENTS
+from scriza.modules.accounts.external import External
 from scriza.modules.accounts.factors import Factors
 from scriza.modules.accounts.one_time import OneTime
 from scriza.modules.accounts.passwords import Passwords
@@ -29,6 +30,7 @@ from scriza.modules.accounts.stored import (
     MongoUserBook,
 )
 from scriza.ports.accounts import Role, SignUp, Tokens
+from scriza.ports.identity_provider import IdentityProvider
 from scriza.ports.mail import Letter
 from scriza_adapters.mongo.store import MongoStore, StoreOptions, open_store
 from scriza_adapters.shared_state.memory import MemorySharedState
@@ -70,7 +72,9 @@ class Letters:
 class AccountsRig:
     """Both ports, and what stands behind them."""
 
-    def __init__(self, store: MongoStore, seal: str = "a key") -> None:
+    def __init__(
+        self, store: MongoStore, seal: str = "a key", providers: Mapping[str, IdentityProvider] | None = None
+    ) -> None:
         self.clock, self.letters, self.state = Clock(), Letters(), MemorySharedState()
         self.users, self.signers = MongoUserBook(store), MongoSignerBook(store)
         clock = self.clock
@@ -78,13 +82,14 @@ class AccountsRig:
         audit_book = MongoAuditBook(store)
         audit = Audit(audit_book, clock)
         self.one_time = OneTime(MongoOneTimeBook(store), clock)
+        external = External(providers or {}, self.one_time, Seal(seal))
         self.signing = Signing(self.signers, Seal(seal), URL, clock)
         sessions = Sessions(MongoSessionBook(store), self.users, self.signing, self.state, audit, clock)
         factors = Factors(self.users, Seal(seal), clock)
         shared = (self.users, sessions, self.one_time, passwords, factors, self.signing)
-        self.sign_in = SignInService(*shared, self.letters, self.state, audit, url=URL, clock=clock)
+        self.sign_in = SignInService(*shared, self.letters, self.state, audit, external, url=URL, clock=clock)
         keys = Keys(MongoKeyBook(store), clock)
-        self.accounts = AccountsService(*shared, keys, self.letters, audit, audit_book, url=URL, clock=clock)
+        self.accounts = AccountsService(*shared, keys, self.letters, audit, audit_book, external, url=URL, clock=clock)
 
     async def joined(self, email: str, role: Role = "owner", workspace: str = "default") -> Tokens:
         """Somebody who has taken an invitation."""
@@ -99,10 +104,12 @@ class AccountsRig:
 
 
 @asynccontextmanager
-async def accounts_rig(options: StoreOptions) -> AsyncIterator[AccountsRig]:
+async def accounts_rig(
+    options: StoreOptions, providers: Mapping[str, IdentityProvider] | None = None
+) -> AsyncIterator[AccountsRig]:
     """The rig on a database of its own."""
     async with open_store(options, ACCOUNT_DOCUMENTS) as store:
-        rig = AccountsRig(store)
+        rig = AccountsRig(store, providers=providers)
         async with rig.sign_in.running():
             yield rig
         await store.database.client.drop_database(store.database)

@@ -86,6 +86,7 @@ from scriza.wire import connect
 from scriza.wire.idempotency import Replays
 from scriza_adapters.background_teller import BackgroundTeller
 from scriza_adapters.espeak.engine import espeak_worker
+from scriza_adapters.identity_http import IdentityHttp
 from scriza_adapters.mongo.forgetting import EventForgetting
 from scriza_adapters.mongo.store import MongoStore
 
@@ -184,7 +185,10 @@ class Container(containers.DeclarativeContainer):
         remote=providers.Singleton(connect, UsageBook, settings.provided.usage_url, token=token),
     )
     mail = providers.Singleton(people.mail, settings, data_dir)
-    accounts_here = providers.Singleton(people.accounts, settings, secrets, store, shared_state, mail, usage)
+    identity_http = providers.Singleton(IdentityHttp)
+    accounts_here = providers.Singleton(
+        people.accounts, settings, secrets, store, shared_state, mail, usage, identity_http
+    )
     accounts: providers.Selector[Accounts] = providers.Selector(
         providers.Callable(place, settings, "accounts"),
         local=accounts_here.provided.accounts,

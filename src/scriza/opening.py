@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager, suppress
 from datetime import timedelta
 from functools import partial
 
@@ -241,7 +241,7 @@ async def _regularly(work: Callable[[], Awaitable[object]], seconds: float, fail
 
 @asynccontextmanager
 async def _accounts_running(container: Container) -> AsyncIterator[None]:
-    async with container.accounts_here().sign_in.running():
+    async with aclosing(container.identity_http()), container.accounts_here().sign_in.running():
         yield
 
 

@@ -15,6 +15,8 @@ from scriza.kernel.scopes import Scope
 from scriza.ports import asr, tts
 from scriza.ports.accounts import (
     Credential,
+    ExternalAnswer,
+    ExternalLogIn,
     FactorCode,
     Invite,
     LogIn,
@@ -67,6 +69,10 @@ ASKED: dict[str, tuple[Any, ...]] = {
     "POST /api/v1/auth/logout": (RefreshToken("scz_refresh_1_a"),),
     "POST /api/v1/auth/reset": (ResetAsked("ada@team.example"),),
     "POST /api/v1/auth/reset/confirm": (Reset("scz_reset_1_a", "Grüße an alle"),),
+    "POST /api/v1/auth/external": (ExternalLogIn("github", "scz_invitation_1_a"),),
+    "POST /api/v1/auth/external/finish": (ExternalAnswer("scz_oidc_1_a", "1", "a code", "https://issuer.example"),),
+    "POST /api/v1/users/me/identities": (ExternalLogIn("github"),),
+    "POST /api/v1/users/me/identities/finish": (ExternalAnswer("scz_oidc_1_a", "1", "a code"),),
     "GET /.well-known/jwks.json": (),
     "POST /v1/identify": (Credential("scz_key_1_a"),),
     "GET /api/v1/users/me": (),

@@ -21,8 +21,9 @@ def rate_limits(settings: Settings, state: SharedState) -> ASGIMiddleware:
     """The budgets, by the beginnings of the paths that spend them."""
     webhooks = Budget("webhooks", settings.rate_webhooks, _MINUTE)
     api = Budget("api", settings.rate_api, _MINUTE)
+    login = Budget("login", settings.rate_login, _MINUTE, guards=True)
     budgets = {
-        "/api/v1/auth/login": Budget("login", settings.rate_login, _MINUTE, guards=True),
+        **dict.fromkeys(("/api/v1/auth/login", "/api/v1/auth/external"), login),
         "/api/v1/auth/reset": Budget("reset", settings.rate_reset, _HOUR, guards=True),
         "/api/": api,
         "/v1/": api,

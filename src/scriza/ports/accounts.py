@@ -97,6 +97,29 @@ class Reset(_Secret, frozen=True):
     password: Password
 
 
+class ExternalLogIn(_Secret, frozen=True):
+    """At which provider somebody proves who they are; with an invitation's token they join by it."""
+
+    provider: Name
+    invitation: Annotated[str, msgspec.Meta(max_length=512)] = ""
+
+
+class ExternalBegun(_Secret, frozen=True):
+    """Where the browser goes; the token stays with whoever began, and is good once and for ten minutes."""
+
+    url: str
+    token: str
+
+
+class ExternalAnswer(_Secret, frozen=True):
+    """The token of the log-in, and what the provider gave the browser: `state`, `code` and, of most, `iss`."""
+
+    token: Token
+    state: Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+    code: Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
+    iss: Annotated[str, msgspec.Meta(max_length=512)] = ""
+
+
 class Jwk(msgspec.Struct, frozen=True):
     """A public key (RFC 7517, RFC 8037)."""
 
@@ -153,6 +176,20 @@ class SignIn(Protocol):
     @operation("POST /api/v1/auth/reset/confirm")
     async def reset(self, asked: Reset) -> Done:
         """Set a new password and end all sessions. Raises BadInput for a weak one, Forbidden for a bad token."""
+        ...
+
+    @operation("POST /api/v1/auth/external")
+    async def begin_external(self, asked: ExternalLogIn) -> ExternalBegun:
+        """Log in, or join, by another provider. Raises BadInput for an unknown one, Forbidden for a bad invitation."""
+        ...
+
+    @operation("POST /api/v1/auth/external/finish", timeout=30)
+    async def finish_external(self, asked: ExternalAnswer) -> LoggedIn:
+        """Open the session, or ask for the second factor.
+
+        Raises Unauthenticated for whatever does not fit and for whom nobody has invited, Forbidden when the invitation
+        is not good any more.
+        """
         ...
 
     @operation("GET /.well-known/jwks.json")
@@ -343,6 +380,16 @@ class Accounts(Protocol):
     @operation("POST /api/v1/users/me/second-factor/remove", scope=Scope.SELF)
     async def remove_second_factor(self, asked: FactorCode) -> Done:
         """Go without. Raises Forbidden for a wrong code."""
+        ...
+
+    @operation("POST /api/v1/users/me/identities", scope=Scope.SELF)
+    async def begin_link(self, asked: ExternalLogIn) -> ExternalBegun:
+        """Link who one is at another provider, to log in by it. Raises BadInput for an unknown one."""
+        ...
+
+    @operation("POST /api/v1/users/me/identities/finish", scope=Scope.SELF, timeout=30)
+    async def finish_link(self, asked: ExternalAnswer) -> Done:
+        """Link it. Raises Unauthenticated for whatever does not fit, Conflict when it is somebody else's."""
         ...
 
     @operation("POST /api/v1/users/me/log-out-everywhere", scope=Scope.SELF, idempotent=True)

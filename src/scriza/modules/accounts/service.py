@@ -13,6 +13,7 @@ from scriza.modules.accounts import letters
 from scriza.modules.accounts.api_keys import Keys
 from scriza.modules.accounts.audit import Audit
 from scriza.modules.accounts.books import AuditBook, UserBook, UserRecord
+from scriza.modules.accounts.external import External, Purpose
 from scriza.modules.accounts.factors import Factors
 from scriza.modules.accounts.one_time import OneTime
 from scriza.modules.accounts.passwords import Passwords, check_password
@@ -27,6 +28,9 @@ from scriza.ports.accounts import (
     AuditPage,
     Credential,
     Done,
+    ExternalAnswer,
+    ExternalBegun,
+    ExternalLogIn,
     FactorCode,
     FactorSecret,
     Identity,
@@ -69,6 +73,7 @@ class AccountsService:
         mail: Mail,
         audit: Audit,
         audit_book: AuditBook,
+        external: External,
         *,
         url: str,
         balance: Balance | None = None,
@@ -84,6 +89,7 @@ class AccountsService:
         self._mail = mail
         self._audit = audit
         self._audit_book = audit_book
+        self._external = external
         self._url = url
         self._balance = balance
         self._clock = clock
@@ -138,6 +144,25 @@ class AccountsService:
         user = await self._myself()
         await self._factors.remove(user, asked.code)
         await self._audit.note("second-factor.removed", user.user_id)
+        return Done()
+
+    async def begin_link(self, asked: ExternalLogIn) -> ExternalBegun:
+        """See Accounts."""
+        user = await self._myself()
+        return await self._external.begin(asked.provider, Purpose(user_id=user.user_id))
+
+    async def finish_link(self, asked: ExternalAnswer) -> Done:
+        """See Accounts."""
+        user = await self._myself()
+        proven, purpose = await self._external.finish(asked)
+        if purpose.user_id != user.user_id:
+            raise Unauthenticated("this was begun by somebody else, or to log in")
+        if proven.key in user.identities:
+            return Done()
+        if await self._users.by_identity(proven.key) is not None:
+            raise Conflict("this identity is linked to another account")
+        await self._change(user, replaced(user, identities=[*user.identities, proven.key]))
+        await self._audit.note("identity.linked", user.user_id)
         return Done()
 
     async def log_out_everywhere(self) -> Done:

@@ -14,6 +14,7 @@ from scriza.kernel.ids import derived_id, new_id
 from scriza.modules.accounts import letters
 from scriza.modules.accounts.audit import Audit
 from scriza.modules.accounts.books import UserBook, UserRecord
+from scriza.modules.accounts.external import External, Purpose
 from scriza.modules.accounts.factors import Factors
 from scriza.modules.accounts.one_time import OneTime, about
 from scriza.modules.accounts.passwords import Passwords, check_password
@@ -21,6 +22,9 @@ from scriza.modules.accounts.sessions import Sessions
 from scriza.modules.accounts.signing import Signing
 from scriza.ports.accounts import (
     Done,
+    ExternalAnswer,
+    ExternalBegun,
+    ExternalLogIn,
     Jwks,
     LoggedIn,
     LogIn,
@@ -32,6 +36,7 @@ from scriza.ports.accounts import (
     SignUp,
     Tokens,
 )
+from scriza.ports.identity_provider import Proven
 from scriza.ports.mail import Letter, Mail
 from scriza.ports.shared_state import SharedState
 
@@ -78,6 +83,7 @@ class SignInService:
         mail: Mail,
         state: SharedState,
         audit: Audit,
+        external: External,
         *,
         url: str,
         clock: WallClock = utc_now,
@@ -91,6 +97,7 @@ class SignInService:
         self._mail = mail
         self._state = state
         self._audit = audit
+        self._external = external
         self._url = url
         self._clock = clock
         self._resets: asyncio.Queue[str] = asyncio.Queue(_QUEUED)
@@ -135,13 +142,10 @@ class SignInService:
                 await self._note_refused("login", user)
             raise Unauthenticated(_WRONG)
         await self._state.delete(_tries("login", email))
-        if user.factor_confirmed:
-            challenge = await self._one_time.make("challenge", ForUser(user.user_id), _CHALLENGE_LIFE)
-            return LoggedIn(challenge=challenge)
         if self._passwords.ages(user.password):
             anew = msgspec.structs.replace(user, password=await self._passwords.hash(asked.password))
             await self._users.change(user, anew)
-        return LoggedIn(await self._opened(user))
+        return await self._admitted(user)
 
     async def second_factor(self, asked: SecondFactor) -> Tokens:
         """See SignIn."""
@@ -195,9 +199,49 @@ class SignInService:
         await self._write(letters.password_changed(user.email, self._url))
         return Done()
 
+    async def begin_external(self, asked: ExternalLogIn) -> ExternalBegun:
+        """See SignIn."""
+        if asked.invitation:
+            await self._one_time.find("invitation", asked.invitation)
+        return await self._external.begin(asked.provider, Purpose(invitation=asked.invitation))
+
+    async def finish_external(self, asked: ExternalAnswer) -> LoggedIn:
+        """See SignIn."""
+        proven, purpose = await self._external.finish(asked)
+        if purpose.user_id:
+            raise Unauthenticated("this was begun to link an identity, not to log in")
+        user = await self._users.by_identity(proven.key)
+        if user is None and purpose.invitation:
+            return LoggedIn(await self._joined(proven, purpose.invitation))
+        if user is None or user.disabled:
+            raise Unauthenticated("nobody here is known by this identity: ask for an invitation", reason="not-invited")
+        return await self._admitted(user)
+
     async def keys(self) -> Jwks:
         """See SignIn."""
         return await self._signing.public()
+
+    async def _joined(self, proven: Proven, invitation: str) -> Tokens:
+        token = await self._one_time.find("invitation", invitation)
+        invited = about(token, Invited)
+        user = UserRecord(
+            user_id=new_id("usr"),
+            workspace=invited.workspace,
+            email=invited.email,
+            name=proven.name[:200] or invited.email.partition("@")[0],
+            role=invited.role,
+            created_at=self._clock(),
+            identities=[proven.key],
+        )
+        await self._one_time.take(token)
+        await self._users.add(user)
+        await self._audit.note("user.joined", user.user_id, workspace=user.workspace, actor=user.user_id)
+        return await self._sessions.open(user)
+
+    async def _admitted(self, user: UserRecord) -> LoggedIn:
+        if user.factor_confirmed:
+            return LoggedIn(challenge=await self._one_time.make("challenge", ForUser(user.user_id), _CHALLENGE_LIFE))
+        return LoggedIn(await self._opened(user))
 
     async def _opened(self, user: UserRecord) -> Tokens:
         tokens = await self._sessions.open(user)
