@@ -114,9 +114,9 @@ class Rig:
 
     # what a test says
 
-    def begin(self, **changes: object) -> "Rig":
+    def begin(self, planned: CallPlan | None = None, **changes: object) -> "Rig":
         self.tell(on.StreamStarted(journal(**changes)))
-        self.tell(on.Planned(plan()))
+        self.tell(on.Planned(planned or plan()))
         return self
 
     def after_opening(self) -> "Rig":

@@ -1,11 +1,12 @@
 """A call's limits are those that it was given."""
 
 import pytest
+from msgspec.structs import replace
 
 from scriza.modules.telephony.call import commands as do
 from scriza.modules.telephony.call import events as on
 from scriza.modules.telephony.turns.limits import Limits
-from tests.unit.call_rig import LINES, OPENING, Rig
+from tests.unit.call_rig import LINES, OPENING, Rig, plan
 
 
 class TestTheLongestTurn:
@@ -73,6 +74,14 @@ class TestTheOpening:
         assert rig.said[-1] == LINES.intro_timeout
         rig.hear_all()
         assert rig.ended == do.End("intro-timeout")
+
+    def test_the_playbook_says_how_long_the_first_words_may_take(self) -> None:
+        rig = Rig(limits=Limits(first_words=15_000)).begin(planned=replace(plan(), first_words_ms=3_000))
+        rig.hear_all()
+        rig.pass_ms(2_990)
+        assert rig.said == [OPENING]
+        rig.pass_ms(10)
+        assert rig.said[-1] == LINES.intro_timeout
 
     def test_the_first_words_limit_is_over_with_the_first_words(self) -> None:
         rig = Rig(limits=Limits(first_words=2_000)).after_opening()

@@ -36,6 +36,11 @@ ADA = CallerMemory(
 )
 
 
+def test_the_playbook_says_how_long_the_first_words_may_take_or_leaves_it_to_telephony() -> None:
+    assert planned(opening=opening(timeout_s=7)).first_words_ms == 7_000
+    assert planned(opening=opening()).first_words_ms == 0
+
+
 # ---- what is known -----------------------------------------------------------------------------------------------
 
 

@@ -138,6 +138,8 @@ class CallPlan(msgspec.Struct):
     """Empty lets the recogniser find out what the caller speaks."""
     prompt: str = ""
     """A text that primes the recogniser for names, spelling and style."""
+    first_words_ms: int = 0
+    """So long after the opening was heard the caller must have spoken; 0 leaves it to telephony."""
 
 
 class ToolRun(msgspec.Struct, frozen=True):

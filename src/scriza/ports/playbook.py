@@ -128,7 +128,8 @@ class Opening(Section, frozen=True, kw_only=True):
     """Absent says the inbound one."""
     returning: Spoken | None = None
     """To a caller whom we know, when all of its variables are known."""
-    timeout_s: Annotated[int, msgspec.Meta(ge=1, le=60)] = 10
+    timeout_s: Annotated[int, msgspec.Meta(ge=0, le=60)] = 0
+    """So long after the opening was heard somebody must have spoken; 0 leaves it to the setting."""
     fallback: Spoken
     """Said when nobody answers the opening; the call then ends."""
 

@@ -34,6 +34,7 @@ def plan(guide: Guide, version: str, call: CallFacts, memory: CallerMemory) -> C
         phrases=[*listening.hot_words, *(phrase for meaning in guide.meanings.values() for phrase in meaning.phrases)],
         language="" if listening.any_language else guide.locale.partition("-")[0],
         prompt=listening.prompt,
+        first_words_ms=playbook.opening.timeout_s * 1000,
     )
 
 

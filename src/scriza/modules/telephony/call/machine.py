@@ -189,10 +189,15 @@ class Call(Listening):
         nothing_said = states.caller is Caller.SILENT and not self._owed and not self._turn.digits
         if self._waits_since is not None and nothing_said:
             if Timer.SILENCE not in self._timers:
-                patience = self._limits.silence if self._caller_has_spoken else self._limits.first_words
-                self._set(Timer.SILENCE, max(self._now, self._waits_since + patience))
+                self._set(Timer.SILENCE, max(self._now, self._waits_since + self._patience()))
         else:
             self._cancel(Timer.SILENCE)
+
+    def _patience(self) -> int:
+        """How long, in ms, the caller may be silent: the playbook says how long for the first words."""
+        if self._caller_has_spoken:
+            return self._limits.silence
+        return (self._plan and self._plan.first_words_ms) or self._limits.first_words
 
     # ---- time -------------------------------------------------------------------------------------------------
 
