@@ -217,6 +217,14 @@ async def test_a_source_of_ten_megabytes_is_refused(opened) -> None:
             await strategy.save(SaveVersion(file=b"x: " + b"a" * 10_000_000, kind="yaml"))
 
 
+async def test_edits_do_not_make_a_playbook_that_is_too_large_to_keep(opened) -> None:
+    async with opened() as strategy:
+        before = await saved(strategy)
+        with pytest.raises(TooLarge, match="at most 2000000 bytes"):
+            await strategy.save(SaveVersion(slug="tea-shop", edits=edit("/description", "x" * 2_000_000)))
+        assert (await strategy.version("tea-shop", "draft")).info.id == before
+
+
 async def test_an_edit_of_what_is_not_there_is_refused_and_nothing_is_kept(opened) -> None:
     async with opened() as strategy:
         await saved(strategy)

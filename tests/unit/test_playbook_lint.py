@@ -332,6 +332,13 @@ def test_questions_of_nearly_the_same_words_are_told() -> None:
     assert [finding.code for finding in found] == ["similar-faqs"]
 
 
+def test_of_many_questions_alike_each_is_told_once() -> None:
+    """Told by pairs, two thousand of them would be two million findings."""
+    many = [{"q": f"How much does the plan {at} cost?", "a": "Nineteen.", "to": "pitch"} for at in range(300)]
+    found = [finding.pointer for finding in linted(faqs=many) if finding.code == "similar-faqs"]
+    assert len(found) == len(set(found)) < len(many)
+
+
 @pytest.mark.parametrize(
     "text",
     [

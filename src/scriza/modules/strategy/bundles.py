@@ -9,7 +9,7 @@ from scriza.kernel.errors import BadInput
 from scriza.modules.strategy.books import Version
 from scriza.modules.strategy.canonical import version_id
 from scriza.modules.strategy.normalise import normalise
-from scriza.modules.strategy.sources import checked
+from scriza.modules.strategy.sources import checked, fits
 from scriza.ports.strategy import Bundle, BundledVersion
 
 _BUNDLE = msgspec.json.Decoder(Bundle)
@@ -18,7 +18,7 @@ _BUNDLE = msgspec.json.Decoder(Bundle)
 def opened(file: bytes, today: date) -> Bundle:
     """The bundle in a file, every document of which is in the form that is kept and is the one that its id names.
 
-    Its counts of errors and warnings are what lint says here. Raises BadInput.
+    Its counts of errors and warnings are what lint says here. Raises BadInput, TooLarge.
     """
     try:
         bundle = _BUNDLE.decode(file)
@@ -29,6 +29,7 @@ def opened(file: bytes, today: date) -> Bundle:
 
 def _checked(bundle: Bundle, kept: BundledVersion, today: date) -> BundledVersion:
     playbook, info = kept.playbook, kept.info
+    fits(playbook)
     if version_id(playbook) != info.id:
         raise BadInput(f"the document of version {info.number} is not the one that {info.id} names")
     if playbook.slug != bundle.slug or info.slug != bundle.slug:

@@ -20,7 +20,7 @@ from scriza.modules.strategy.ingest.free_text import draft_from_text
 from scriza.modules.strategy.library import Library, etag
 from scriza.modules.strategy.moving import Move, Mover
 from scriza.modules.strategy.resolving import resolved
-from scriza.modules.strategy.sources import Checked, checked, has_text, kept, read, refusal, written_in
+from scriza.modules.strategy.sources import Checked, checked, fits, has_text, kept, read, refusal, written_in
 from scriza.modules.strategy.voice_assets import VoiceAssets
 from scriza.modules.strategy.written import to_yaml
 from scriza.ports.llm import Llm
@@ -210,9 +210,13 @@ class StrategyService:
         if_match: str,
         conflicts: tuple[OpenConflict, ...] = (),
     ) -> tuple[VersionInfo, Refs, bool]:
-        """Make the playbook the draft, unless it is what is published; a version unless it is one. Raises BadInput."""
+        """Make the playbook the draft, unless it is what is published; a version unless it is one.
+
+        Raises BadInput, TooLarge.
+        """
         if (playbook := found.playbook) is None:
             raise refusal(found.findings)
+        await self._apart(fits, playbook)
         id_, asked = await self._apart(version_id, playbook), current().principal
         known = await self._library.find(asked.workspace, id_)
         new = Version(
@@ -394,7 +398,9 @@ def _below(query: VersionQuery) -> int:
 
 
 def _edited(playbook: Playbook, edits: Sequence[Edit], today: date) -> Checked:
-    return checked(edited(playbook, edits), today)
+    document = edited(playbook, edits)
+    fits(document)
+    return checked(document, today)
 
 
 def _renamed(playbook: Playbook, slug: str, today: date) -> Checked:

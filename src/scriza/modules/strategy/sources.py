@@ -5,9 +5,10 @@ from datetime import date
 
 import msgspec
 
-from scriza.kernel.errors import BadInput
+from scriza.kernel.errors import BadInput, TooLarge
 from scriza.modules.strategy.ingest import ingest, kind_of
 from scriza.modules.strategy.ingest.onto import put_onto
+from scriza.modules.strategy.ingest.tree import MOST_BYTES
 from scriza.modules.strategy.lint import lint
 from scriza.modules.strategy.normalise import normalise
 from scriza.modules.strategy.reading import examined
@@ -15,6 +16,7 @@ from scriza.ports.playbook import Playbook
 from scriza.ports.playbook_findings import Draft, Finding, SourceKind
 from scriza.ports.strategy import Source
 
+_MOST_KEPT = 2 * MOST_BYTES
 _TOLD = 10
 """Findings that a refusal repeats; `lint` tells all."""
 _GRAVEST_FIRST = {"error": 0, "warning": 1, "note": 2}
@@ -39,6 +41,13 @@ class Checked(msgspec.Struct, frozen=True):
     def sorted(self) -> list[Finding]:
         """The findings, the gravest first."""
         return sorted(self.findings, key=lambda finding: _GRAVEST_FIRST[finding.level])
+
+
+def fits(document: Mapping[str, object] | Playbook) -> None:
+    """Raises TooLarge for a document that grew beyond what is kept, by edits, merges or a bundle."""
+    size = len(msgspec.json.encode(document))
+    if size > _MOST_KEPT:
+        raise TooLarge(f"a playbook has at most {_MOST_KEPT} bytes of JSON, this one has {size}")
 
 
 def checked(document: Mapping[str, object] | Playbook, today: date) -> Checked:

@@ -12,6 +12,8 @@ from scriza.ports.playbook_findings import Finding
 
 _SIMILAR = 0.75
 """Shared words of all words of two questions (Jaccard), from which on they seem to ask the same."""
+_MOST_CANDIDATES = 50
+"""Questions with the same rare word that another one is compared with: more share it in none that people write."""
 _SMALL = frozenset(
     "a an the is are do does did i you we it of to for in on and or my your our can could will would".split()
 )
@@ -44,7 +46,7 @@ def _shared_triggers(playbook: Playbook) -> Iterator[Finding]:
 
 
 def _similar_faqs(playbook: Playbook) -> Iterator[Finding]:
-    """Pairs of FAQs that seem to ask the same.
+    """FAQs that seem to ask the same as an earlier one, each told once.
 
     Two questions as similar as that share one of their rarest words, so only these are looked up: the prefix filter of
     Chaudhuri, Ganti and Kaushik, "A primitive operator for similarity joins", 2006.
@@ -56,18 +58,19 @@ def _similar_faqs(playbook: Playbook) -> Iterator[Finding]:
     ]
     seen = Counter(word for _, _, words in asked for word in words)
     with_word: dict[str, list[int]] = defaultdict(list)
-    told: set[tuple[int, int]] = set()
+    told: set[int] = set()
     for number, (at, index, words) in enumerate(asked):
         rarest = sorted(words, key=lambda word: (seen[word], word))[: len(words) - ceil(_SIMILAR * len(words)) + 1]
-        for other in {other for word in rarest for other in with_word[word]}:
+        for other in sorted({other for word in rarest for other in with_word[word]}):
             before, _, their = asked[other]
-            if before != at and (before, at) not in told and len(words & their) >= _SIMILAR * len(words | their):
-                told.add((before, at))
+            if before != at and at not in told and len(words & their) >= _SIMILAR * len(words | their):
+                told.add(at)
                 message = f"it seems to ask the same as the FAQ {playbook.faqs[before].id!r}"
                 fix = "put both wordings under one `q:`, or let the questions differ more"
                 yield Finding("warning", "similar-faqs", message, below("/faqs", at, "q", index), fix)
         for word in rarest:
-            with_word[word].append(number)
+            if len(with_word[word]) < _MOST_CANDIDATES:
+                with_word[word].append(number)
 
 
 def _orders(playbook: Playbook) -> Iterator[Finding]:
