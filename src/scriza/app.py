@@ -11,6 +11,7 @@ from scriza import data_dir
 from scriza.container import Container
 from scriza.factories import edge
 from scriza.gateway.access import Authenticator, Bearer, KnownCredentials, Open, OwnCheck, ServiceAccess, behind
+from scriza.gateway.browser import browser_routes
 from scriza.gateway.chat import chat_route
 from scriza.gateway.edge import edge_around
 from scriza.gateway.health import Check, health_routes
@@ -94,6 +95,8 @@ def application(container: Container, *, around: Sequence[Lifespan] = ()) -> Lit
         metrics_route(),
         edge.pages(settings, modules),
     ]
+    if "sign_in" in ports:
+        routes.append(browser_routes(container.sign_in))
     if "llm" in modules:
         routes.append(behind(Bearer(Scope.ENGINES), chat_route(container.llm)))
     if leads_calls(settings):

@@ -22,6 +22,7 @@ from scriza_adapters.mongo.store import MongoStore
 OPEN = {
     *("/", "/health", "/health/live", "/health/ready", "/static/{name:str}"),
     *(operation.path for operation in operations(SignIn)),
+    *(f"/console/{act}" for act in ("sign-up", "log-in", "finish-external", "second-factor", "log-out")),
 }
 """Whatever else is found open must be written here by somebody who means it."""
 

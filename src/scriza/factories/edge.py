@@ -23,7 +23,8 @@ def rate_limits(settings: Settings, state: SharedState) -> ASGIMiddleware:
     api = Budget("api", settings.rate_api, _MINUTE)
     login = Budget("login", settings.rate_login, _MINUTE, guards=True)
     budgets = {
-        **dict.fromkeys(("/api/v1/auth/login", "/api/v1/auth/external"), login),
+        **dict.fromkeys(("/api/v1/auth/login", "/api/v1/auth/external", "/console/"), login),
+        "/console/refresh": api,
         "/api/v1/auth/reset": Budget("reset", settings.rate_reset, _HOUR, guards=True),
         "/api/": api,
         "/v1/": api,

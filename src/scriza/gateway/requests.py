@@ -3,6 +3,7 @@
 from typing import cast
 
 from litestar import WebSocket
+from litestar.connection import ASGIConnection
 from litestar.datastructures import Headers
 from litestar.enums import ScopeType
 from litestar.handlers.base import BaseRouteHandler
@@ -10,6 +11,7 @@ from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from scriza.gateway.access import Admission, Authenticator, rules_of
+from scriza.gateway.cookies import access_token
 from scriza.kernel.errors import Problem, ScrizaError
 from scriza.kernel.principal import Principal, acting, current
 from scriza.wire import problems
@@ -21,7 +23,8 @@ class RequestMiddleware(ASGIMiddleware):
     """Binds what `kernel.principal.current` tells while the request or the socket is served.
 
     An id that the caller sends is kept when it looks sane. The principal is the one of the first authenticator that
-    accepts the bearer token. A socket is authorised here, before its handshake; its frames pass by.
+    accepts the bearer token or, where nothing else is said, the access token of a browser's session. A socket is
+    authorised here, before its handshake; its frames pass by.
     """
 
     scopes = (ScopeType.HTTP, ScopeType.WEBSOCKET)
@@ -35,7 +38,7 @@ class RequestMiddleware(ASGIMiddleware):
         ids = {"request_id": sane_id(headers.get(REQUEST_ID)), "call_id": sane_id(headers.get(CALL_ID))}
         principal = Principal()
         try:
-            scope["auth"] = found = await self._identify(headers)
+            scope["auth"] = found = await self._identify(scope, headers)
         except ScrizaError as error:
             scope["auth"] = error
         else:
@@ -47,15 +50,26 @@ class RequestMiddleware(ASGIMiddleware):
                 # A media socket sends fifty frames a second: nothing stands between it and the server.
                 await next_app(scope, receive, send)
 
-    async def _identify(self, headers: Headers) -> Admission | None:
-        scheme, _, token = headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer":
+    async def _identify(self, scope: Scope, headers: Headers) -> Admission | None:
+        token = _credential(scope, headers)
+        if not token:
             return None
         for authenticator in self._authenticators:
-            found = await authenticator(token.strip(), headers)
+            found = await authenticator(token, headers)
             if found is not None:
                 return found
         return None
+
+
+def _credential(scope: Scope, headers: Headers) -> str:
+    """Raises Forbidden when it is a cookie's and the request may be another site's doing."""
+    if "authorization" not in headers:
+        if "cookie" not in headers:
+            return ""
+        method = str(scope["method"]) if scope["type"] == ScopeType.HTTP else ""
+        return access_token(method, headers, ASGIConnection(scope).cookies)
+    scheme, _, token = headers["authorization"].partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
 
 
 async def _may_open(scope: Scope, receive: Receive, send: Send) -> bool:
