@@ -274,6 +274,18 @@ async def test_a_text_message_that_stays_forbidden_is_not_sent_and_nothing_is_pr
     assert reply.done.notes.promised == []
 
 
+async def test_a_text_message_that_needs_a_yes_is_sent_only_when_the_caller_has_said_it(doors: Doors) -> None:
+    texts = Tool(name="send_sms", description="Send a text message.", kind="builtin", confirm=True)
+    async with opened(doors, msgspec.structs.replace(PLAYBOOK, tools=[texts, RESERVE])) as rig:
+        rig.calls(("send_sms", {"text": "The prices."}), text="One moment.")
+        rig.says("Shall I text you the prices?")
+        asked = await replied(rig, rig.asking("i want it in writing"))
+        assert (asked.acts, asked.clauses) == ([], ["One moment.", "Shall I text you the prices?"])
+        rig.calls(("send_sms", {"text": "The prices."}), text="There you go.")
+        agreed = await replied(rig, rig.asking("yes please", turn=2, conversation=asked.done.conversation))
+        assert SendSms("The prices.") in agreed.acts
+
+
 async def test_a_model_that_only_acts_is_asked_what_to_say(rig: Rig) -> None:
     rig.calls(("set_outcome", {"outcome": "callback"}))
     rig.says("I will call you.")

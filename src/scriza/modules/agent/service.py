@@ -11,7 +11,7 @@ import structlog
 from scriza.kernel.errors import BadInput, ScrizaError, TooLarge
 from scriza.kernel.principal import current
 from scriza.modules.agent.after import Told, conversation_after, lines_in, notes
-from scriza.modules.agent.answering import Answering
+from scriza.modules.agent.answering import Answer, Answering
 from scriza.modules.agent.beginning import plan
 from scriza.modules.agent.decision import Decision, decide, decide_to_close, required
 from scriza.modules.agent.directing import Directing
@@ -133,10 +133,14 @@ class AgentService:
             turn=request.turn,
             tools=uses.ran(),
         )
+        yield self._done(guide, request, decision, told, answer)
+
+    def _done(self, guide: Guide, request: Reply, decision: Decision, told: Told, answer: Answer) -> ReplyDone:
+        """The conversation as it is after the answer, whose summary, where it is due, is begun beside the call."""
         after = conversation_after(request.conversation, decision, told)
         if not request.speculative:
             self._summaries.prepare(request.call_id, after)
-        yield ReplyDone(
+        return ReplyDone(
             conversation=after,
             usage=answer.done.usage,
             model=answer.done.model,

@@ -32,20 +32,6 @@ def edited(playbook: Playbook, edits: Sequence[Edit]) -> dict[str, object]:
     return document
 
 
-def value_at(playbook: Playbook, pointer: str) -> object:
-    """What stands there as plain values; UNSET where nothing does."""
-    part: object = msgspec.to_builtins(playbook)
-    for key in keys_of(pointer):
-        match part:
-            case dict() if key in part:
-                part = part[key]
-            case list() if (at := _place(part, key)) is not None:
-                part = part[at]
-            case _:
-                return UNSET
-    return part
-
-
 def _into(part: object, key: str, next_key: str, edit: Edit, *, is_top: bool) -> object:
     match part:
         case dict():

@@ -21,6 +21,8 @@ SCHEDULE_CALLBACK = "schedule_callback"
 BOOK_SLOT = "book_slot"
 LOOK_UP_CONTACT = "look_up_contact"
 
+_PROMISED = frozenset({SEND_SMS, SCHEDULE_CALLBACK})
+
 _CALLER: JsonSchema = {"type": "string", "x-from": "caller"}
 _PARAMETERS: dict[str, JsonSchema] = {
     PRESS_KEYS: {
@@ -84,6 +86,11 @@ class Ability(msgspec.Struct, frozen=True, eq=False):
     def reads_only(self) -> bool:
         """It changes nothing outside, so that it need not wait for the turn to be sure."""
         return self.kind == "memory" or self.tool.reads_only
+
+    @property
+    def is_promised(self) -> bool:
+        """The caller is told that it will come, so that it must not be left out without a word."""
+        return self.name in _PROMISED
 
     def offer(self) -> llm.Tool:
         """As a model is told of it."""

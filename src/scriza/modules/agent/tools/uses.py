@@ -101,14 +101,16 @@ class Uses:
             except WrongArguments as error:
                 self._wrong[call.name] = self._wrong.get(call.name, 0) + 1
                 self._refuse(call, str(error) if self._wrong[call.name] == 1 else NOT_AGAIN)
-                self._waits = True  # also for an act, which the caller may have been promised already
+                self._waits |= ability.is_promised
 
     def take_again(self, call: ToolCall) -> None:
         """Take in a call of an earlier round, which is answered: an act is followed all the same."""
         ability = self._toolbox.find(call.name)
         if ability is not None and ability.kind == "act":
             with suppress(WrongArguments):
-                self.acts.append(act_of(ability, ability.parameters.read(call.arguments), self._scene.setting))
+                arguments = ability.parameters.read(call.arguments)
+                if self._may(ability, arguments):
+                    self.acts.append(act_of(ability, arguments, self._scene.setting))
 
     def taken(self, call: ToolCall) -> None:
         """A call that somebody else has dealt with."""
@@ -132,17 +134,22 @@ class Uses:
         return call
 
     def _sort(self, call: ToolCall, ability: Ability, arguments: dict[str, object]) -> None:
-        if ability.kind == "act":
+        if not self._may(ability, arguments):
+            self._answers[call.id] = refused(ASK_FIRST)
+            self._waits = True
+        elif ability.kind == "act":
             self.acts.append(act_of(ability, arguments, self._scene.setting))
             self._answers[call.id] = promised()
-        elif ability.tool.confirm and not self._has_agreed(call.name, arguments):
-            self.proposed = Proposal(call.name, canonical(arguments))
-            self._answers[call.id] = refused(ASK_FIRST)
         else:
             self._wanted.append(_Wanted(call, ability, arguments))
 
-    def _has_agreed(self, name: str, arguments: Mapping[str, object]) -> bool:
-        return self._scene.agreed and self._scene.proposed == Proposal(name, canonical(arguments))
+    def _may(self, ability: Ability, arguments: Mapping[str, object]) -> bool:
+        """Whether it needs no yes, or has got it for just this; otherwise it is what the caller is being asked."""
+        wish = Proposal(ability.name, canonical(arguments))
+        if not ability.tool.confirm or (self._scene.agreed and self._scene.proposed == wish):
+            return True
+        self.proposed = wish
+        return False
 
     def _refuse(self, call: ToolCall, why: str) -> None:
         _log.warning("agent.tool_call_refused", tool=call.name[:40])
