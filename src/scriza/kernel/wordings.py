@@ -7,8 +7,9 @@ from collections.abc import Iterable
 def wording(patterns: Iterable[str]) -> re.Pattern[str] | None:
     """One expression for all the patterns; none when there is no word in them.
 
-    They find whole words without regard to case, with any space, commas or hyphens between them; ``*`` is any ending of
-    a word.
+    They find whole words without regard to case, with any space, commas or hyphens between them; ``*`` behind a word is
+    any ending of it, and alone it is any word. Within a word it is a star: several gaps in one could be filled in more
+    ways than can be tried.
 
     >>> wording(["money back", "guarantee*"]).search("Your Money-back guaranteed.")[0]
     'Money-back'
@@ -18,4 +19,11 @@ def wording(patterns: Iterable[str]) -> re.Pattern[str] | None:
 
 
 def _word_by_word(pattern: str) -> str:
-    return r"[\s,-]+".join(re.escape(word).replace(r"\*", r"\w*") for word in pattern.split())
+    return r"[\s,-]+".join(map(_with_ending, pattern.split()))
+
+
+def _with_ending(word: str) -> str:
+    stem = word.rstrip("*")
+    if stem == word:
+        return re.escape(word)
+    return re.escape(stem) + (r"\w*" if stem else r"\w+")
