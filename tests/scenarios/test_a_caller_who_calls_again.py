@@ -23,7 +23,7 @@ from tests.phone_line import PhoneLine, caller, free_port, phone_line
 from tests.playbooks import PAPER_KITE
 from tests.running_scriza import RunningScriza, running_scriza
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
 
 NUMBER = "+14155550143"
 NAME, DAY = "victor", "tomorrow afternoon"

@@ -11,7 +11,7 @@ from tests.exchange import KnowingAsr, exchange
 from tests.phone_line import caller
 from tests.playbooks import shipped
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
 
 CLINIC = shipped("clinic-intake-en-us")
 ASKS = caller("wait", "say: can i make an appointment", "wait", "say: thank you goodbye", "wait")
