@@ -20,7 +20,7 @@ from joserfc.jwk import RSAKey
 from litestar import Litestar, Request, Response, get, post, put
 from litestar.datastructures import State
 
-CLIENT_ID, CLIENT_SECRET = "scriza", "not a secret: of the tests only"
+CLIENT_ID, CLIENT_SECRET = "scriza", "not-a-secret-of-the-tests"
 
 Parsed = dict[str, str]
 Asked = Request[object, object, State]

@@ -1,4 +1,4 @@
-"""What people are written, in plain text."""
+"""What people are written, in plain text; of ASCII, so that the raw letter can be read too."""
 
 from scriza.ports.accounts import Role
 from scriza.ports.mail import Letter
@@ -14,7 +14,7 @@ To take the invitation, give a name and a password together with this token, wit
 
     {token}
 
-By the API: POST {url}/api/v1/auth/signup {{"token": …, "name": …, "password": …}}
+By the API: POST {url}/api/v1/auth/signup {{"token": ..., "name": ..., "password": ...}}
 
 If you do not know what this is about, nothing happens when you do nothing.
 """
@@ -31,7 +31,7 @@ To set one, give it together with this token, once, within ten minutes:
 
     {token}
 
-By the API: POST {url}/api/v1/auth/reset/confirm {{"token": …, "password": …}}
+By the API: POST {url}/api/v1/auth/reset/confirm {{"token": ..., "password": ...}}
 
 If it was not you, nothing happens when you do nothing: your password is still good.
 """
