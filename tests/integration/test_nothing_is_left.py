@@ -31,10 +31,10 @@ from tests.serving import listening_socket, serving
 from tests.standins.openai import Behaviour, OpenAiStandIn
 from tests.standins.redis_server import NEEDED, installed, redis_server
 
-NUMBER, OUR_NUMBER = "+14155550147", Options().number
-NAME, MAIL, SECRET = "Aurelia Montgolfier", "aurelia@montgolfier.example", "the blue submarine"
 pytestmark = pytest.mark.system
 
+NUMBER, OUR_NUMBER = "+14155550147", Options().number
+NAME, MAIL, SECRET = "Aurelia Montgolfier", "aurelia@montgolfier.example", "the blue submarine"
 CANARIES = ("4155550147", "Aurelia", "aurelia", "Montgolfier", "montgolfier", "submarine")
 SAID = f"my name is {NAME} my mail is {MAIL} and I have lost {SECRET}"
 KEY = "a-key-of-the-clients"
