@@ -27,7 +27,7 @@ from scriza.modules.agent.references import Reference
 from scriza.modules.agent.scopes import scope_of
 from scriza.modules.agent.texts import as_data, filled
 from scriza.ports.agent import Conversation, Exchange, HangUp, PressKeys, SendSms, TransferTo
-from scriza.ports.llm import Message
+from scriza.ports.llm import Message, ScriptLine
 from scriza.ports.playbook import Exit
 from scriza.ports.tokens import estimated_tokens
 
@@ -145,10 +145,17 @@ def _stage(guide: Guide, conversation: Conversation, decision: Decision) -> Iter
     if stage.prompt:
         yield _Part(heading, stage.prompt)
     if decision.question is not None:
-        yield _Part(heading, f"Ask next, unless the caller wants something else first: {decision.question.text}")
+        yield _Part(heading, "Ask next, unless the caller wants something else first:")
+        yield _line(heading, decision.question)
     for line in decision.before:
-        yield _Part(heading, f"Just before your answer this was said for you; do not repeat it: {line.text}")
+        yield _Part(heading, "Just before your answer this was said for you; do not repeat it:")
+        yield _line(heading, line)
     yield from (_Part(heading, _judging(way)) for way in decision.exits)
+
+
+def _line(heading: str, line: ScriptLine) -> _Part:
+    """A line of the playbook as data, since callers' own words stand in the place of its variables."""
+    return _Part(heading, as_data(line.text), data=True)
 
 
 def _judging(way: Exit) -> str:
