@@ -164,7 +164,7 @@ def _phone(_: Variable, utterance: str) -> str:
 
 
 def _email(_: Variable, utterance: str) -> str:
-    text = f" {utterance.casefold().strip(' .!?')} "
+    text = f" {' '.join(utterance.casefold().split()).strip(' .!?')} "
     if "@" not in text:
         for spoken, sign in _SPOKEN_SIGNS:
             text = spoken.sub(sign, text)
