@@ -219,27 +219,11 @@ class StrategyService:
         await self._apart(fits, playbook)
         id_, asked = await self._apart(version_id, playbook), current().principal
         known = await self._library.find(asked.workspace, id_)
-        new = Version(
-            VersionInfo(
-                id=id_,
-                slug=playbook.slug,
-                number=0,
-                title=playbook.title,
-                locale=playbook.locale,
-                persona=playbook.persona,
-                author=asked.subject,
-                created_at=self._clock(),
-                message=message,
-                parents=[version.info.id for version in made_of if version.info.id != id_],
-                errors=found.errors,
-                warnings=found.warnings,
-            ),
-            playbook,
-        )
+        new = self._unnumbered(id_, playbook, found, made_of, message)
 
         def decide(refs: Refs) -> Move:
             number = refs.latest + (known is None)
-            version = known or Version(msgspec.structs.replace(new.info, number=number), playbook)
+            version = known or Version(msgspec.structs.replace(new, number=number), playbook)
             others = tuple(each for each in refs.unresolved if each != id_)
             unresolved = (*others, id_)[-_MOST_UNRESOLVED:] if conflicts else others
             draft = "" if id_ == self._library.published(refs) and not conflicts else id_
@@ -251,6 +235,25 @@ class StrategyService:
 
         refs = await self._mover.move(asked, playbook.slug, act, decide, message=message, if_match=if_match)
         return (known or await self._library.version(asked.workspace, id_)).info, refs, known is not None
+
+    def _unnumbered(
+        self, id_: str, playbook: Playbook, found: Checked, made_of: Sequence[Version], message: str
+    ) -> VersionInfo:
+        """What is told of a version that the caller makes; its number is known only as it becomes the draft."""
+        return VersionInfo(
+            id=id_,
+            slug=playbook.slug,
+            number=0,
+            title=playbook.title,
+            locale=playbook.locale,
+            persona=playbook.persona,
+            author=current().principal.subject,
+            created_at=self._clock(),
+            message=message,
+            parents=[version.info.id for version in made_of if version.info.id != id_],
+            errors=found.errors,
+            warnings=found.warnings,
+        )
 
     async def _made_of(self, slug: str, name: str) -> Version | None:
         """The version that a new one is made of: the one that is named, else the draft, else what is published.
