@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+from scriza.modules.agent.texts import as_data
 from scriza.modules.agent.tools.acts import zone_of
 from scriza.modules.agent.tools.results import clean
 from scriza.modules.agent.tools.runs import Run
@@ -40,10 +41,16 @@ def _sections(runs: Sequence[Run], proposed: Proposal | None, now: datetime, zon
         told = "\n".join(f"- {_line(run)}" for run in runs[-_LATEST:])
         yield f"# What tools did in this call\n<data>\n{told}\n</data>"
     if proposed is not None:
-        wanted = f"{proposed.tool} with {clean(proposed.arguments)[:_LONGEST]}"
-        yield f"# Waiting for a yes\nThe caller was asked to agree to {wanted}. If they did, call it with just these."
+        yield (
+            f"# Waiting for a yes\nThe caller was asked to agree to {proposed.tool} with these arguments. If they did, "
+            f"call it with just these:\n<data>\n{_datum(proposed.arguments)}\n</data>"
+        )
 
 
 def _line(run: Run) -> str:
-    result = f": {clean(run.result)[:_LONGEST]}" if run.result and run.state in ("done", "failed") else ""
-    return f"{run.tool} {clean(run.arguments)[:_LONGEST]} {_STATES[run.state]}{result}"
+    result = f": {_datum(run.result)}" if run.result and run.state in ("done", "failed") else ""
+    return f"{run.tool} {_datum(run.arguments)} {_STATES[run.state]}{result}"
+
+
+def _datum(text: str) -> str:
+    return as_data(clean(text)[:_LONGEST])
