@@ -76,7 +76,11 @@ class AgentService:
         self._summaries = Summaries(llm)
 
     async def begin(self, call: CallFacts) -> CallPlan:
-        """How to lead this call, by the published playbook of a slug, or by a version. Raises NotFound, BadInput."""
+        """How to lead this call, by the published playbook of a slug, or by a version.
+
+        Raises NotFound, BadInput for a playbook that does not fit together, and what the strategy port raises while no
+        earlier call's playbook is at hand.
+        """
         (version, guide), memory = await asyncio.gather(self._guides.published(call.playbook), self._recalled(call))
         if language := spoken_language(guide, call.language):
             guide = await self._guides.version(version, language)

@@ -86,12 +86,16 @@ def answers(playbook: Playbook) -> Iterator[tuple[str, Answer]]:
     yield "/transfer/unavailable", playbook.transfer.unavailable
 
 
-def unknown(what: str, id_: str, known: Iterable[str], pointer: str) -> Finding:
-    """What is said of a name that nothing has, with the one that is nearest."""
-    near = get_close_matches(id_, sorted(known), 1)
-    fix = (
-        f"did you mean {near[0]!r}?" if near else f"write the id of one that is there: {', '.join(sorted(known)[:12])}"
-    )
-    return Finding(
-        "error", f"unknown-{what.split(' ')[0].strip(',')}", f"there is no {what} called {id_!r}", pointer, fix
-    )
+def unknown(what: str, name: str, known: Iterable[str], pointer: str, instead: str = "") -> Finding:
+    """What is said of a name that nothing has. The fix is the nearest one that is there, else `instead`, in words."""
+    there = sorted(known)
+    instead = instead or f"write the id of one that is there: {', '.join(there[:12])}"
+    near = get_close_matches(name, there, 1)
+    fix = f"did you mean {near[0]!r}?" if near else instead
+    code = f"unknown-{what.split(' ')[0].strip(',')}"
+    return Finding("error", code, f"there is no {what} called {name!r}", pointer, fix)
+
+
+def unknown_variable(name: str, known: Iterable[str], pointer: str) -> Finding:
+    """See `unknown`."""
+    return unknown("variable", name, known, pointer, f"add it under `variables:` as `- name: {name}`")

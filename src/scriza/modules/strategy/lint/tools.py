@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from scriza.kernel.errors import BadInput
-from scriza.modules.strategy.lint.references import answers, unknown
+from scriza.modules.strategy.lint.references import answers, unknown, unknown_variable
+from scriza.modules.strategy.lint.variables import fillable
 from scriza.modules.strategy.pointers import below
 from scriza.ports.playbook import BUILT_IN_ACTS, BUILT_IN_TOOLS, Playbook, Tool
 from scriza.ports.playbook_findings import Finding
@@ -15,13 +16,12 @@ _NEEDS_URL = "book_slot"
 
 def tools(playbook: Playbook) -> Iterator[Finding]:
     """What is wrong with the tools and with who has them run."""
-    known = {variable.name for variable in playbook.variables}
-    known.update(intent.slot.name for intent in playbook.intents if intent.slot is not None)
+    known = fillable(playbook) | OF_THE_CALL
     for at, tool in enumerate(playbook.tools):
         here = below("/tools", at)
         yield from _of_tool(tool, here)
         if tool.parameters:
-            yield from _parameters(tool, below(here, "parameters"), frozenset(known | OF_THE_CALL))
+            yield from _parameters(tool, below(here, "parameters"), known)
     yield from _had_run(playbook)
 
 
@@ -33,7 +33,7 @@ def _of_tool(tool: Tool, here: str) -> Iterator[Finding]:
         yield unknown("tool of ours", tool.name, BUILT_IN_TOOLS, below(here, "name"))
 
 
-def _parameters(tool: Tool, here: str, known: frozenset[str]) -> Iterator[Finding]:
+def _parameters(tool: Tool, here: str, known: set[str]) -> Iterator[Finding]:
     try:
         parameters = tool_parameters(tool.parameters)
     except BadInput as error:
@@ -42,7 +42,7 @@ def _parameters(tool: Tool, here: str, known: frozenset[str]) -> Iterator[Findin
         return
     for name, source in parameters.filled.items():
         if source not in known:
-            yield unknown("variable", source, known, below(here, "properties", name, FILLED_BY_US))
+            yield unknown_variable(source, known, below(here, "properties", name, FILLED_BY_US))
 
 
 def _had_run(playbook: Playbook) -> Iterator[Finding]:
@@ -53,7 +53,9 @@ def _had_run(playbook: Playbook) -> Iterator[Finding]:
             continue
         here, tool = below(pointer, "tool"), by_name.get(answer.tool)
         if tool is None:
-            yield unknown("tool", answer.tool, by_name, here)
+            yield unknown(
+                "tool", answer.tool, by_name, here, "describe it under `tools:`, or take it out of the answer"
+            )
         elif tool.kind == "builtin" and tool.name in BUILT_IN_ACTS:
             message = f"an answer cannot have {answer.tool!r} run, so that it would always be said to have failed"
             fix = "write what follows into the answer itself: `act`, `outcome`, `press` or `sms`"

@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Iterator
-from difflib import get_close_matches
 
+from scriza.modules.strategy.lint.references import unknown_variable
 from scriza.modules.strategy.pointers import below
 from scriza.modules.strategy.said import Line, spoken_lines
 from scriza.ports.playbook import BUILT_IN_VARIABLES, Playbook
@@ -15,22 +15,21 @@ _NAME = re.compile(r"[a-z][a-z0-9_-]*")
 
 def variables(playbook: Playbook) -> Iterator[Finding]:
     """What is wrong with the variables and with who names them."""
-    declared = {variable.name for variable in playbook.variables}
-    by_words = {intent.slot.name for intent in playbook.intents if intent.slot is not None}
-    known = declared | by_words | BUILT_IN_VARIABLES
-    used = set(by_words)
+    filled = fillable(playbook)
+    known = filled | BUILT_IN_VARIABLES
+    used = {intent.slot.name for intent in playbook.intents if intent.slot is not None}
     for line in _lines(playbook):
         for name in _PLACEHOLDER.findall(line.text):
             used.add(name)
             if _NAME.fullmatch(name) and name not in known:
-                yield _unknown(name, known, line.pointer)
+                yield unknown_variable(name, known, line.pointer)
         if _has_stray_brace(line.text):
             fix = "write a variable as {name}, with its two braces"
             yield Finding("error", "stray-brace", "there are braces in it that name no variable", line.pointer, fix)
     for pointer, name in _slots(playbook):
         used.add(name)
-        if name not in declared | by_words:
-            yield _unknown(name, known, pointer)
+        if name not in filled:
+            yield unknown_variable(name, filled, pointer)
     for at, variable in enumerate(playbook.variables):
         here = below("/variables", at)
         if variable.name not in used and not (variable.required or variable.name in _extracted(playbook)):
@@ -39,6 +38,12 @@ def variables(playbook: Playbook) -> Iterator[Finding]:
         if variable.type == "enum" and not variable.values:
             fix = "write the values that it can have under `values:`"
             yield Finding("error", "enum-without-values", f"{variable.name!r} has no values", here, fix)
+
+
+def fillable(playbook: Playbook) -> set[str]:
+    """Variables that a call can know: those that are declared, and those that an intent's own words fill."""
+    declared = {variable.name for variable in playbook.variables}
+    return declared.union(intent.slot.name for intent in playbook.intents if intent.slot is not None)
 
 
 def _lines(playbook: Playbook) -> Iterator[Line]:
@@ -74,9 +79,3 @@ def _extracted(playbook: Playbook) -> set[str]:
 def _has_stray_brace(text: str) -> bool:
     rest = _PLACEHOLDER.sub(lambda found: "" if _NAME.fullmatch(found[1]) else found[0], text)
     return "{" in rest or "}" in rest
-
-
-def _unknown(name: str, known: set[str], pointer: str) -> Finding:
-    near = get_close_matches(name, sorted(known), 1)
-    fix = f"did you mean {near[0]!r}?" if near else f"add it under `variables:` as `- name: {name}`"
-    return Finding("error", "unknown-variable", f"there is no variable called {name!r}", pointer, fix)
