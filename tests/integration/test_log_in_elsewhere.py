@@ -1,5 +1,6 @@
 """Log-in by other providers, against a provider that is a process of its own and lies in every way that it can."""
 
+import asyncio
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -22,7 +23,7 @@ from scriza.kernel.errors import (
     Unauthenticated,
     UpstreamFailed,
 )
-from scriza.kernel.principal import acting
+from scriza.kernel.principal import Principal, acting
 from scriza.modules.accounts.sign_in import Invited
 from scriza.ports.accounts import (
     ExternalAnswer,
@@ -173,6 +174,20 @@ async def test_an_identity_is_one_person_s(rig: AccountsRig, browser: Browser) -
         answer = await browser.goes(await rig.accounts.begin_link(ExternalLogIn("local")))
         with pytest.raises(Conflict):
             await rig.accounts.finish_link(answer)
+
+
+async def test_of_two_who_link_one_identity_at_once_one_has_it(rig: AccountsRig, browser: Browser) -> None:
+    async def links(principal: Principal, answer: ExternalAnswer) -> object:
+        with acting(principal):
+            return await rig.accounts.finish_link(answer)
+
+    people = [await rig.principal(await rig.joined(f"{name}@team.example")) for name in ("ada", "ben", "eve")]
+    linking = []
+    for person in people:
+        with acting(person):
+            linking.append(links(person, await browser.goes(await rig.accounts.begin_link(ExternalLogIn("local")))))
+    results = await asyncio.gather(*linking, return_exceptions=True)
+    assert sorted(type(result).__name__ for result in results) == ["Conflict", "Conflict", "Done"]
 
 
 async def test_what_one_has_begun_to_link_another_cannot_finish(rig: AccountsRig, browser: Browser) -> None:

@@ -115,7 +115,10 @@ class UserBook(Protocol):
         ...
 
     async def change(self, old: UserRecord, new: UserRecord) -> bool:
-        """Put `new` in the place of `old`; False when somebody else has changed it meanwhile."""
+        """Put `new` in the place of `old`; False when somebody else has changed it meanwhile.
+
+        Raises Conflict when one of its identities is another account's.
+        """
         ...
 
     async def any(self) -> bool:

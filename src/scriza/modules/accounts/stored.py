@@ -77,7 +77,10 @@ class MongoUserBook:
         fields = msgspec.structs.asdict(msgspec.structs.replace(new, version=old.version + 1))
         which = {"_id": fields.pop("user_id"), "version": old.version}
         with self._store.errors():
-            done = await Account.get_pymongo_collection().update_one(which, {"$set": fields})
+            try:
+                done = await Account.get_pymongo_collection().update_one(which, {"$set": fields})
+            except AlreadyThere:
+                raise Conflict("this identity is linked to another account") from None
         return done.matched_count == 1
 
     async def any(self) -> bool:
