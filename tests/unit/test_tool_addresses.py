@@ -148,9 +148,9 @@ def test_nothing_is_allowed_where_nothing_is_named() -> None:
 
 def test_a_token_goes_to_its_own_host_alone() -> None:
     hosts = AllowedHosts([pattern("*")], tokens={("CRM", "crm.example.com"): "s3cret"})
-    assert hosts.token("CRM", place_of("https://crm.example.com/x")) == "s3cret"
+    assert hosts.token("CRM", place_of("https://crm.example.com/x"), "ours") == "s3cret"
     with pytest.raises(Forbidden) as raised:
-        hosts.token("CRM", place_of("https://evil.example.com/x"))
+        hosts.token("CRM", place_of("https://evil.example.com/x"), "ours")
     assert "s3cret" not in raised.value.detail
 
 
@@ -160,3 +160,13 @@ def test_a_host_may_be_private_only_by_its_name_and_port() -> None:
     assert not hosts.private("crm.internal", 443)
     assert not hosts.private("other.internal", 8080)
     assert hosts.place("http://crm.internal:8080/x").port == 8080
+
+
+def test_a_workspaces_own_token_is_used_by_no_other_workspace() -> None:
+    crm = place_of("https://crm.example.com/x")
+    tokens = {("ours/CRM", crm.host): "s3cret", ("theirs/CRM", crm.host): "other", ("ours/CAL", crm.host): "third"}
+    hosts = AllowedHosts([pattern("*")], tokens=tokens)
+    assert (hosts.token("CRM", crm, "ours"), hosts.token("CRM", crm, "theirs")) == ("s3cret", "other")
+    for name in ("CAL", "ours/CAL"):
+        with pytest.raises(Forbidden):
+            hosts.token(name, crm, "theirs")

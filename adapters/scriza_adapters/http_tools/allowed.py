@@ -53,7 +53,8 @@ class Pattern(msgspec.Struct, frozen=True):
 class AllowedHosts:
     """The hosts that tools may be at, and among them those that may have private addresses.
 
-    `tokens` are by the name and the host that they were set for: no token goes anywhere else.
+    `tokens` are by the name and the host that they were set for: no token goes anywhere else. A name may begin with a
+    workspace, ``WORKSPACE/NAME``, whose playbooks alone may use it then.
     """
 
     def __init__(
@@ -77,10 +78,13 @@ class AllowedHosts:
             pattern.host != "*" and pattern.fits(Place(pattern.scheme, host, port, "")) for pattern in self._private
         )
 
-    def token(self, name: str, place: Place) -> str:
-        """The bearer token of this name for the place. Raises Forbidden when none was set for it."""
-        found = self._tokens.get((name, place.host))
-        if not found:
+    def token(self, name: str, place: Place, workspace: str) -> str:
+        """The bearer token of this name for the place. Raises Forbidden when none was set that the workspace may use.
+
+        The workspace's own one goes before one that is for all.
+        """
+        found = self._tokens.get((f"{workspace}/{name}", place.host)) or self._tokens.get((name, place.host))
+        if not found or "/" in name:
             raise Forbidden(f"SCRIZA_TOOL_TOKENS has no {name}@{place.host}")
         return found
 

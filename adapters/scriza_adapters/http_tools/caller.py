@@ -11,6 +11,7 @@ import msgspec
 import structlog
 
 from scriza.kernel.errors import DeadlineExceeded, ScrizaError, UpstreamFailed
+from scriza.kernel.principal import current
 from scriza.ports.tool_caller import ToolAnswer, ToolRequest
 from scriza_adapters.http_tools.allowed import AllowedHosts, Place
 from scriza_adapters.http_tools.guard import GuardedBackend, Resolve, Resolver
@@ -79,7 +80,8 @@ class HttpToolCaller:
             "Idempotency-Key": f'"{request.key}"',
         }
         if request.auth_ref:
-            headers["Authorization"] = f"Bearer {self._hosts.token(request.auth_ref, place)}"
+            workspace = current().principal.workspace
+            headers["Authorization"] = f"Bearer {self._hosts.token(request.auth_ref, place, workspace)}"
         if request.method != "GET":
             headers["Content-Type"] = "application/json"
         return [(name.encode(), value.encode()) for name, value in headers.items()]

@@ -15,5 +15,7 @@ class Tools(BaseModel):
         "", description="The same for hosts in your own network, which may have addresses that are not public."
     )
     tool_tokens: SecretStr = Field(
-        SecretStr(""), description="Bearer tokens, as `NAME@HOST=TOKEN,NAME@HOST=TOKEN`; each goes to its host alone."
+        SecretStr(""),
+        description="Bearer tokens, as `NAME@HOST=TOKEN,NAME@HOST=TOKEN`; each goes to its host alone, and for "
+        "`WORKSPACE/NAME@HOST` only from that workspace's playbooks.",
     )
