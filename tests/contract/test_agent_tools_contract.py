@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from scriza.kernel.errors import BadInput, DeadlineExceeded, UpstreamFailed
 from scriza.modules.agent.service import AgentService
@@ -193,6 +194,16 @@ async def test_tools_that_cannot_be_used_are_not_offered(rig: Rig) -> None:
     offered = {tool.name for tool in rig.turn().tools}
     assert {"book", "find", "pay", "send_sms", "schedule_callback", "look_up_contact", "end_call"} <= offered
     assert offered.isdisjoint({"broken", "teleport", "transfer"})
+
+
+async def test_a_tool_that_a_model_has_made_up_is_not_named_in_a_log(rig: Rig) -> None:
+    rig.calls(("greet_ada_lovelace", {}))
+    rig.says("How can I help?")
+    with capture_logs() as logs:
+        reply = await replied(rig, rig.asking("my name is ada lovelace"))
+    assert reply.clauses == ["How can I help?"]
+    assert [log["tool"] for log in logs if log["event"] == "agent.tool_call_refused"] == ["unknown"]
+    assert "lovelace" not in str(logs)
 
 
 async def test_wrong_arguments_go_back_to_the_model_once(rig: Rig) -> None:

@@ -152,7 +152,9 @@ class Uses:
         return False
 
     def _refuse(self, call: ToolCall, why: str) -> None:
-        _log.warning("agent.tool_call_refused", tool=call.name[:40])
+        # A name that is none of the playbook's was made up by a model, of whatever it has heard.
+        known = self._toolbox.find(call.name) is not None
+        _log.warning("agent.tool_call_refused", tool=call.name if known else "unknown")
         self._answers[call.id] = refused(why)
 
     # ---- what is there ----
