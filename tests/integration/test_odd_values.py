@@ -3,6 +3,7 @@
 import json
 import re
 import uuid
+from base64 import b64encode
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,7 +36,11 @@ TEXTS = (
     *("", "0", "-1", "9" * 5000, "\u00b2", "\u0663", "\x00", "\U0001f600", "x" * 5000),
     *("..", "../../etc/passwd", "America", "a.b", "$where", "+\u0663\u0663\u0663\u0663\u0663\u0663\u0663"),
     *("published", "draft", "sv_" + "0" * 32, "0001-01-01", "9999-12-31", "2026-02-30"),
-    *("W10", cursor(Anywhen(datetime(1, 1, 1, tzinfo=UTC), "x"))),
+    *(
+        "W10",
+        b64encode(b'["2026-01-01T00:00:00Z", "x", ' + b"[" * 3000).decode(),
+        cursor(Anywhen(datetime(1, 1, 1, tzinfo=UTC), "x")),
+    ),
 )
 POINTERS = ("", "/", "/faqs/\u00b2", "/faqs/" + "9" * 900, "/faqs/-1", "/title/x", "/\x00", "/persona/~2")
 VALUES = ("null", "[]", "{}", "true", "-1", "1e400", "9" * 5000, "[" * 2000 + "]" * 2000, '"\\ud800"')

@@ -233,7 +233,10 @@ def test_a_report_may_stand_in_a_fence() -> None:
     assert read_report('```json\n{"summary": "s", "outcome": "won"}\n```') == Report("s", "won")
 
 
-@pytest.mark.parametrize("text", ["", "I cannot do that.", '{"summary": 5}', "{", '{"fields": []}'])
+DEEP = '{"summary": "s", "more": ' + "[" * 1990 + "]" * 1990 + "}"
+
+
+@pytest.mark.parametrize("text", ["", "I cannot do that.", '{"summary": 5}', "{", '{"fields": []}', DEEP])
 def test_what_is_no_report_is_the_models_failure(text: str) -> None:
     with pytest.raises(UpstreamFailed):
         read_report(text)

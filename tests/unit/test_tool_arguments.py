@@ -31,6 +31,7 @@ def test_arguments_that_fit_are_read() -> None:
         ("{}", "day"),
         ("{not json", "no JSON object"),
         ("[1]", "no JSON object"),
+        ('{"day":' + "[" * 1990 + "]" * 1990 + "}", "no JSON object"),
         ('{"day": "tomorrow"}', 'day: "tomorrow" is not a "date"'),
         ('{"day": "2026-05-04", "people": 0}', "people"),
         ('{"day": "2026-05-04", "people": "two"}', "people"),

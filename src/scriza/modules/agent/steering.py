@@ -55,7 +55,7 @@ class Steering:
                 return self._move(msgspec.json.decode(call.arguments, type=_Move))
             if call.name == _NOTE:
                 return self._note(msgspec.json.decode(call.arguments, type=_Note))
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             pass
         return False
 

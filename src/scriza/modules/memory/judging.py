@@ -86,7 +86,7 @@ def read_report(text: str) -> Report:
     start, end = text.find("{"), text.rfind("}")
     try:
         return _REPORT.decode(text[start : end + 1])
-    except (msgspec.DecodeError, UnicodeEncodeError) as error:
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as error:
         raise UpstreamFailed("the model's report is not one") from error
 
 

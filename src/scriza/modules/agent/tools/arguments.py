@@ -36,7 +36,7 @@ class Parameters:
             raise WrongArguments(f"The arguments are longer than {_MOST_CHARACTERS} characters.")
         try:
             arguments = msgspec.json.decode(text or "{}", type=dict[str, object])
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             raise WrongArguments("The arguments are no JSON object.") from None
         self.check(arguments)
         return arguments
