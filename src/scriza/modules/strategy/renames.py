@@ -10,8 +10,11 @@ from scriza.modules.strategy.items import Key, similarity, words
 SAME = 0.8
 """The similarity from which one record is taken for another under a new id."""
 
-_MOST = 500
-"""Records on each side that are compared with those of the other where their words are not simply the same."""
+_MOST = 150
+"""Records on each side that are compared with those of the other where their words are not simply the same.
+
+So a merge in which everything got another id and other words takes less than 100 ms; of the rest nothing is told.
+"""
 
 _Words = frozenset[str]
 
