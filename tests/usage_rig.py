@@ -16,6 +16,7 @@ from scriza.modules.usage.stored import MongoUsage
 from scriza.ports.telephony import CallCompleted
 from scriza.ports.usage import AsrUsed, LlmUsed, TtsUsed
 from scriza_adapters.mongo.store import MongoStore, StoreOptions, open_store
+from tests.databases import drop
 
 NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)
 PRICES = PriceTable(
@@ -63,7 +64,7 @@ async def usage_rig(options: StoreOptions) -> AsyncIterator[UsageRig]:
     """The rig on a database of its own."""
     async with open_store(options, USAGE_DOCUMENTS) as store:
         yield UsageRig(store)
-        await store.database.client.drop_database(store.database)
+        await drop(store.database)
 
 
 def told(

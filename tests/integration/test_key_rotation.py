@@ -11,6 +11,7 @@ from scriza.modules.accounts.stored import MongoSignerBook
 from scriza.modules.accounts.tokens import AUDIENCE, Claims
 from scriza_adapters.mongo.store import StoreOptions, open_store
 from tests.accounts_rig import URL, Clock
+from tests.databases import drop
 
 
 def claims(clock: Clock) -> Claims:
@@ -31,7 +32,7 @@ async def test_of_processes_that_rotate_at_once_one_adds_a_key_and_all_use_it(st
             assert all(kids == told[0] for kids in told)
             assert len(told[0]) == min(keys_so_far, 2)
             clock.pass_(days=30)
-        await store.database.client.drop_database(store.database)
+        await drop(store.database)
 
 
 async def test_what_the_key_before_has_signed_is_good_while_the_new_one_is_announced(
@@ -51,7 +52,7 @@ async def test_what_the_key_before_has_signed_is_good_while_the_new_one_is_annou
         assert kid(await other.sign(claims(clock))) != kid(before)
         assert await other.verify(before)
         assert await other.verify(announced)
-        await store.database.client.drop_database(store.database)
+        await drop(store.database)
 
 
 def kid(token: str) -> str:

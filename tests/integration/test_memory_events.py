@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 
 import msgspec
-import pymongo
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,6 +21,7 @@ from scriza.modules.memory.service import TOPICS
 from scriza.modules.memory.stored import CONSUMER
 from scriza.ports.memory import CallerForgotten, CallerMemory, CallsQuery, Recall, RefusedField, RememberedCall
 from scriza_adapters.mongo.store import MongoStore, StoreOptions, open_store
+from tests.databases import drop
 from tests.memory_calls import BEGAN, NUMBER, Rememberer, ToldCall, demo_call
 from tests.standins.llm_engine import Says
 
@@ -89,8 +89,7 @@ def test_any_order_and_repetition_of_a_calls_events_gives_the_same_memory(store_
             assert told_caller.calls == 1
             holds()
         finally:
-            with pymongo.timeout(60):
-                runner.run(store.database.client.drop_database(store.database))
+            runner.run(drop(store.database))
             runner.run(stack.aclose())
 
 

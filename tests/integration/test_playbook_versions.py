@@ -16,6 +16,7 @@ from scriza.ports.strategy import AssetQuery, Edit, PlaybookRef, Publish, SaveVe
 from scriza.ports.tts import Speak, SpokenDone
 from scriza.settings import load
 from scriza_adapters.mongo.store import StoreOptions
+from tests.databases import drop
 from tests.serving import serving
 from tests.strategy_rig import BOOK
 
@@ -43,7 +44,7 @@ def container(store_options: StoreOptions, tmp_path: Path, monkeypatch: pytest.M
 async def url(container: Container) -> AsyncIterator[str]:
     async with serving(application(container)) as served:
         yield served
-        await container.store().database.client.drop_database(container.store().database)
+        await drop(container.store().database)
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
-import pymongo
 import pytest
 
 from scriza.cli import main
@@ -18,6 +17,7 @@ from scriza.modules.memory.reports.stored import MongoFigures
 from scriza.modules.memory.stored import MongoMemoryBook
 from scriza_adapters.mongo.store import MongoStore, StoreOptions, open_store
 from tests.contract.test_figures_book import events_of
+from tests.databases import drop
 from tests.report_calls import talk
 
 YESTERDAY = utc_now() - timedelta(days=1)
@@ -47,8 +47,7 @@ async def three_calls(
                 await book.hear(each, told(each))
     yield
     async with opened(store_options) as store:
-        with pymongo.timeout(60):
-            await store.database.client.drop_database(store.database)
+        await drop(store.database)
 
 
 async def rebuild() -> int:

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
-import pymongo
 import pytest
 
 from scriza.app import application, container_of
@@ -14,6 +13,7 @@ from scriza.ports.strategy import PlaybookRef
 from scriza.settings import load
 from scriza_adapters.mongo.store import StoreOptions
 from tests.contract.test_figures_book import events_of
+from tests.databases import drop
 from tests.report_calls import objection, talk
 from tests.serving import serving
 
@@ -42,9 +42,7 @@ async def scriza(store_options: StoreOptions, tmp_path: Path) -> AsyncIterator[S
     headers = {"authorization": "Bearer a-token-of-the-test"}
     async with serving(application(container)) as url, httpx.AsyncClient(base_url=url, headers=headers) as client:
         yield Scriza(container, client)
-        with pymongo.timeout(60):
-            database = container.store().database
-            await database.client.drop_database(database)
+        await drop(container.store().database)
 
 
 async def test_calls_are_counted_under_the_playbook_that_led_them_and_won_by_its_goal(scriza: Scriza) -> None:

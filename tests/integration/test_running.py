@@ -18,6 +18,7 @@ from scriza.opening import running
 from scriza.ports.llm import Message, ScriptLine, Turn
 from scriza.settings import load
 from scriza_adapters.mongo.store import StoreOptions
+from tests.databases import drop
 from tests.waiting import eventually
 
 Database = AsyncDatabase[dict[str, object]]
@@ -28,7 +29,7 @@ async def database(store_options: StoreOptions) -> AsyncIterator[Database]:
     client: AsyncMongoClient[dict[str, object]] = AsyncMongoClient(store_options.url)
     async with client:
         yield client[store_options.database]
-        await client.drop_database(store_options.database)
+        await drop(client[store_options.database])
 
 
 @pytest.fixture

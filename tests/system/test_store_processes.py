@@ -19,6 +19,7 @@ from scriza.modules.telephony.documents import DOCUMENTS
 from scriza.modules.telephony.stored_log import MongoCallLog
 from scriza_adapters.mongo.embedded import ServerFile
 from scriza_adapters.mongo.store import MongoStore, StoreOptions, Unit, open_store
+from tests.databases import drop
 from tests.standins.store_process import QUICK, START, USAGE, told
 from tests.waiting import eventually
 
@@ -170,7 +171,7 @@ async def test_what_was_committed_is_told_after_its_process_was_killed_and_nothi
         await asyncio.sleep(0.5)
         assert len(kept) >= 21
         assert heard == kept == list(range(len(kept)))
-        await store.database.client.drop_database(store.database)
+        await drop(store.database)
 
 
 async def test_every_event_is_counted_once_and_in_order_while_consumers_are_killed(tmp_path: Path) -> None:
