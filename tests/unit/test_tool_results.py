@@ -83,7 +83,8 @@ def test_the_next_answer_knows_what_was_done_and_what_time_it_is() -> None:
     assert 'book {"day":"Tuesday"} done: {"slot": "10:00"}' in text
     assert "mail" in text
     assert "still under way" in text
-    assert 'pay with {"amount":5}' in text
+    assert "asked to agree to pay with" in text
+    assert '<data>\n{"amount":5}\n</data>' in text
 
 
 @pytest.mark.parametrize(
