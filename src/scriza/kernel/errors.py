@@ -67,12 +67,6 @@ class Unauthenticated(ScrizaError):
     slug, title, status = "unauthenticated", "A valid credential is needed", 401
 
 
-class NoCredit(ScrizaError):
-    """The workspace has no credit left for this."""
-
-    slug, title, status = "no-credit", "There is no credit left", 402
-
-
 class Forbidden(ScrizaError):
     """The credential is fine but does not open this door."""
 

@@ -22,7 +22,6 @@ class Scope(StrEnum):
     USAGE_READ = "usage:read"
     CREDIT_CHECK = "credit:check"
     CREDIT_GRANT = "credit:grant"
-    WEBHOOKS_WRITE = "webhooks:write"
     USERS_READ = "users:read"
     USERS_WRITE = "users:write"
     KEYS_WRITE = "keys:write"
