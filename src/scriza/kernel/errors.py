@@ -67,6 +67,12 @@ class Unauthenticated(ScrizaError):
     slug, title, status = "unauthenticated", "A valid credential is needed", 401
 
 
+class NoCredit(ScrizaError):
+    """The workspace's credit is used up; a grant opens the door again."""
+
+    slug, title, status = "no-credit", "There is no credit left", 402
+
+
 class Forbidden(ScrizaError):
     """The credential is fine but does not open this door."""
 

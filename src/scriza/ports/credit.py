@@ -14,7 +14,10 @@ Span = Literal["today", "24h", "7d", "30d", "month"]
 
 
 class HoldWish(msgspec.Struct, frozen=True):
-    """Credit to set aside for a call: for `seconds` at the usual cost, or until it ends."""
+    """Credit to set aside for a call until it ends: for `seconds` of it in all, at the usual cost.
+
+    Asked again with more seconds, what is set aside grows if there is credit for that, else it stays as it is.
+    """
 
     call_id: Id
     seconds: Annotated[int, msgspec.Meta(ge=1, le=86_400)] = 300
@@ -25,6 +28,8 @@ class CreditCheck(msgspec.Struct, frozen=True):
 
     amount: Amount = 0
     hold: HoldWish | None = None
+    call_id: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._:-]{0,128}$")] = ""
+    """What is set aside for this call is its own to use."""
 
 
 class CreditAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
