@@ -246,6 +246,65 @@ async def test_a_call_s_hold_is_one_however_often_it_is_asked_for(usage: UsageBo
     assert (await usage.credit()).held == 300_000
 
 
+async def test_what_is_held_for_a_call_is_its_own_to_use(rig: UsageRig, usage: UsageBook) -> None:
+    await usage.grant(GrantWish(300_000))
+    await usage.check(CreditCheck(hold=HoldWish("CA1")))
+    answers = [await usage.check(CreditCheck(call_id=call_id)) for call_id in ("CA1", "CA2", "")]
+    assert [(answer.allowed, answer.remaining) for answer in answers] == [(True, 300_000), (False, 0), (False, 0)]
+    assert (await usage.check(CreditCheck(amount=300_000, call_id="CA1"))).allowed
+    refusal = await usage.check(CreditCheck(amount=300_001, call_id="CA1"))
+    assert (refusal.allowed, refusal.reason) == (False, "no-credit")
+    await rig.ingest.take(llm("CA1", "1", prompt=150_000, answer=0))
+    assert not (await usage.check(CreditCheck(call_id="CA1"))).allowed
+
+
+async def test_a_hold_that_is_asked_for_with_more_seconds_grows_while_there_is_credit(usage: UsageBook) -> None:
+    await usage.grant(GrantWish(600_000))
+    first = await usage.check(CreditCheck(hold=HoldWish("CA1", 300)))
+    grown = await usage.check(CreditCheck(hold=HoldWish("CA1", 540)))
+    assert (grown.allowed, grown.hold_id, grown.remaining) == (True, first.hold_id, 60_000)
+    refused = await usage.check(CreditCheck(hold=HoldWish("CA1", 660)))
+    assert msgspec.to_builtins(refused) == {
+        "allowed": False,
+        "remaining": 60_000,
+        "hold_id": first.hold_id,
+        "reason": "no-credit",
+    }
+    assert (await usage.credit()).held == 540_000
+    assert (await usage.check(CreditCheck(hold=HoldWish("CA1", 60)))).allowed
+    assert (await usage.credit()).held == 540_000
+
+
+async def test_what_a_call_has_used_of_its_hold_does_not_count_twice(rig: UsageRig, usage: UsageBook) -> None:
+    await usage.grant(GrantWish(600_000))
+    await usage.check(CreditCheck(hold=HoldWish("CA1", 300)))
+    await rig.ingest.take(llm("CA1", "1", prompt=100_000, answer=0))
+    credit = await usage.credit()
+    assert (credit.balance, credit.held, credit.available) == (400_000, 100_000, 300_000)
+    assert (await usage.check(CreditCheck(hold=HoldWish("CA1", 600)))).allowed
+    assert (await usage.credit()).available == 0
+
+
+async def test_100_holds_that_grow_at_once_on_credit_for_10_minutes_grow_by_exactly_10(usage: UsageBook) -> None:
+    await usage.grant(GrantWish(30 * 60_000))
+    await asyncio.gather(*(usage.check(CreditCheck(hold=HoldWish(f"CA{number}", 60))) for number in range(20)))
+    asked = [usage.check(CreditCheck(hold=HoldWish(f"CA{number % 20}", 120))) for number in range(100)]
+    answers = await asyncio.gather(*asked)
+    assert len({answer.hold_id for answer in answers if answer.allowed}) == 10
+    credit = await usage.credit()
+    assert (credit.held, credit.available) == (30 * 60_000, 0)
+
+
+async def test_a_hold_that_has_grown_lapses_later(rig: UsageRig, usage: UsageBook) -> None:
+    await usage.grant(GrantWish(300_000))
+    await usage.check(CreditCheck(hold=HoldWish("CA1", 60)))
+    await usage.check(CreditCheck(hold=HoldWish("CA1", 300)))
+    rig.clock.pass_(minutes=14)
+    assert not (await usage.check(CreditCheck(hold=HoldWish("CA2", 60)))).allowed
+    rig.clock.pass_(minutes=1)
+    assert (await usage.check(CreditCheck(hold=HoldWish("CA2", 60)))).allowed
+
+
 async def test_a_call_that_ends_settles_its_hold_once(rig: UsageRig, usage: UsageBook) -> None:
     await usage.grant(GrantWish(DOLLAR))
     await usage.check(CreditCheck(hold=HoldWish("CA1")))

@@ -16,6 +16,7 @@ from scriza.modules.usage.account import (
     debited,
     expired,
     granted,
+    hold_id_of,
     released,
     replaced,
 )
@@ -28,8 +29,12 @@ def grant(name: str, amount: int, *, priority: int = 10, days: int | None = None
     return Grant(name, amount, amount, NOON - timedelta(hours=age), priority, expires_at)
 
 
-def spent(amount: int, key: str = "x") -> Entry:
-    return Entry(key=key, kind="usage", amount=-amount, at=NOON)
+def spent(amount: int, key: str = "x", call_id: str = "") -> Entry:
+    return Entry(key=key, kind="usage", amount=-amount, at=NOON, call_id=call_id)
+
+
+def holding(account: Account, call_id: str, hold: Hold) -> Account:
+    return replaced(account, holds={**account.holds, hold_id_of(call_id): hold})
 
 
 def having(*grants: Grant, **fields: object) -> Account:
@@ -81,11 +86,29 @@ def test_until_the_first_grant_nothing_is_refused() -> None:
     assert allows(having(grant("a", 10), overdraft=1), 11)
 
 
-def test_what_is_held_for_one_call_is_not_there_for_another() -> None:
-    account = replaced(having(grant("a", 10)), holds={"h": Hold(8, NOON + timedelta(minutes=5))})
-    assert (account.balance, account.available, allows(account, 3)) == (10, 2, False)
-    assert released(account, "h").available == 10
-    assert expired(account, NOON + timedelta(minutes=5))[0].available == 10
+def test_what_is_held_for_one_call_is_its_own_and_not_there_for_another() -> None:
+    account = holding(having(grant("a", 10)), "CA1", Hold(8, 300, NOON))
+    assert (account.balance, account.available) == (10, 2)
+    assert [allows(account, 3), allows(account, 3, "CA2"), allows(account, 10, "CA1")] == [False, False, True]
+    assert not allows(account, 11, "CA1")
+    assert released(account, "CA1").available == 10
+    assert expired(account, NOON + timedelta(minutes=15))[0].available == 10
+
+
+def test_what_a_call_uses_is_taken_out_of_its_hold_and_counts_once() -> None:
+    account = holding(having(grant("a", 20)), "CA1", Hold(8, 300, NOON))
+    account = debited(account, [spent(5, call_id="CA1"), spent(1, call_id="CA2")])
+    assert (account.balance, account.held, account.available) == (14, 3, 11)
+    account = debited(account, [spent(5, call_id="CA1")])
+    assert (account.balance, account.held, account.available) == (9, 0, 9)
+
+
+def test_a_hold_grows_by_what_is_wished_for_in_all_and_never_shrinks() -> None:
+    hold = Hold(8, 300, NOON, used=3)
+    grown = hold.grown(Hold(12, 600, NOON + timedelta(minutes=4)))
+    assert grown == Hold(12, 600, NOON, used=3)
+    assert (grown.left, grown.lapses_at) == (9, NOON + timedelta(minutes=20))
+    assert grown.grown(hold) == grown
 
 
 def test_a_threshold_is_told_once_until_there_is_credit_above_it_again() -> None:
@@ -146,18 +169,31 @@ class Ledgers(RuleBasedStateMachine):
         self.account, entries = expired(self.account, self.now)
         self.ledger += entries
 
-    @rule(call=st.integers(0, 5), amount=st.integers(1, 300))
-    def hold(self, call: int, amount: int) -> None:
-        if allows(self.account, amount) and f"h{call}" not in self.account.holds:
-            held = Hold(amount, self.now + timedelta(hours=1))
-            self.account = replaced(self.account, holds={**self.account.holds, f"h{call}": held})
-            assert not self.account.enforced or self.account.available >= -self.account.overdraft
+    @rule(call=st.integers(0, 5), amount=st.integers(1, 300), seconds=st.sampled_from([60, 3600]))
+    def hold(self, call: int, amount: int, seconds: int) -> None:
+        """Begins a call's hold, or lets it grow."""
+        call_id, wish = f"CA{call}", Hold(amount, seconds, self.now)
+        before = self.account.holds.get(hold_id_of(call_id))
+        after = before.grown(wish) if before else wish
+        if allows(self.account, after.left - (before.left if before else 0)):
+            self.account = holding(self.account, call_id, after)
+            if before is None or after.left > before.left:
+                assert not self.account.enforced or self.account.available >= -self.account.overdraft
+
+    @rule(call=st.integers(0, 5), amount=st.integers(0, 400))
+    def use_in_a_call(self, call: int, amount: int) -> None:
+        before, entry = self.account, spent(amount, f"{len(self.ledger)}", f"CA{call}")
+        self.account = debited(before, [entry])
+        self.ledger.append(entry)
+        own = before.held_for(f"CA{call}")
+        assert before.available - self.account.available == max(0, amount - own)
 
     @rule(call=st.integers(0, 5))
     def settle(self, call: int) -> None:
         before = self.account
-        self.account = released(before, f"h{call}")
+        self.account = released(before, f"CA{call}")
         assert self.account.balance == before.balance
+        assert self.account.held_for(f"CA{call}") == 0
 
     @invariant()
     def the_balance_is_the_ledgers_sum(self) -> None:
@@ -165,7 +201,7 @@ class Ledgers(RuleBasedStateMachine):
 
     @invariant()
     def what_is_available_is_the_balance_less_the_holds(self) -> None:
-        assert self.account.available == self.account.balance - sum(h.amount for h in self.account.holds.values())
+        assert self.account.available == self.account.balance - sum(h.left for h in self.account.holds.values())
 
     @invariant()
     def nothing_left_is_below_zero_and_there_is_no_debt_beside_credit(self) -> None:

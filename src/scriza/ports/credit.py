@@ -29,11 +29,14 @@ class CreditCheck(msgspec.Struct, frozen=True):
     amount: Amount = 0
     hold: HoldWish | None = None
     call_id: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._:-]{0,128}$")] = ""
-    """What is set aside for this call is its own to use."""
+    """What is set aside for this call is its own to use, and part of what remains."""
 
 
 class CreditAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`remaining` is what is available after the answer: without any limit too, and below zero in debt."""
+    """`remaining` is what is available after the answer: without any limit too, and below zero in debt.
+
+    A refusal with a `hold_id` is of more than is held already, which stays held.
+    """
 
     allowed: bool
     remaining: int

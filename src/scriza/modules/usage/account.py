@@ -8,15 +8,21 @@ whole numbers only. Three sums hold at all times, and are tested as properties:
 - what is available is the balance less the holds.
 
 Grants are burnt in the order of their priority, then of their expiry, then of their age (as OpenMeter's credit engine
-does); what no grant covers is debt, which the next grant pays first. A hold sets credit aside for a live call; it is
-settled when the call ends, or lapses when its time is over.
+does); what no grant covers is debt, which the next grant pays first. A hold sets credit aside for a live call. What the
+call uses is taken out of its hold, so that it does not count twice against what others may have; the rest is let go of
+when the call ends, or when the hold's time is over.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 import msgspec
+
+from scriza.kernel.ids import derived_id
+
+GRACE = timedelta(minutes=10)
+"""A hold outlives the time that it was asked for by so much: the call's end may be heard of late."""
 
 replaced = msgspec.structs.replace
 
@@ -46,11 +52,30 @@ class Grant(msgspec.Struct, frozen=True):
         )
 
 
-class Hold(msgspec.Struct, frozen=True):
-    """Credit set aside for a call until it ends, or until `expires_at`."""
+class Hold(msgspec.Struct, frozen=True, array_like=True):
+    """Credit set aside for so many seconds of a call, all in all; `used` of it the call has burnt already.
+
+    An array when it is written: an account has one for each live call, and every check writes the account.
+    """
 
     amount: int
-    expires_at: datetime
+    seconds: int
+    began_at: datetime
+    used: int = 0
+
+    @property
+    def left(self) -> int:
+        """Still set aside."""
+        return max(0, self.amount - self.used)
+
+    @property
+    def lapses_at(self) -> datetime:
+        """When nobody has settled it until then, it is over."""
+        return self.began_at + timedelta(seconds=self.seconds) + GRACE
+
+    def grown(self, wish: "Hold") -> "Hold":
+        """With as much, for as long, as is wished for in all, if that is more."""
+        return replaced(self, amount=max(self.amount, wish.amount), seconds=max(self.seconds, wish.seconds))
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +100,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     """Those with something left, in the order of burning."""
     debt: int = 0
     holds: dict[str, Hold] = {}
+    """By `hold_id_of` their calls."""
     enforced: bool = False
     """Calls are refused without credit. Until the first grant nothing is."""
     overdraft: int = 0
@@ -93,12 +119,22 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def held(self) -> int:
         """Set aside for live calls."""
-        return sum(hold.amount for hold in self.holds.values())
+        return sum(hold.left for hold in self.holds.values())
+
+    def held_for(self, call_id: str) -> int:
+        """Set aside for one call."""
+        hold = self.holds.get(hold_id_of(call_id))
+        return hold.left if hold else 0
 
     @property
     def available(self) -> int:
         """What a new call may count on."""
         return self.balance - self.held
+
+
+def hold_id_of(call_id: str) -> str:
+    """A call has one hold. No dots: it is a field's name in the store."""
+    return derived_id("hold", call_id)
 
 
 def granted(account: Account, grant: Grant) -> tuple[Account, list[Entry]]:
@@ -113,8 +149,10 @@ def granted(account: Account, grant: Grant) -> tuple[Account, list[Entry]]:
 def debited(account: Account, entries: Sequence[Entry]) -> Account:
     """With the entries' amounts, which are negative, taken from the grants, or added to the debt.
 
-    Corrections may be positive; when all together are, they are credit without an end.
+    What is held for their calls shrinks by as much. Corrections may be positive; when all together are, they are credit
+    without an end.
     """
+    account = _used_of_holds(account, entries)
     owed = -sum(entry.amount for entry in entries)
     if owed < 0:
         return _rearmed(_with(account, Grant(entries[0].key, -owed, -owed, entries[0].at)))
@@ -140,20 +178,22 @@ def expired(account: Account, now: datetime) -> tuple[Account, list[Entry]]:
         )
         for grant in over
     ]
-    holds = {hold_id: hold for hold_id, hold in account.holds.items() if hold.expires_at > now}
+    holds = {hold_id: hold for hold_id, hold in account.holds.items() if hold.lapses_at > now}
     grants = [grant for grant in account.grants if grant not in over]
     if not over and len(holds) == len(account.holds):
         return account, []
     return replaced(account, grants=grants, holds=holds), entries
 
 
-def allows(account: Account, amount: int) -> bool:
-    """Whether a call that may cost `amount` may begin, or go on."""
-    return not account.enforced or account.available - amount >= -account.overdraft
+def allows(account: Account, amount: int, call_id: str = "") -> bool:
+    """Whether a call may go on, or begin, that may cost `amount`: what is held for it is its own."""
+    own = account.held_for(call_id) if call_id else 0
+    return not account.enforced or account.available + own - amount >= -account.overdraft
 
 
-def released(account: Account, hold_id: str) -> Account:
-    """Without the hold: its call has ended."""
+def released(account: Account, call_id: str) -> Account:
+    """Without the call's hold: it has ended."""
+    hold_id = hold_id_of(call_id)
     if hold_id not in account.holds:
         return account
     return replaced(account, holds={id_: hold for id_, hold in account.holds.items() if id_ != hold_id})
@@ -167,6 +207,15 @@ def crossings(account: Account) -> tuple[Account, list[int]]:
         if account.balance < threshold and threshold not in account.crossed
     ]
     return (replaced(account, crossed=[*account.crossed, *below]) if below else account), below
+
+
+def _used_of_holds(account: Account, entries: Sequence[Entry]) -> Account:
+    holds = dict(account.holds)
+    for entry in entries:
+        hold_id = hold_id_of(entry.call_id) if entry.call_id else ""
+        if hold_id in holds:
+            holds[hold_id] = replaced(holds[hold_id], used=holds[hold_id].used - entry.amount)
+    return replaced(account, holds=holds) if holds else account
 
 
 def _rearmed(account: Account) -> Account:

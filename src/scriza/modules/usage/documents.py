@@ -81,7 +81,8 @@ class CreditAccount(Document):
     grants: bytes
     """JSON."""
     debt: int
-    holds: dict[str, Row]
+    holds: dict[str, str]
+    """JSON, each as short as can be: a check of a workspace with 500 live calls reads and writes them all."""
     available: int
     spendable: int
     """What a check may still say yes to: what is available and the overdraft, or as good as no end."""

@@ -1,18 +1,18 @@
 """The usage module's port: credit, the ledger, summaries and invoices."""
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import msgspec
 
 from scriza.kernel.calendar import zone
 from scriza.kernel.clock import WallClock, utc_now
-from scriza.kernel.errors import BadInput
+from scriza.kernel.errors import BadInput, Conflict
 from scriza.kernel.ids import new_id
 from scriza.kernel.principal import current
 from scriza.kernel.scopes import ALL
-from scriza.modules.usage.account import Account, Grant, Hold, allows, expired
-from scriza.modules.usage.stored import MongoUsage, hold_id_of
+from scriza.modules.usage.account import Account, Grant, Hold, allows, expired, hold_id_of
+from scriza.modules.usage.stored import MongoUsage
 from scriza.modules.usage.summaries import Span, invoice, month_of, span_of, summary
 from scriza.ports.credit import (
     Credit,
@@ -29,9 +29,8 @@ from scriza.ports.credit import (
     SummaryAsked,
 )
 
-_GRACE = timedelta(minutes=10)
-"""A hold outlives the time that it was asked for by so much: the call's end may be heard of late."""
 _NO_CREDIT = "no-credit"
+_TRIES = 10
 
 
 class UsageService:
@@ -51,9 +50,9 @@ class UsageService:
         if asked.hold is not None:
             return await self._hold(workspace, asked.hold, asked.amount)
         account = await self._present(workspace)
+        own = account.held_for(asked.call_id) if asked.call_id else 0
         # Without an amount, the question is whether there is anything left.
-        allowed = allows(account, asked.amount or 1)
-        return _answer(allowed, account.available)
+        return _answer(allows(account, asked.amount or 1, asked.call_id), account.available + own)
 
     async def grant(self, asked: GrantWish) -> Credit:
         """See UsageBook."""
@@ -122,17 +121,26 @@ class UsageService:
         return expired((await self._book.standing(workspace)).account, self._clock())[0]
 
     async def _hold(self, workspace: str, wish: HoldWish, amount: int) -> CreditAnswer:
-        """One update decides; only where it says no is it looked whether there is an account, or what has lapsed."""
+        """One update decides; only where it says no is it looked why, and whether there is more to be done."""
         hold_id = hold_id_of(wish.call_id)
-        amount = amount or -(-wish.seconds * self._minute // 60)
-        hold = Hold(amount, self._clock() + timedelta(seconds=wish.seconds) + _GRACE)
-        await self._book.hold(workspace, hold_id, hold)
-        account = (await self._book.standing(workspace)).account
-        if hold_id not in account.holds and await self._renewed(account):
-            await self._book.hold(workspace, hold_id, hold)
+        wanted = Hold(amount or -(-wish.seconds * self._minute // 60), wish.seconds, self._clock())
+        for _ in range(_TRIES):
+            if await self._book.hold(workspace, hold_id, wanted):
+                return _answer(True, await self._book.available(workspace), hold_id)
             account = (await self._book.standing(workspace)).account
-        held = hold_id in account.holds
-        return _answer(held, account.available, hold_id if held else "")
+            held = account.holds.get(hold_id)
+            if await self._renewed(account):
+                continue
+            if held is None:
+                return _answer(False, account.available)
+            grown = held.grown(wanted)
+            if grown == held:
+                return _answer(True, account.available, hold_id)
+            if await self._book.hold(workspace, hold_id, grown, before=held):
+                return _answer(True, await self._book.available(workspace), hold_id)
+            if (await self._book.standing(workspace)).account.holds.get(hold_id) == held:
+                return _answer(False, account.available, hold_id)
+        raise Conflict("others keep changing the same hold")
 
     async def _renewed(self, account: Account) -> bool:
         """Open the account, or let go of what has lapsed; False when there is nothing of the kind to do."""

@@ -50,6 +50,8 @@ T = TypeVar("T")
 _NO_END = 10**18
 _COLLISIONS = 50
 _encode = msgspec.json.encode
+_GRANTS = msgspec.json.Decoder(list[Grant])
+_HOLD = msgspec.json.Decoder(Hold)
 
 
 class Told(NamedTuple):
@@ -106,22 +108,29 @@ class MongoUsage:
     async def standing(self, workspace: str) -> Standing:
         """How a workspace stands."""
         with self._store.errors():
-            return _standing(workspace, await CreditAccount.find_one({"_id": workspace}))
+            return _standing(workspace, await collection(CreditAccount).find_one({"_id": workspace}))
 
-    async def hold(self, workspace: str, hold_id: str, hold: Hold) -> bool:
+    async def available(self, workspace: str) -> int:
+        """What a new call may count on; holds whose time is over, and which nobody has let go of, not counted in."""
+        with self._store.errors():
+            row = await collection(CreditAccount).find_one({"_id": workspace}, {"available": 1})
+        return int(row["available"]) if row else 0
+
+    async def hold(self, workspace: str, hold_id: str, hold: Hold, before: Hold | None = None) -> bool:
         """Set credit aside, if there is any to: one update decides, so that of many at once no two count on the same.
 
-        False also when there is such a hold already, or no account yet.
+        With the hold `before` it takes that one's place, and what it has more is set aside. False also when the hold
+        is not as it was before, or when there is no account yet.
         """
-        free = {f"holds.{hold_id}": {"$exists": False}, "spendable": {"$gte": hold.amount}}
-        taken = {"available": -hold.amount, "spendable": -hold.amount, "revision": 1}
-        kept = {"amount": hold.amount, "expires_at": hold.expires_at}
+        field, more = f"holds.{hold_id}", hold.left - (before.left if before else 0)
+        as_before: Row = {field: _encode(before).decode() if before else {"$exists": False}}
+        taken = {"available": -more, "spendable": -more, "revision": 1}
         with self._store.errors():
-            accounts = collection(CreditAccount)
-            done = await accounts.update_one(
-                {"_id": workspace, **free}, {"$inc": taken, "$set": {f"holds.{hold_id}": kept}}
+            done = await collection(CreditAccount).update_one(
+                {"_id": workspace, **as_before, "spendable": {"$gte": more}},
+                {"$inc": taken, "$set": {field: _encode(hold).decode()}},
             )
-            return done.matched_count == 1
+        return done.matched_count == 1
 
     async def open(self, workspace: str) -> None:
         """Make sure that there is an account."""
@@ -228,7 +237,7 @@ class MongoUsage:
         account = debited(account, entries)
         for used in fresh:
             if used.kind == "call":
-                account = released(account, hold_id_of(used.call_id))
+                account = released(account, used.call_id)
         account, below = crossings(account)
         await self._write(unit, workspace, [*over, *entries])
         revision = await self._keep(unit, standing, account)
@@ -265,7 +274,8 @@ class MongoUsage:
         }
 
     async def _standing(self, unit: Unit, workspace: str) -> Standing:
-        return _standing(workspace, await CreditAccount.find_one({"_id": workspace}, session=unit.session))
+        found = await collection(CreditAccount).find_one({"_id": workspace}, session=unit.session)
+        return _standing(workspace, found)
 
     async def _keep(self, unit: Unit, before: Standing, account: Account) -> int:
         """Put the account in the place of the one that was read; returns its revision.
@@ -316,26 +326,22 @@ class MongoUsage:
         raise Conflict("others keep changing the same account")
 
 
-def hold_id_of(call_id: str) -> str:
-    """A call has one hold. No dots: it is a field's name in the store."""
-    return derived_id("hold", call_id)
-
-
-def _standing(workspace: str, found: CreditAccount | None) -> Standing:
+def _standing(workspace: str, found: Row | None) -> Standing:
     if found is None:
         return Standing(Account(workspace=workspace), CreditRules())
     account = Account(
         workspace=workspace,
-        grants=msgspec.json.decode(found.grants, type=list[Grant]),
-        debt=found.debt,
-        holds={hold_id: msgspec.convert(hold, Hold) for hold_id, hold in found.holds.items()},
-        enforced=found.enforced,
-        overdraft=found.overdraft,
-        thresholds=found.thresholds,
-        crossed=found.crossed,
-        revision=found.revision,
+        grants=_GRANTS.decode(found["grants"]),
+        debt=found["debt"],
+        holds={hold_id: _HOLD.decode(hold) for hold_id, hold in found["holds"].items()},
+        enforced=found["enforced"],
+        overdraft=found["overdraft"],
+        thresholds=found["thresholds"],
+        crossed=found["crossed"],
+        revision=found["revision"],
     )
-    return Standing(account, CreditRules(found.thresholds, found.overdraft, found.time_zone, found.summary_to))
+    rules = CreditRules(account.thresholds, account.overdraft, found["time_zone"], found["summary_to"])
+    return Standing(account, rules)
 
 
 def _account_row(account: Account, rules: CreditRules) -> Row:
@@ -343,7 +349,7 @@ def _account_row(account: Account, rules: CreditRules) -> Row:
     return {
         "grants": _encode(account.grants),
         "debt": account.debt,
-        "holds": {hold_id: msgspec.structs.asdict(hold) for hold_id, hold in account.holds.items()},
+        "holds": {hold_id: _encode(hold).decode() for hold_id, hold in account.holds.items()},
         "available": available,
         "spendable": available + account.overdraft if account.enforced else _NO_END,
         "enforced": account.enforced,
