@@ -52,7 +52,7 @@ def provider_url() -> Iterator[str]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         yield process.stdout.readline().strip()
-        process.terminate()
+        process.kill()  # it would wait for answers that it was told to be slow with
 
 
 class Browser:

@@ -1,7 +1,7 @@
 """Every scenario that ships, played to a real `scriza serve` with nothing set up but a person to transfer to.
 
-Each is played in both forms of the stream's token. The calls of one form are placed some at a time, once for all tests
-of this file.
+Each is played in both forms of the stream's token, the second by `make system`. The calls of one form are placed some
+at a time, once for all tests of this file.
 """
 
 import asyncio
@@ -144,7 +144,12 @@ def evening(evening_by_path: Evening) -> Evening:
     return evening_by_path
 
 
-@pytest.fixture(params=PLAYED, ids="-".join)
+def _played(place: str, name: str) -> object:
+    """The second form takes another minute, and differs in where the token rides alone."""
+    return pytest.param((place, name), id=f"{place}-{name}", marks=[pytest.mark.system] if place == "parameter" else [])
+
+
+@pytest.fixture(params=[_played(place, name) for place, name in PLAYED])
 def played(request: pytest.FixtureRequest) -> Played:
     token_place, name = request.param
     evening: Evening = request.getfixturevalue(f"evening_by_{token_place}")

@@ -27,7 +27,7 @@ from scriza.simulator.signing import sign
 from tests.phone_line import PhoneLine, free_port, phone_line
 from tests.running_scriza import RunningScriza, running_scriza
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.timeout(120), pytest.mark.system]
 
 CANARY = "my mothers maiden name is Quillfeather"
 """What strangers say; it must not come up anywhere."""
