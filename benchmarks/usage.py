@@ -23,16 +23,18 @@ from tests.usage_rig import ME, UsageRig, asr, completed, llm, tts
 
 from scriza.kernel.events import Event
 from scriza.kernel.principal import acting
-from scriza.modules.usage.documents import USAGE_DOCUMENTS, UsageQuarter, collection
+from scriza.modules.usage.documents import USAGE_DOCUMENTS, UsageSum, collection
+from scriza.modules.usage.grains import Parts, Piece, encode, merged, spread
 from scriza.modules.usage.prices import built_in
 from scriza.modules.usage.reading import read
-from scriza.modules.usage.stored import quarter_rows
 from scriza.modules.usage.sums import changes
 from scriza.ports.credit import CreditCheck, GrantWish, HoldWish, SummaryAsked
 from scriza_adapters.mongo.store import StoreOptions, open_store
 
 _BATCH = 500
 _NOW = datetime.now(UTC)
+_DAYS_ELSEWHERE = [("America/Los_Angeles", "day"), ("Asia/Kathmandu", "day")]
+"""Whose days begin in the middle of UTC's, the second one's a quarter before the hour."""
 
 
 def events_of(number: int, at: datetime) -> list[Event]:
@@ -61,16 +63,20 @@ async def measure(events: int, million: int) -> None:
             rig = UsageRig(store, lambda: _NOW)  # type: ignore[arg-type]  # a clock that stands
             with acting(ME):
                 await rig.service.grant(GrantWish(10**12))
-                plain = await timed(lambda _: rig.service.check(CreditCheck()), 500)
-                held = await timed(lambda n: rig.service.check(CreditCheck(hold=HoldWish(f"CH{n}"))), 500)
-                print(f"check, nothing held        median {plain[0]:6.2f} ms   p95 {plain[1]:6.2f} ms")
-                print(f"check with a hold          median {held[0]:6.2f} ms   p95 {held[1]:6.2f} ms  (500 calls held)")
+                for number in range(500):
+                    await rig.service.check(CreditCheck(hold=HoldWish(f"CH{number}")))
+                turns = await timed(lambda n: rig.service.check(CreditCheck(call_id=f"CH{n}")), 500)
+                held = await timed(lambda n: rig.service.check(CreditCheck(hold=HoldWish(f"CI{n}"))), 100)
+                grown = await timed(lambda n: rig.service.check(CreditCheck(hold=HoldWish(f"CH{n}", 600))), 100)
+                for what, (median, p95) in {"of a turn": turns, "with a hold": held, "a hold grows": grown}.items():
+                    print(f"check, {what:14}  median {median:6.2f} ms   p95 {p95:6.2f} ms   (500 calls held)")
                 await take(rig, events)
                 await fill(million)
-                for group in ("", "agent", "model", "day"):
-                    asked = SummaryAsked("30d", group_by=group)  # type: ignore[arg-type]  # one of its words
-                    took = await timed(lambda _, asked=asked: rig.service.summary(asked), 20)
-                    print(f"summary of 30 days by {group or 'all':5}  median {took[0]:6.1f} ms   p95 {took[1]:6.1f} ms")
+                for tz, group in [*(("UTC", group) for group in ("", "agent", "model", "day")), *_DAYS_ELSEWHERE]:
+                    asked = SummaryAsked("30d", tz=tz, group_by=group)  # type: ignore[arg-type]  # one of its words
+                    took = await timed(lambda _, asked=asked: rig.service.summary(asked), 100)
+                    which = f"{group or 'all'}, {tz}"
+                    print(f"30 days by {which:22}  median {took[0]:6.1f} ms   p95 {took[1]:6.1f} ms")
 
 
 async def take(rig: UsageRig, count: int) -> None:
@@ -87,7 +93,8 @@ async def take(rig: UsageRig, count: int) -> None:
 
 async def fill(count: int) -> None:
     """The sums that a million events of 30 days leave."""
-    prices, rows = built_in(), 0
+    prices = built_in()
+    sums: dict[Piece, Parts] = {}
     quarters = 30 * 96
     calls_each = max(1, count // 10 // quarters)
     for quarter in range(quarters):
@@ -95,12 +102,14 @@ async def fill(count: int) -> None:
         told = [
             read(event, prices) for n in range(calls_each) for event in events_of(quarter * calls_each + n + 10**6, at)
         ]
-        made = quarter_rows("default", changes(told, {}))
-        documents = []
-        for row_id, (fields, sums) in made.items():
-            documents.append({"_id": row_id, **fields, "sums": {k.removeprefix("sums."): v for k, v in sums.items()}})
-        await collection(UsageQuarter).insert_many(documents)
-        rows += len(documents)
+        for piece, parts in spread(changes(told, {}).cells).items():
+            sums[piece] = merged([sums.get(piece, {}), parts])
+    await collection(UsageSum).delete_many({})
+    await collection(UsageSum).insert_many(
+        {"_id": f"default|{piece.length}|{piece.start}", "workspace": "default", "parts": encode(parts)}
+        for piece, parts in sums.items()
+    )
+    rows = len(sums)
     print(f"{quarters * calls_each * 10:,} events of 30 days are {rows:,} sums")
 
 

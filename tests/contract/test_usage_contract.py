@@ -10,7 +10,7 @@ import pytest
 
 from scriza.kernel.errors import BadInput, Conflict, ScrizaError
 from scriza.kernel.principal import Principal, acting
-from scriza.modules.usage.documents import Quarantined, UsageCall, UsageQuarter, collection
+from scriza.modules.usage.documents import Quarantined, UsageCall
 from scriza.ports.credit import (
     CreditCheck,
     CreditRules,
@@ -388,12 +388,12 @@ async def test_checks_grants_and_events_at_once_lose_nothing(rig: UsageRig, usag
     assert account.available == account.spendable == credit.available
 
 
-async def test_a_call_s_sums_move_to_its_agent_when_it_is_known(rig: UsageRig) -> None:
+async def test_a_call_s_sums_move_to_its_agent_when_it_is_known(rig: UsageRig, usage: UsageBook) -> None:
     early, late, ending = llm("CA1", "1"), llm("CA1", "2"), completed("CA1", playbook="sv_two")
     await rig.ingest.take_all([early])
     await rig.ingest.take_all([ending])
     await rig.ingest.take_all([late])
-    rows = await collection(UsageQuarter).find({"kind": "llm"}).to_list()
-    assert {row["agent"]: row["sums"]["prompt_tokens"] for row in rows} == {"": 0, "sv_two": 200}
+    summary = await usage.summary(SummaryAsked(group_by="agent"))
+    assert [(group.name, group.totals.prompt_tokens) for group in summary.groups] == [("sv_two", 200)]
     (call,) = await UsageCall.find_all().to_list()
     assert (call.agent, call.ended) == ("sv_two", True)

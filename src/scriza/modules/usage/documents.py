@@ -6,7 +6,7 @@ from typing import Any
 
 from beanie import Document
 from pydantic import Field
-from pymongo import ASCENDING, DESCENDING, IndexModel, UpdateOne
+from pymongo import ASCENDING, DESCENDING, IndexModel, ReplaceOne, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import DuplicateKeyError
@@ -100,22 +100,18 @@ class CreditAccount(Document):
         name = "credit_accounts"
 
 
-class UsageQuarter(Document):
-    """What was used in a quarter of an hour, of one kind and item, under one playbook."""
+class UsageSum(Document):
+    """What was used in a day, an hour or a quarter of an hour in UTC, by kind, item and playbook."""
 
     id: str = Field(alias="_id")  # type: ignore[assignment] # Document leaves the kind of id to us
     workspace: str
-    at: datetime
-    kind: str
-    item: str
-    agent: str
-    sums: dict[str, int]
+    parts: bytes
+    """As `grains.encode` makes them."""
 
     class Settings:
-        """Read by workspace and time."""
+        """Found by their ids, which follow from the time."""
 
-        name = "usage_quarters"
-        indexes = [IndexModel([("workspace", ASCENDING), ("at", ASCENDING)])]
+        name = "usage_sums"
 
 
 class UsageCall(Document):
@@ -133,7 +129,7 @@ class UsageCall(Document):
         name = "usage_calls"
 
 
-USAGE_DOCUMENTS = (UsageEvent, Quarantined, LedgerEntry, CreditAccount, UsageQuarter, UsageCall)
+USAGE_DOCUMENTS = (UsageEvent, Quarantined, LedgerEntry, CreditAccount, UsageSum, UsageCall)
 
 
 def collection(document: type[Document]) -> AsyncCollection[Row]:
@@ -147,5 +143,12 @@ async def increase(document: type[Document], rows: Mapping[str, tuple[Row, Row]]
         UpdateOne({"_id": row_id}, {"$inc": sums, "$setOnInsert": fields}, upsert=True)
         for row_id, (fields, sums) in rows.items()
     ]
+    if writes:
+        await collection(document).bulk_write(writes, ordered=False, session=session)
+
+
+async def put(document: type[Document], rows: Mapping[str, Row], session: Session) -> None:
+    """Keep rows by their ids, in the place of those that are there."""
+    writes = [ReplaceOne({"_id": row_id}, row, upsert=True) for row_id, row in rows.items()]
     if writes:
         await collection(document).bulk_write(writes, ordered=False, session=session)

@@ -13,7 +13,7 @@ from scriza.kernel.principal import current
 from scriza.kernel.scopes import ALL
 from scriza.modules.usage.account import Account, Grant, Hold, allows, expired, hold_id_of
 from scriza.modules.usage.stored import MongoUsage
-from scriza.modules.usage.summaries import Span, invoice, month_of, span_of, summary
+from scriza.modules.usage.summaries import Span, invoice, month_of, span_of, stretches, summary
 from scriza.ports.credit import (
     Credit,
     CreditAnswer,
@@ -106,15 +106,17 @@ class UsageService:
 
     async def summed(self, workspace: str, span: Span, group_by: str = "") -> Summary:
         """The summary of a span."""
-        rows = await self._book.quarters(workspace, span.since, span.until)
-        return await asyncio.to_thread(summary, rows, span, group_by)
+        told = await asyncio.to_thread(stretches, span, group_by)
+        sums = await self._book.sums(workspace, [piece for stretch in told for piece in stretch.pieces])
+        return await asyncio.to_thread(summary, told, sums, span, group_by)
 
     async def invoice(self, month: str) -> Invoice:
         """See UsageBook."""
         workspace = current().principal.workspace
         span = month_of(month, (await self._book.standing(workspace)).rules.time_zone)
-        rows = await self._book.quarters(workspace, span.since, span.until)
-        return await asyncio.to_thread(invoice, rows, span, workspace, month)
+        (stretch,) = stretches(span, "")
+        sums = await self._book.sums(workspace, stretch.pieces)
+        return await asyncio.to_thread(invoice, stretch, sums, span, workspace, month)
 
     async def _present(self, workspace: str) -> Account:
         """The account without what is over by now."""

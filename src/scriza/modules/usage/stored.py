@@ -4,8 +4,8 @@ A batch's transaction writes the events, their lines in the ledger, the account 
 what is told of it. So whatever dies between two writes, each event has counted once, in all of them or in none.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from datetime import datetime
 from typing import NamedTuple, TypeVar
 
 import msgspec
@@ -35,12 +35,14 @@ from scriza.modules.usage.documents import (
     Session,
     UsageCall,
     UsageEvent,
-    UsageQuarter,
+    UsageSum,
     collection,
     increase,
+    put,
 )
+from scriza.modules.usage.grains import Piece, decode, encode, merged, spread
 from scriza.modules.usage.reading import Used
-from scriza.modules.usage.sums import CallSums, Cell, Changes, changes
+from scriza.modules.usage.sums import CallSums, Changes, changes
 from scriza.ports.credit import CreditRules, CreditThreshold, LedgerLine, UsageUpdated
 from scriza.ports.store import Store, UnitOfWork
 
@@ -198,15 +200,10 @@ class MongoUsage:
             found = await LedgerEntry.find(which).sort("-at", "-_id").limit(limit).to_list()
         return [msgspec.convert({"key": line.id, **line.model_dump(exclude={"id"})}, LedgerLine) for line in found]
 
-    async def quarters(self, workspace: str, since: datetime, until: datetime) -> list[tuple[Cell, dict[str, int]]]:
-        """The sums of the quarters that begin in a span."""
-        which = {"workspace": workspace, "at": {"$gte": since, "$lt": until}}
+    async def sums(self, workspace: str, pieces: Collection[Piece]) -> dict[Piece, bytes]:
+        """What was used in each piece of time, for `grains.decode`; nothing of those in which nothing was."""
         with self._store.errors():
-            rows = await collection(UsageQuarter).find(which).to_list()
-        return [
-            (Cell(int(row["at"].timestamp()), row["kind"], row["item"], row["agent"]), dict(row["sums"]))
-            for row in rows
-        ]
+            return await _sums(workspace, pieces)
 
     # ---- in a transaction ------------------------------------------------------------------------------------------
 
@@ -256,7 +253,19 @@ class MongoUsage:
         call_ids = {used.call_id for used in fresh if used.call_id}
         calls = await self._calls(unit, workspace, call_ids)
         found = changes(fresh, calls)
-        await increase(UsageQuarter, quarter_rows(workspace, found), unit.session)
+        added = spread(found.cells)
+        have = await _sums(workspace, added, unit.session)
+        await put(
+            UsageSum,
+            {
+                _sum_id(workspace, piece): {
+                    "workspace": workspace,
+                    "parts": encode(merged([decode(have[piece]) if piece in have else {}, parts])),
+                }
+                for piece, parts in added.items()
+            },
+            unit.session,
+        )
         await increase(UsageCall, _call_rows(workspace, found), unit.session)
         for call_id, agent in found.ended.items():
             ending = {"$set": {"ended": True, "agent": agent}}
@@ -385,15 +394,14 @@ def _entry_row(workspace: str, entry: Entry) -> Row:
     return {"_id": _entry_id(workspace, entry), "workspace": workspace, **fields}
 
 
-def quarter_rows(workspace: str, found: Changes) -> dict[str, tuple[Row, Row]]:
-    """What is added to which quarters: the fields of a new one, and the sums by their dotted names."""
-    rows = {}
-    for cell, sums in found.cells.items():
-        at = datetime.fromtimestamp(cell.quarter, UTC)
-        fields = {"workspace": workspace, "at": at, "kind": cell.kind, "item": cell.item, "agent": cell.agent}
-        row_id = f"{workspace}|{cell.quarter}|{cell.kind}|{cell.item}|{cell.agent}"
-        rows[row_id] = (fields, {f"sums.{name}": amount for name, amount in sums.items() if amount})
-    return {row_id: row for row_id, row in rows.items() if row[1]}
+async def _sums(workspace: str, pieces: Collection[Piece], session: Session | None = None) -> dict[Piece, bytes]:
+    ids = {_sum_id(workspace, piece): piece for piece in pieces}
+    rows = await collection(UsageSum).find({"_id": {"$in": list(ids)}}, {"parts": 1}, session=session).to_list()
+    return {ids[str(row["_id"])]: bytes(row["parts"]) for row in rows}
+
+
+def _sum_id(workspace: str, piece: Piece) -> str:
+    return f"{workspace}|{piece.length}|{piece.start}"
 
 
 def _call_rows(workspace: str, found: Changes) -> dict[str, tuple[Row, Row]]:

@@ -1,24 +1,32 @@
 """What was used since some moment, in some zone: totals, and groups whose parts sum to them. Pure."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from scriza.kernel.calendar import beginning, zone
+from scriza.kernel.calendar import beginning, days, zone
 from scriza.kernel.errors import BadInput
+from scriza.modules.usage.grains import Parts, Piece, What, decode, merged, pieces
 from scriza.modules.usage.reading import Quantities
-from scriza.modules.usage.sums import QUARTER, Cell, Sums, total
+from scriza.modules.usage.sums import QUARTER, Sums, total
 from scriza.ports.credit import Group, Invoice, InvoiceLine, Summary, Totals
 
 _TOP = 5
 _NO_AGENT = "unknown"
 """Of what belongs to no call, or to one that is not over."""
 _BACK = {"24h": timedelta(hours=24), "7d": timedelta(days=7), "30d": timedelta(days=30)}
+_LONGEST = timedelta(days=3_660)
 
-Rows = Sequence[tuple[Cell, Sums]]
+
+class Stretch(NamedTuple):
+    """A part of a span that is told of apart, and what it is made up of."""
+
+    name: str
+    pieces: list[Piece]
 
 
 class Span(msgspec.Struct, frozen=True):
@@ -44,6 +52,8 @@ def span_of(since: str, until: str, tz: str, now: datetime) -> Span:
         began = _moment(since, here)
     if began >= ending:
         raise BadInput("since: the span ends before it begins")
+    if ending - began > _LONGEST:
+        raise BadInput("since: ten years at most")
     return Span(_quarter(began), ending, tz)
 
 
@@ -66,26 +76,37 @@ def day_before(now: datetime, tz: str) -> tuple[date, Span]:
     return yesterday, Span(beginning(yesterday, here), beginning(today, here), tz)
 
 
-def summary(rows: Rows, span: Span, group_by: str) -> Summary:
-    """Totals, groups and the agents that cost most."""
-    whole = total(sums for _, sums in rows)
-    by_agent = [group for group in _grouped(rows, _agent) if group.name != _NO_AGENT]
+def stretches(span: Span, group_by: str) -> list[Stretch]:
+    """The days of a span where they are asked for, else all of it."""
+    return list(_days(span)) if group_by == "day" else [Stretch("", pieces(span.since, span.until))]
+
+
+def summary(told: Collection[Stretch], sums: Mapping[Piece, bytes], span: Span, group_by: str) -> Summary:
+    """Totals, groups and the agents that cost most; `sums` are those of the stretches' pieces."""
+    parts = {stretch.name: _used_in(stretch, sums) for stretch in told}
+    whole = merged(parts.values())
+    groups = []
+    if group_by == "day":
+        groups = [Group(day, totals(total(used.values()))) for day, used in parts.items() if used]
+    elif group_by:
+        groups = _grouped(whole, _agent if group_by == "agent" else _model)
+    by_agent = [group for group in _grouped(whole, _agent) if group.name != _NO_AGENT]
     return Summary(
         since=span.since,
         until=span.until,
         tz=span.tz,
-        totals=totals(whole),
-        groups=_grouped(rows, _grouping(group_by, zone(span.tz))) if group_by else [],
+        totals=totals(total(whole.values())),
+        groups=groups,
         top_agents=sorted(by_agent, key=lambda group: (-group.totals.cost_micro_usd, group.name))[:_TOP],
     )
 
 
-def invoice(rows: Rows, span: Span, workspace: str, month: str) -> Invoice:
+def invoice(stretch: Stretch, sums: Mapping[Piece, bytes], span: Span, workspace: str, month: str) -> Invoice:
     """A line for each thing that was used."""
     by_item: dict[tuple[str, str], list[Sums]] = defaultdict(list)
-    for cell, sums in rows:
-        by_item[cell.kind, cell.item].append(sums)
-    lines = [_line(kind, item, total(sums)) for (kind, item), sums in sorted(by_item.items())]
+    for what, used in _used_in(stretch, sums).items():
+        by_item[what.kind, what.item].append(used)
+    lines = [_line(kind, item, total(parts)) for (kind, item), parts in sorted(by_item.items())]
     lines = [line for line in lines if line.quantity or line.cost_micro_usd]
     return Invoice(workspace, month, span.since, span.until, lines, sum(line.cost_micro_usd for line in lines))
 
@@ -123,23 +144,30 @@ def _line(kind: str, item: str, used: Quantities) -> InvoiceLine:
     return msgspec.convert(fields, InvoiceLine)
 
 
-def _grouped(rows: Rows, name: Callable[[Cell], str]) -> list[Group]:
+def _days(span: Span) -> Iterator[Stretch]:
+    here, last = zone(span.tz), span.until - timedelta(microseconds=1)
+    for day in days(span.since.astimezone(here).date(), last.astimezone(here).date()):
+        began, ended = beginning(day, here), beginning(day + timedelta(days=1), here)
+        yield Stretch(day.isoformat(), pieces(max(began, span.since), min(ended, span.until)))
+
+
+def _used_in(stretch: Stretch, sums: Mapping[Piece, bytes]) -> Parts:
+    return merged(decode(sums[piece]) for piece in stretch.pieces if piece in sums)
+
+
+def _grouped(used: Parts, name: Callable[[What], str]) -> list[Group]:
     parts: dict[str, list[Sums]] = defaultdict(list)
-    for cell, sums in rows:
-        parts[name(cell)].append(sums)
+    for what, sums in used.items():
+        parts[name(what)].append(sums)
     return [Group(part, totals(total(sums))) for part, sums in sorted(parts.items())]
 
 
-def _grouping(group_by: str, here: ZoneInfo) -> Callable[[Cell], str]:
-    if group_by == "agent":
-        return _agent
-    if group_by == "model":
-        return lambda cell: cell.item if cell.kind == "llm" else cell.kind
-    return lambda cell: datetime.fromtimestamp(cell.quarter, here).date().isoformat()
+def _model(what: What) -> str:
+    return what.item if what.kind == "llm" else what.kind
 
 
-def _agent(cell: Cell) -> str:
-    return cell.agent or _NO_AGENT
+def _agent(what: What) -> str:
+    return what.agent or _NO_AGENT
 
 
 def _moment(text: str, here: ZoneInfo) -> datetime:

@@ -69,6 +69,8 @@ def changes(batch: Sequence[Used], calls: Mapping[str, CallSums]) -> Changes:
     found = Changes()
     found.ended = {used.call_id: used.agent for used in batch if used.kind == "call" and used.call_id}
     for call_id, agent in found.ended.items():
+        if call_id in calls and calls[call_id].ended:
+            continue
         for part, sums in calls.get(call_id, CallSums(call_id)).parts.items():
             found.add(Cell.of_part(part, ""), sums, -1)
             found.add(Cell.of_part(part, agent), sums)
