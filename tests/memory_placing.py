@@ -7,7 +7,7 @@ from scriza.kernel.errors import Unavailable
 from scriza.modules.telephony.placing.desk import CallDeskService
 from scriza.modules.telephony.placing.dispatch import Dispatcher, Links
 from scriza.modules.telephony.placing.hours import weekly_hours
-from scriza.modules.telephony.placing.permission import ListsAndSwitch
+from scriza.modules.telephony.placing.permission import ListsSwitchAndCredit
 from scriza.modules.telephony.placing.policy import Rules
 from scriza.modules.telephony.placing.texts import Texts
 from scriza.modules.telephony.reception import Reception
@@ -21,6 +21,7 @@ from tests.memory_books import (
     MemoryNumberBook,
     MemorySwitchBook,
 )
+from tests.memory_credit import Purse
 from tests.standins.carrier import StandInCarrier
 
 ALWAYS = Rules(weekly_hours("Mon-Sun 00:00-24:00"), most_calls=3)
@@ -51,7 +52,8 @@ class MemoryPlacing:
         self.carrier = carrier or StandInCarrier(clock)
         self.intents, self.numbers = MemoryIntentBook(), MemoryNumberBook()
         self.barred, self.switch_book = MemoryBarredBook(), MemorySwitchBook()
-        self.permission = ListsAndSwitch(rules, self.barred, self.switch_book, clock)
+        self.purse = Purse()
+        self.permission = ListsSwitchAndCredit(rules, self.barred, self.switch_book, self.purse.for_calls(), clock)
         self.dispatcher = Dispatcher(self.intents, self.carrier, Links("https://pbx.example"), self.permission, clock)
         self.texts = Texts(self.intents, self.dispatcher, clock)
         self.reception = Reception(self.numbers, self.dispatcher, agent or NoAgent(), rules, clock)

@@ -35,6 +35,7 @@ from scriza.modules.llm.forgetting import ThoughtForgetting
 from scriza.modules.memory.post_call import PostCall
 from scriza.modules.memory.service import MemoryService
 from scriza.modules.memory.stored import MongoMemoryBook
+from scriza.modules.telephony.credit import CallCredit
 from scriza.modules.telephony.forgetting.service import Forgetting
 from scriza.modules.telephony.forgetting.stored import MongoForgettingBook
 from scriza.modules.telephony.live.session import Doors
@@ -45,7 +46,7 @@ from scriza.modules.telephony.placing.callbacks import Callbacks
 from scriza.modules.telephony.placing.desk import CallDeskService
 from scriza.modules.telephony.placing.dialling_plan import zone_of
 from scriza.modules.telephony.placing.dispatch import Dispatcher
-from scriza.modules.telephony.placing.permission import ListsAndSwitch
+from scriza.modules.telephony.placing.permission import ListsSwitchAndCredit
 from scriza.modules.telephony.placing.stored import (
     MongoBarredBook,
     MongoCallbackBook,
@@ -110,7 +111,16 @@ class Container(containers.DeclarativeContainer):
     objects = providers.Singleton(storage.objects, settings, secrets, data_dir)
     shared_state = providers.Singleton(storage.shared_state, settings)
 
-    llm_here = providers.Singleton(thinking.llm, settings, teller, shared_state)
+    usage_book = providers.Singleton(MongoUsage, store)
+    ingest = providers.Singleton(billing.ingest, settings, usage_book)
+    usage: providers.Selector[UsageBook] = providers.Selector(
+        providers.Callable(place, settings, "usage"),
+        local=providers.Singleton(billing.usage, settings, usage_book),
+        remote=providers.Singleton(connect, UsageBook, settings.provided.usage_url, token=token),
+    )
+    credit = usage.provided.check
+
+    llm_here = providers.Singleton(thinking.llm, settings, teller, shared_state, credit)
     llm: providers.Selector[Llm] = providers.Selector(
         providers.Callable(place, settings, "llm"),
         local=llm_here,
@@ -176,14 +186,6 @@ class Container(containers.DeclarativeContainer):
     agent_forgetting = providers.Singleton(
         AgentForgetting, run_book, chat_book, agent_here.provided.forget, store.provided.outbox
     )
-
-    usage_book = providers.Singleton(MongoUsage, store)
-    ingest = providers.Singleton(billing.ingest, settings, usage_book)
-    usage: providers.Selector[UsageBook] = providers.Selector(
-        providers.Callable(place, settings, "usage"),
-        local=providers.Singleton(billing.usage, settings, usage_book),
-        remote=providers.Singleton(connect, UsageBook, settings.provided.usage_url, token=token),
-    )
     mail = providers.Singleton(people.mail, settings, data_dir)
     identity_http = providers.Singleton(IdentityHttp)
     accounts_here = providers.Singleton(
@@ -216,7 +218,8 @@ class Container(containers.DeclarativeContainer):
     numbers = providers.Singleton(MongoNumberBook, store)
     barred = providers.Singleton(MongoBarredBook, store, name_of)
     switch_book = providers.Singleton(MongoSwitchBook, store)
-    permission = providers.Singleton(ListsAndSwitch, rules, barred, switch_book)
+    call_credit = providers.Singleton(CallCredit, credit, step_s=settings.provided.hold_seconds)
+    permission = providers.Singleton(ListsSwitchAndCredit, rules, barred, switch_book, call_credit)
     dispatcher = providers.Singleton(
         Dispatcher, intents, carrier, providers.Singleton(placing.links, settings), permission
     )
@@ -234,6 +237,7 @@ class Container(containers.DeclarativeContainer):
             texts=texts,
             barred=barred,
             callbacks=callback_book,
+            credit=call_credit,
             vad=vad,
             endpointer=providers.Callable(calling.endpointer, settings).provider,
             clock=providers.Object(utc_now),
@@ -272,6 +276,7 @@ class Container(containers.DeclarativeContainer):
         providers.Singleton(calling.twiml, settings),
         reception,
         stopped=switch.provided.stopped,
+        has_credit=call_credit.provided.begins,
         accepts=switchboard.provided.accepts,
         on_status=switchboard.provided.carrier_says,
         on_answered=switchboard.provided.answered,

@@ -3,7 +3,8 @@
 from scriza.settings import MODULES, Settings
 
 _ASKS: dict[str, tuple[str, ...]] = {
-    "telephony": ("agent", "asr", "tts"),
+    "telephony": ("agent", "asr", "tts", "usage"),
+    "llm": ("usage",),
     "accounts": ("usage",),
     "agent": ("llm", "strategy", "memory", "tts"),
     "strategy": ("tts", "llm", "agent"),

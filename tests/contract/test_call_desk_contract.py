@@ -7,7 +7,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from scriza.kernel.errors import BadInput, Conflict, Forbidden, NotFound, RateLimited, ScrizaError, Unavailable
+from scriza.kernel.errors import (
+    BadInput,
+    Conflict,
+    Forbidden,
+    NoCredit,
+    NotFound,
+    RateLimited,
+    ScrizaError,
+    Unavailable,
+)
 from scriza.kernel.principal import Principal, acting
 from scriza.modules.telephony.placing.dialling_plan import destination
 from scriza.modules.telephony.placing.hours import weekly_hours
@@ -34,7 +43,7 @@ US, OTHER, THEM = "+14155550100", "+14155550101", "+14155550123"
 RULES = Rules(
     weekly_hours("Mon-Sat 09:00-20:00"), most_calls=2, daily_micro_usd=100 * 14_000, micro_usd_per_minute=14_000
 )
-LINES = FixedLines("Hello", "", [], "", "", "", "", "")
+LINES = FixedLines("Hello", "", [], "", "", "", "", "", "")
 
 
 class TwoPlaybooks:
@@ -182,6 +191,26 @@ async def test_no_more_calls_are_under_way_than_allowed(office: Office, doors: D
         assert await reason_of(desk, PlaceCall("+14155550125"), RateLimited) == "too-many-calls"
         await office.placing.reception.over("default", "a", 61)
         assert (await desk.place(PlaceCall("+14155550125"))).status == "placed"
+
+
+async def test_nobody_is_called_without_credit(office: Office, doors: Doors) -> None:
+    async with doors(CallDesk, office.desk) as desk:
+        office.placing.purse.seconds = 0
+        assert await reason_of(desk, PlaceCall(THEM), NoCredit) == "no-credit"
+        assert office.carrier.placed == []
+        office.placing.purse.seconds = 60
+        assert (await desk.place(PlaceCall(THEM))).status == "placed"
+
+
+async def test_a_call_whose_turn_comes_when_the_credit_is_used_up_is_not_placed(office: Office, doors: Doors) -> None:
+    office.carrier.trouble = [RateLimited(retry_after=5)]
+    async with doors(CallDesk, office.desk) as desk:
+        assert (await desk.place(PlaceCall(THEM, order_id="a"))).status == "queued"
+        office.placing.purse.seconds = 0
+        office.now += timedelta(seconds=10)
+        await office.placing.dispatcher.settle_due()
+        assert await desk.order("a") == PlacedCall("a", "refused", detail="no-credit")
+    assert len(office.carrier.placed) == 1  # it was asked when there was credit, and said: later
 
 
 async def test_no_more_is_spent_in_a_day_than_allowed(office: Office, doors: Doors) -> None:

@@ -65,12 +65,12 @@ def test_a_part_serves_its_own_doors_and_no_others(tmp_path: Path) -> None:
 
 
 def test_a_process_needs_what_its_modules_ask_and_nothing_else() -> None:
-    assert needed(load()) == ["llm", "tts", "strategy", "memory", "agent", "asr", "telephony", "usage", "accounts"]
+    assert needed(load()) == ["usage", "llm", "tts", "strategy", "memory", "agent", "asr", "telephony", "accounts"]
     assert needed(load(modules="tts")) == ["tts"]
-    assert needed(load(modules="agent")) == ["llm", "tts", "strategy", "memory", "agent"]
+    assert needed(load(modules="agent")) == ["usage", "llm", "tts", "strategy", "memory", "agent"]
     elsewhere = {"llm_url": ELSEWHERE, "strategy_url": ELSEWHERE, "memory_url": ELSEWHERE}
     assert needed(load(modules="agent", **elsewhere)) == ["llm", "strategy", "memory", "tts", "agent"]
-    assert needed(load(modules="telephony", agent_url=ELSEWHERE)) == ["agent", "asr", "tts", "telephony"]
+    assert needed(load(modules="telephony", agent_url=ELSEWHERE)) == ["agent", "asr", "tts", "usage", "telephony"]
 
 
 def test_a_module_with_a_url_runs_elsewhere() -> None:

@@ -14,7 +14,7 @@ from scriza.modules.telephony.forgetting.service import Forgetting
 from scriza.modules.telephony.forgetting.stored import MongoForgettingBook
 from scriza.modules.telephony.placing.callbacks import Callback
 from scriza.modules.telephony.placing.intents import Asked, CallWish, Done, Ended, Intent, TextWish, after, intent_of
-from scriza.modules.telephony.placing.permission import ListsAndSwitch
+from scriza.modules.telephony.placing.permission import ListsSwitchAndCredit
 from scriza.modules.telephony.placing.stored import (
     MongoBarredBook,
     MongoCallbackBook,
@@ -34,6 +34,7 @@ from scriza.ports.memory import CallerErased, CallerForgotten
 from scriza.ports.telephony import CallMetrics
 from scriza_adapters.mongo.store import MongoStore
 from tests.memory_books import name_of
+from tests.memory_credit import Purse
 from tests.memory_objects import MemoryObjects
 from tests.memory_placing import ALWAYS
 from tests.standins.carrier import StandInCarrier
@@ -390,7 +391,7 @@ async def test_who_asked_not_to_be_called_is_still_not_called_although_nobody_ha
     await rig.barred.put("default", BarredNumber(THEM, "call", f"asked for by {NAME}", rig.now))
     await rig.forgetting.forget(rig.order())
     assert await rig.found(THEM, NAME) == []
-    permission = ListsAndSwitch(ALWAYS, rig.barred, MongoSwitchBook(rig.store), rig.clock)
+    permission = ListsSwitchAndCredit(ALWAYS, rig.barred, MongoSwitchBook(rig.store), Purse().for_calls(), rig.clock)
     assert await permission.refused(await rig.intend("o1", call_wish("o1"))) == "do-not-call"
     assert await permission.refused(await rig.intend("s1", TextWish("Hello"))) == "do-not-call"
     assert await permission.refused(await rig.intend("o2", call_wish("o2"), to=OTHER)) == ""

@@ -26,6 +26,7 @@ from scriza.settings import load
 from scriza.wire import serve
 from scriza_adapters.mongo.store import StoreOptions
 from scriza_adapters.openai.engine import OpenAiEngine
+from tests.memory_credit import Purse
 from tests.serving import serving
 from tests.standins.openai import Behaviour, OpenAiStandIn
 from tests.standins.teller import Told
@@ -426,3 +427,19 @@ async def test_the_application_answers_by_a_model_and_from_the_script_when_it_fa
         server.default = Behaviour(status=500)
         failed = await client.chat.completions.create(model="cheap", messages=ASKED[1:], extra_body=SCRIPT)
         assert (failed.model, failed.choices[0].message.content) == ("playbook", "When may I call back?")
+
+
+async def test_without_credit_a_client_reads_the_code_that_it_knows(server: OpenAiStandIn) -> None:
+    engine = OpenAiEngine("sk-key", base_url=server.url)
+    critical, cheap = (Route((Upstream(engine, model),)) for model in ("gpt-4o", "gpt-4o-mini"))
+    service = LlmService(Told(), critical=critical, cheap=cheap, credit=Purse(seconds=0).check)
+    async with (
+        _serving(service) as url,
+        AsyncOpenAI(api_key=TOKEN, base_url=f"{url}/v1", max_retries=0, timeout=20) as client,
+    ):
+        for stream in (False, True):
+            with pytest.raises(openai.APIStatusError) as refused:
+                await client.chat.completions.create(model="gpt-4o", messages=ASKED, stream=stream)
+            assert refused.value.status_code == 402
+            assert (refused.value.code, refused.value.type) == ("insufficient_quota", "insufficient_quota")
+    assert server.requests == []

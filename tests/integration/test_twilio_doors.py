@@ -114,6 +114,7 @@ async def site() -> AsyncIterator[Site]:
         twiml,
         placing.reception,
         stopped=placing.switch.stopped,
+        has_credit=placing.purse.for_calls().begins,
         accepts=exchange.accepts,
         on_status=exchange.carrier_says,
         on_answered=exchange.answered,

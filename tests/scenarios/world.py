@@ -86,6 +86,7 @@ class World:
             texts=self.placing.texts,
             barred=self.placing.barred,
             callbacks=self.placing.callbacks,
+            credit=self.placing.purse.for_calls(),
             vad=EnergyVad,
             endpointer=lambda: FixedSilence(600),
             clock=self.clock,

@@ -27,6 +27,7 @@ LINES = FixedLines(
     repair="Sorry, I didn't catch that.",
     trouble="One moment please.",
     farewell="I have to go. Goodbye.",
+    ends_early="I am sorry, I have to end our call here.",
     resumed="Sorry, we were cut off.",
     silence_sms="Call us back any time.",
     unreached="Nobody is free right now.",

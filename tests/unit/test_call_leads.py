@@ -5,11 +5,12 @@ from datetime import timedelta
 import msgspec
 import pytest
 
+from scriza.kernel.events import Topic
 from scriza.modules.telephony.call_log import Assignment
 from scriza.modules.telephony.placing.intents import CallWish, Intent, intent_of
 from scriza.modules.telephony.reception import CLOSED
 from scriza.modules.telephony.stopping import STOPPED
-from scriza.modules.telephony.twiml import CALLED_IN_VAIN
+from scriza.modules.telephony.twiml import APOLOGY, CALLED_IN_VAIN
 from scriza.ports.agent import CallFacts, CallPlan, Conversation, FixedLines, Voice
 from scriza.ports.call_desk import PhoneNumber
 from tests.memory_placing import MemoryPlacing, NoAgent
@@ -62,7 +63,9 @@ async def test_outside_hours_a_polite_line_is_said_where_the_number_has_none(off
 async def test_outside_hours_the_playbooks_own_line_is_said_where_the_number_has_none() -> None:
     class Closed(NoAgent):
         async def begin(self, call: CallFacts) -> CallPlan:
-            lines = FixedLines("Hello", "", [], "", "", "", "", "", closed=f"This is {call.playbook}. We are closed.")
+            lines = FixedLines(
+                "Hello", "", [], "", "", "", "", "", "", closed=f"This is {call.playbook}. We are closed."
+            )
             return CallPlan(Conversation("sales@1", "opening"), lines, Voice(), [])
 
     office = Office(placing=MemoryPlacing(clock=lambda: NOW, agent=Closed()))
@@ -197,3 +200,34 @@ async def test_another_process_learns_of_the_switch_when_it_looks(office: Office
     assert office.placing.closed == 1
     await office.placing.switch.look()
     assert office.placing.closed == 2  # those that were let in a moment too early
+
+
+async def test_without_credit_a_caller_hears_a_polite_line_that_does_not_tell_why(office: Office) -> None:
+    await say_about(office, PhoneNumber(number=NUMBER, playbook="sales"))
+    office.placing.purse.seconds = 0
+    answer = await office.voice()
+    assert f"<Say>{APOLOGY}</Say><Hangup />" in answer
+    assert "credit" not in APOLOGY
+    assert (await office.found()).ended_reason == "no-credit"
+    (completed,) = office.told(Topic.CALL_COMPLETED)
+    assert b'"ended_reason":"no-credit"' in bytes(completed.data)
+    assert office.placing.purse.workspaces == {"acme"}
+    assert await office.voice() == answer  # Twilio repeats itself
+    await office.status("completed", 3, CallDuration="4")
+    assert (await office.found()).ended_reason == "no-credit"
+    assert len(office.told(Topic.CALL_COMPLETED)) == 1
+
+
+async def test_a_call_that_begins_has_credit_set_aside_in_its_workspace_once(office: Office) -> None:
+    await say_about(office, PhoneNumber(number=NUMBER, playbook="sales"))
+    office.placing.purse.seconds = 120
+    assert token_in(await office.voice())
+    assert office.placing.purse.held == {CALL: 120}
+    assert office.placing.purse.workspaces == {"acme"}
+    assert "<Hangup />" in await office.voice(CallSid="CA0000000000000000000000000000beef")
+
+
+async def test_who_answers_a_call_of_ours_without_credit_is_told_sorry(office: Office) -> None:
+    office.placing.purse.seconds = 0
+    answer = await office.voice(Direction="outbound-api")
+    assert f"<Say>{CALLED_IN_VAIN}</Say><Hangup />" in answer

@@ -75,6 +75,7 @@ class Office:
             Twiml(public_url=PUBLIC, stream_url="wss://pbx.example"),
             self.placing.reception,
             stopped=self.placing.switch.stopped,
+            has_credit=self.placing.purse.for_calls().begins,
             accepts=lambda call_id: self.room,
             on_answered=lambda call_id, who: self.heard.append((call_id, who)),
             on_status=self.hear,

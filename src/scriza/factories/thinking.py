@@ -13,6 +13,7 @@ from scriza.modules.agent.tools.workshop import Workshop
 from scriza.modules.llm.engine import Patience, Route, Upstream
 from scriza.modules.llm.prices import Prices, built_in
 from scriza.modules.llm.service import LlmService
+from scriza.ports.credit import Check
 from scriza.ports.events import Teller
 from scriza.ports.llm import Llm
 from scriza.ports.memory import Memory
@@ -22,8 +23,13 @@ from scriza.settings import BadSettings, Settings
 from scriza_adapters.openai.engine import OpenAiEngine
 
 
-def llm(settings: Settings, teller: Teller, shared: SharedState | None = None) -> LlmService:
-    """By keys and base URLs, unless an engine is named; answers are kept in `shared` where processes share one."""
+def llm(
+    settings: Settings, teller: Teller, shared: SharedState | None = None, credit: Check | None = None
+) -> LlmService:
+    """By keys and base URLs, unless an engine is named; answers are kept in `shared` where processes share one.
+
+    `credit` is asked before each turn.
+    """
     routes = _routes(settings)
     critical, cheap = routes or (None, None)
     return LlmService(
@@ -34,6 +40,7 @@ def llm(settings: Settings, teller: Teller, shared: SharedState | None = None) -
         cache_size=settings.llm_cache_answers,
         shared=shared if settings.redis_url else None,
         prices=_prices(settings),
+        credit=credit,
     )
 
 

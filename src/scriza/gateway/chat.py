@@ -33,7 +33,16 @@ from scriza.gateway.chat_messages import (
     turn_of,
 )
 from scriza.kernel.clock import WallClock, utc_now
-from scriza.kernel.errors import BadInput, NotFound, Problem, RateLimited, ScrizaError, TooLarge, Unauthenticated
+from scriza.kernel.errors import (
+    BadInput,
+    NoCredit,
+    NotFound,
+    Problem,
+    RateLimited,
+    ScrizaError,
+    TooLarge,
+    Unauthenticated,
+)
 from scriza.kernel.ids import new_id
 from scriza.kernel.operation import operation, operations
 from scriza.ports.llm import Llm, TextPiece, ToolPiece, Turn, TurnDone
@@ -44,6 +53,8 @@ from scriza.wire.codec import encode
 from scriza.wire.handlers import JSON_LIMIT
 from scriza.wire.serve import BODY_SECONDS, HEARTBEAT_SECONDS
 from scriza.wire.together import close
+
+ErrorType = Literal["invalid_request_error", "rate_limit_error", "insufficient_quota", "server_error"]
 
 
 class Chat(Protocol):
@@ -59,7 +70,7 @@ class ChatError(msgspec.Struct):
     """What went wrong."""
 
     message: str
-    type: Literal["invalid_request_error", "rate_limit_error", "server_error"]
+    type: ErrorType
     code: str | None
     param: str | None = None
 
@@ -176,7 +187,7 @@ _DOCUMENTED = {
     200: ResponseSpec(ChatCompletion, generate_examples=False, description="With `stream`, chunks of it as events"),
     **{
         status: ResponseSpec(ChatFailure, generate_examples=False, description=responses[status])
-        for status in (400, 401, 404, 429, 500, 502, 503, 504)
+        for status in (400, 401, 402, 404, 429, 500, 502, 503, 504)
     },
 }
 
@@ -184,6 +195,7 @@ _CODES = {
     kind().problem().type: code
     for kind, code in {
         Unauthenticated: "invalid_api_key",
+        NoCredit: "insufficient_quota",
         NotFound: "model_not_found",
         TooLarge: "context_length_exceeded",
         RateLimited: "rate_limit_exceeded",
@@ -193,9 +205,11 @@ _PARAMS = {"model_not_found": "model", "context_length_exceeded": "messages"}
 
 
 def _failure(problem: Problem) -> ChatFailure:
-    kind: Literal["invalid_request_error", "rate_limit_error", "server_error"] = "invalid_request_error"
+    kind: ErrorType = "invalid_request_error"
     if problem.status >= 500:
         kind = "server_error"
+    elif problem.status == NoCredit.status:
+        kind = "insufficient_quota"
     elif problem.status == RateLimited.status:
         kind = "rate_limit_error"
     code = _CODES.get(problem.type)

@@ -112,6 +112,8 @@ class FixedLines(msgspec.Struct, frozen=True):
     """Said when thinking failed; the call goes on."""
     farewell: str
     """Said when thinking failed again, or the call has reached its longest."""
+    ends_early: str
+    """Said when the call has to end although the caller has done nothing to end it: there is no more credit."""
     resumed: str
     """Said when the line was lost and is back."""
     silence_sms: str

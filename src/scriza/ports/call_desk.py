@@ -26,6 +26,7 @@ RefusalReason = Literal[
     "already-calling",
     "too-many-calls",
     "spending-limit",
+    "no-credit",
     "other-order",
     "number-of-others",
 ]

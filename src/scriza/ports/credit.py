@@ -1,10 +1,13 @@
 """Credit and what was used: checks before and during calls, the ledger, summaries, invoices. Money is in micro-USD."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Annotated, Literal, Protocol
 
 import msgspec
 
+from scriza.kernel.errors import ScrizaError
 from scriza.kernel.operation import operation
 from scriza.kernel.scopes import Scope
 
@@ -246,3 +249,21 @@ class UsageBook(Protocol):
     async def invoice(self, month: str) -> Invoice:
         """A month's costs, ``2026-11``. Raises BadInput for what is no month."""
         ...
+
+
+Check = Callable[[CreditCheck], Awaitable[CreditAnswer]]
+"""`UsageBook.check`, for who needs no more of it."""
+
+_CALLERS_WAIT_S = 0.3
+
+
+async def in_time(check: Check, asked: CreditCheck) -> CreditAnswer | None:
+    """The answer; None when there is none while a caller can wait, and who asks goes on.
+
+    A refusal is never guessed: that the book cannot be asked says nothing of whether there is credit.
+    """
+    try:
+        async with asyncio.timeout(_CALLERS_WAIT_S):
+            return await check(asked)
+    except (ScrizaError, TimeoutError):
+        return None

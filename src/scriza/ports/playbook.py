@@ -390,6 +390,8 @@ class Lines(Section, frozen=True, kw_only=True):
     """Thinking failed; the call goes on."""
     resumed: Spoken
     """The line was lost and is back."""
+    ends_early: Spoken | None = None
+    """The call has to end although the caller has done nothing to end it; absent says the goodbye."""
     unknown: SomeVariants
     """Said to words that fit nothing: first a question, then offers."""
     more: Variants = []

@@ -73,6 +73,7 @@ def _fixed_lines(guide: Guide, call: CallFacts, memory: CallerMemory, known: Map
         repair=line(lines.repair),
         trouble=line(lines.trouble),
         farewell=line(playbook.closing.goodbye),
+        ends_early=line(lines.ends_early or playbook.closing.goodbye),
         resumed=line(lines.resumed),
         silence_sms=as_far_as_known(playbook.sms_fallback.template, known) if playbook.sms_fallback.enabled else "",
         unreached=line(playbook.transfer.unreached),

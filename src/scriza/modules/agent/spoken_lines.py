@@ -43,6 +43,7 @@ def _whole(guide: Guide) -> Iterator[tuple[str, str]]:
         "@repair": inbound.repair,
         "@trouble": inbound.trouble,
         "@farewell": inbound.farewell,
+        "@ends_early": inbound.ends_early,
         "@resumed": inbound.resumed,
         "@unreached": inbound.unreached,
         "@voicemail": inbound.voicemail,

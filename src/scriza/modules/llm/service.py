@@ -16,6 +16,7 @@ from scriza.kernel.remarks import note_header
 from scriza.modules.llm.attempt import Attempt
 from scriza.modules.llm.cache import Answer, AnswerCache, cache_key, ran_tools
 from scriza.modules.llm.completer import Completer, Speaks
+from scriza.modules.llm.credit import demand_credit
 from scriza.modules.llm.engine import Engine, Route
 from scriza.modules.llm.limits import check
 from scriza.modules.llm.metering import Meter, counted
@@ -23,6 +24,7 @@ from scriza.modules.llm.playbook_engine import PLAYBOOK
 from scriza.modules.llm.prices import Prices, built_in
 from scriza.modules.llm.prompt import with_system
 from scriza.modules.llm.shared_stream import SharedStream
+from scriza.ports.credit import Check
 from scriza.ports.events import Teller
 from scriza.ports.llm import (
     Model,
@@ -64,7 +66,8 @@ class LlmService:
 
     `critical` and `cheap` are the routes that a turn's policy chooses from; either both or none. Answers are kept for
     `cache_ttl_s` seconds (0: never), `cache_size` of them at most in this process, or in `shared` where that is given.
-    Usage is told to `teller`, under the id of the request that asked, at what it cost by `prices`. It must be closed.
+    Usage is told to `teller`, under the id of the request that asked, at what it cost by `prices`. Each turn is begun
+    only if `credit` says that there is some, where that is given. It must be closed.
     """
 
     def __init__(
@@ -78,12 +81,14 @@ class LlmService:
         shared: SharedState | None = None,
         prices: Prices | None = None,
         tolerance: Tolerance | None = None,
+        credit: Check | None = None,
         clock: WallClock = utc_now,
     ) -> None:
         if (critical is None) != (cheap is None):
             raise ValueError("there must be a critical and a cheap route, or none")
         self._critical = critical
         self._cheap = cheap
+        self._credit = credit
         self._completer = Completer(tolerance)
         self._cache = AnswerCache(cache_ttl_s, cache_size, shared)
         self._flights: dict[_Flight, SharedStream[_Begun | Part]] = {}
@@ -133,6 +138,8 @@ class LlmService:
         """The reply as it is made; the same turn, script and limit asked twice at the same time is made once."""
         begun_at = asyncio.get_running_loop().time()
         check(request)
+        if self._credit is not None:
+            await demand_credit(self._credit, request.conversation_id)
         async with aclosing(self._answer(request, current())) as parts:
             async for part in parts:
                 if isinstance(part, _Begun):

@@ -12,7 +12,7 @@ from datetime import timedelta
 import structlog
 
 from scriza.kernel.clock import WallClock, utc_now
-from scriza.kernel.errors import NotFound, ScrizaError, Unavailable
+from scriza.kernel.errors import NoCredit, NotFound, ScrizaError, Unavailable
 from scriza.kernel.principal import Principal, acting
 from scriza.modules.memory.book import Findings, Job, MemoryBook
 from scriza.modules.memory.findings import by_rules, checked, lesson_of
@@ -135,5 +135,5 @@ class PostCall:
 
 
 def _is_final(error: ScrizaError) -> bool:
-    """No model is configured, rather than that one is away for a while."""
-    return isinstance(error, Unavailable) and error.retry_after is None
+    """No model is configured, or none is paid for, rather than that one is away for a while."""
+    return isinstance(error, NoCredit) or (isinstance(error, Unavailable) and error.retry_after is None)

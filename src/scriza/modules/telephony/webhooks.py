@@ -21,6 +21,7 @@ from scriza.kernel.ids import DEFAULT_WORKSPACE, derived_id
 from scriza.kernel.principal import Principal, acting, current
 from scriza.kernel.pseudonym import NameOf
 from scriza.modules.telephony.announcements import COMPLETED, STARTED, about_call, call_completed, told_at_the_end
+from scriza.modules.telephony.call.commands import NO_CREDIT
 from scriza.modules.telephony.call_log import (
     CallLog,
     Ending,
@@ -78,10 +79,10 @@ class Webhook(msgspec.Struct, frozen=True):
 class Webhooks:
     """Answers them.
 
-    `reception` tells who a call is for, `stopped` whether all calls are. `accepts` tells whether this call can be taken
-    now, and keeps a place for it. `on_status` hears of every status before it is recorded, so that a call which is led
-    here ends by its own account; `on_answered` hears who took a call that we placed.
-    `name_of` gives the pseudonym of a number in a workspace.
+    `reception` tells who a call is for, `stopped` whether all calls are. `has_credit` tells whether this call may
+    begin, and has credit set aside for it; `accepts` whether it can be taken now, and keeps a place for it. `on_status`
+    hears of every status before it is recorded, so that a call which is led here ends by its own account; `on_answered`
+    hears who took a call that we placed. `name_of` gives the pseudonym of a number in a workspace.
     """
 
     def __init__(
@@ -94,6 +95,7 @@ class Webhooks:
         reception: Reception,
         *,
         stopped: Callable[[], bool],
+        has_credit: Callable[[str], Awaitable[bool]],
         accepts: Callable[[str], bool],
         on_status: Callable[[str, CallStatus], Awaitable[None]],
         on_answered: Callable[[str, Answerer], None],
@@ -107,6 +109,7 @@ class Webhooks:
         self._twiml = twiml
         self._reception = reception
         self._stopped = stopped
+        self._has_credit = has_credit
         self._accepts = accepts
         self._on_status = on_status
         self._on_answered = on_answered
@@ -235,10 +238,25 @@ class Webhooks:
             begins = HandOver(call_id, lead.connect_to, "", 0, self._now(), CallMetrics())
             await self._calls.hand_over(begins)
             return self._twiml.transfer(lead.connect_to, caller_id=_shown(new))
+        if not await self._may_begin(new):
+            return await self._decline(new)
         if not self._accepts(call_id):
             _log.warning("voice.no_room")
             return busy() if new.direction == "inbound" else say_goodbye(CALLED_IN_VAIN)
         return self._twiml.connect(self._tokens.issue(call_id))
+
+    async def _may_begin(self, call: NewCall) -> bool:
+        principal = Principal(call.workspace, subject="telephony")
+        with acting(principal, request_id=current().request_id, call_id=call.call_id):
+            return await self._has_credit(call.call_id)
+
+    async def _decline(self, new: NewCall) -> str:
+        """There is no credit for the call. The other side need not know why it ends."""
+        _log.warning("voice.no_credit", direction=new.direction)
+        call = await self._calls.find(new.call_id)
+        if call is not None:
+            await self._end(call, NO_CREDIT, seconds=0)
+        return say_goodbye() if new.direction == "inbound" else say_goodbye(CALLED_IN_VAIN)
 
     async def _has_ended(self, call_id: str) -> bool:
         call = await self._calls.find(call_id)
@@ -329,9 +347,11 @@ class Webhooks:
         return self._twiml.connect(self._tokens.issue(call_id), attempt=call.attached + 1)
 
     async def _end_transferred(self, call: JournaledCall, reason: str) -> None:
+        await self._end(call, reason, seconds=max(0, round((self._now() - call.started_at).total_seconds())))
+
+    async def _end(self, call: JournaledCall, reason: str, *, seconds: int) -> None:
         """The call is over, and no stream of it is there to end it."""
         now = self._now()
-        seconds = max(0, round((now - call.started_at).total_seconds()))
         completed = call_completed(
             call, call.metrics, status="completed", reason=reason, outcome=call.outcome, seconds=seconds
         )

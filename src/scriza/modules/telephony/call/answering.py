@@ -41,6 +41,9 @@ class Answering(Core):
             self._tell_utterance(number, turn)
         timing = Timing(turn.ended_at or self._now, turn.over_at, turn.words_at)
         self._answer = Answer(number, self._asked(turn) or said, stage, stage, timing)
+        if self._credit_is_used_up:
+            self._part()
+            return
         speculated = self._thought
         if self.states.mind is Mind.SPECULATING and speculated and self._is_about(speculated, turn):
             self._signal(Signal.COMMIT)
@@ -179,10 +182,15 @@ class Answering(Core):
             self._speak(self._plan.lines.repair)
         self._journal_reply(answer)
 
-    def _thought_failed(self) -> None:
+    def _thought_failed(self, *, no_credit: bool = False) -> None:
         speculative = self.states.mind is Mind.SPECULATING
         self._signal(Signal.ABANDON)
         if speculative or self._plan is None or self._answer is None:
+            return
+        if no_credit:
+            self._credit_is_used_up = True
+            if not self._answer.clauses:
+                self._part()
             return
         self._failures += 1
         if self._failures >= self._limits.failures:
@@ -272,6 +280,11 @@ class Answering(Core):
             self._close(lines.farewell, "voice-failed")
         elif self._answer:
             self._speak(lines.trouble)
+
+    def _part(self) -> None:
+        """The credit is used up, and nothing is being said: take leave."""
+        assert self._plan is not None, "nothing is paid for before there is a plan"
+        self._close(self._plan.lines.ends_early, do.NO_CREDIT)
 
     def _close(self, line: str, reason: str) -> None:
         """Say the last words, which nobody interrupts; then the call ends."""

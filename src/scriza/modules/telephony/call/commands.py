@@ -151,6 +151,10 @@ class Bar(msgspec.Struct, frozen=True):
     """Put the number of the other side on the do-not-call list."""
 
 
+NO_CREDIT = "no-credit"
+"""The reason of calls that end for want of it."""
+
+
 class End(msgspec.Struct, frozen=True):
     """The call is over: journal it and close the stream; the carrier then hangs up."""
 

@@ -63,6 +63,8 @@ class Core:
         """Since when the caller has the word: noises without words give no more time."""
         self._afterwards: do.End | do.HandOver | None = None
         """What ends the call, or hands it over, when everything has been heard."""
+        self._credit_is_used_up = False
+        """What is being said is said to its end, and nothing more is answered."""
         self._outcome = ""
         self._awaited: Awaited | None = None
         """What must come before the conversation begins; none once it has, and for calls that come in."""

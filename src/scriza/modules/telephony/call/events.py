@@ -103,6 +103,8 @@ class ThoughtFailed(msgspec.Struct, frozen=True, tag=True):
     """The agent gave up on this answer; clauses before it stand."""
 
     thought: int
+    no_credit: bool = False
+    """There is none for it."""
 
 
 class ClipReady(msgspec.Struct, frozen=True, tag=True):
@@ -177,6 +179,10 @@ class AnsweredBy(msgspec.Struct, frozen=True, tag=True):
     who: Answerer
 
 
+class CreditUsedUp(msgspec.Struct, frozen=True, tag=True):
+    """What was set aside for the call is used up, and there is no more."""
+
+
 class StopAsked(msgspec.Struct, frozen=True, tag=True):
     """Somebody wants all calls to end."""
 
@@ -206,5 +212,6 @@ Event = (
     | TimerFired
     | CarrierStatus
     | AnsweredBy
+    | CreditUsedUp
     | StopAsked
 )

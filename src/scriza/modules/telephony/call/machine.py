@@ -47,6 +47,8 @@ class Call(Listening):
                     self._ended_outside("caller-hung-up" if event.status == "completed" else event.status)
             case on.AnsweredBy():
                 self._answered_by(event.who)
+            case on.CreditUsedUp():
+                self._credit_is_used_up = True
             case on.StopAsked():
                 self._close(self._plan.lines.farewell if self._plan else WITHOUT_A_PLAN, "stopped")
             case on.Planned():
@@ -78,7 +80,7 @@ class Call(Listening):
                     self._held(event.held)
             case on.ThoughtFailed():
                 if self._is_current(event.thought):
-                    self._thought_failed()
+                    self._thought_failed(no_credit=event.no_credit)
             case on.ClipReady():
                 if timing := self._timing_of(event.clip):
                     timing.audio_at = self._now
@@ -147,6 +149,7 @@ class Call(Listening):
             self._publish(CallUpdated(self._call_id, "in-progress", plan.conversation.stage, self._playbook))
         lines = plan.lines
         spare = [lines.intro_timeout, lines.trouble, lines.repair, lines.farewell, *lines.silence_prompts]
+        spare.append(lines.ends_early)
         if journal and journal.direction == "outbound":
             spare = [lines.voicemail, lines.introduction, *spare]
         self._out.append(do.Prefetch(tuple(line for line in spare if line)))
@@ -182,6 +185,9 @@ class Call(Listening):
             self._end(self._afterwards, Signal.HANG_UP)
         open_ = states.line is Line.OPEN and self._awaited is None and self._plan is not None
         waits = open_ and states.mind is Mind.IDLE and states.voice is Voice.SILENT
+        if waits and silent and not self._turn.digits and self._credit_is_used_up:
+            self._part()
+            return
         if not waits:
             self._waits_since = None
         elif self._waits_since is None:

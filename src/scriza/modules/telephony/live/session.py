@@ -15,13 +15,14 @@ import structlog
 from scriza.kernel.clock import WallClock
 from scriza.kernel.errors import BadInput, TooLarge
 from scriza.kernel.events import Event
-from scriza.kernel.principal import Principal
+from scriza.kernel.principal import Principal, acting
 from scriza.modules.telephony.announcements import about_call, call_completed, told_at_the_end
 from scriza.modules.telephony.call import commands as do
 from scriza.modules.telephony.call import events as on
 from scriza.modules.telephony.call.machine import Call
 from scriza.modules.telephony.call.replay import Recording
 from scriza.modules.telephony.call_log import CallLog, Ending, Entry, HandOver, JournaledCall
+from scriza.modules.telephony.credit import CallCredit
 from scriza.modules.telephony.live.answerer import learn_who_answered
 from scriza.modules.telephony.live.ear import Ear
 from scriza.modules.telephony.live.errands import KEEPING_SECONDS, Errands
@@ -90,6 +91,7 @@ class Doors:
     texts: Texts
     barred: BarredBook
     callbacks: CallbackBook
+    credit: CallCredit
     vad: Callable[[], Vad]
     endpointer: Callable[[], Endpointer]
     clock: WallClock
@@ -314,12 +316,19 @@ class Session:
             phrases=[*plan.phrases, *BACKCHANNELS, *(PHRASES if self._journal.direction == "outbound" else ())],
             prompt=plan.prompt,
         )
+        self._background.append(self._tasks.create_task(self._keep_credit()))
         self._recogniser = Recogniser(self._doors.asr, opening, self.tell, self._principal)
         self._background.append(self._tasks.create_task(self._recogniser.run()))
         if self._journal.direction == "outbound" and not self._journal.answered_by:
             learning = learn_who_answered(self._doors.log, self._journal.call_id, self.tell)
             self._background.append(self._tasks.create_task(learning))
         self.tell(on.Planned(plan))
+
+    async def _keep_credit(self) -> None:
+        with acting(self._principal, call_id=self._journal.call_id):
+            await self._doors.credit.keep(self._journal.call_id, lambda: self._elapsed_ms() / 1000)
+        _log.warning("telephony.credit_used_up")
+        self.tell(on.CreditUsedUp())
 
     def _timer_fired(self, timer: do.Timer) -> None:
         self._timers.pop(timer, None)

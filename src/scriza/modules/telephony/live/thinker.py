@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from scriza.kernel.errors import ScrizaError
+from scriza.kernel.errors import NoCredit, ScrizaError
 from scriza.kernel.principal import Principal, acting
 from scriza.modules.telephony.call import events as on
 from scriza.modules.telephony.call_log import JournaledCall
@@ -93,4 +93,4 @@ class Thinker:
                                 self._tell(on.ActThought(number, part))
         except (ScrizaError, TimeoutError) as error:
             _log.warning("telephony.thought_failed", thought=number, error=type(error).__name__)
-            self._tell(on.ThoughtFailed(number))
+            self._tell(on.ThoughtFailed(number, no_credit=isinstance(error, NoCredit)))

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from scriza.kernel.errors import BadInput, Conflict, Forbidden, RateLimited, ScrizaError, Unavailable
+from scriza.kernel.errors import BadInput, Conflict, Forbidden, NoCredit, RateLimited, ScrizaError, Unavailable
 from scriza.modules.telephony.placing.books import Standing
 from scriza.modules.telephony.placing.dialling_plan import Destination
 from scriza.modules.telephony.placing.hours import WeeklyHours
@@ -32,6 +32,7 @@ _REFUSALS: Mapping[RefusalReason, tuple[type[ScrizaError], str]] = {
     "already-calling": (Conflict, "this number is being called already"),
     "too-many-calls": (RateLimited, "as many calls as allowed are under way: SCRIZA_OUTBOUND_MOST_CALLS"),
     "spending-limit": (RateLimited, "the day's limit would be passed: SCRIZA_OUTBOUND_DAILY_MICRO_USD"),
+    "no-credit": (NoCredit, "the workspace has used up its credit"),
     "other-order": (Conflict, "the order of this name was another one"),
     "number-of-others": (Conflict, "the number is another workspace's"),
 }
