@@ -35,6 +35,8 @@ from scriza.modules.tts.cache import ASSETS, CLIPS
 from scriza.modules.tts.documents import SPEECH_DOCUMENTS
 from scriza.modules.usage.documents import USAGE_DOCUMENTS
 from scriza.modules.usage.reading import TOPICS as USAGE_TOPICS
+from scriza.modules.webhooks.documents import WEBHOOK_DOCUMENTS
+from scriza.modules.webhooks.hearing import TOPICS as WEBHOOK_TOPICS
 from scriza.places import DOORS, needed, place
 from scriza.ports.erasure import ERASED, FORGETTING, Forgets
 from scriza.settings import MODULES
@@ -78,6 +80,7 @@ async def running(container: Container) -> AsyncIterator[None]:
             *SPEECH_DOCUMENTS,
             *STRATEGY_DOCUMENTS,
             *USAGE_DOCUMENTS,
+            *WEBHOOK_DOCUMENTS,
         )
         container.store.override(await stack.enter_async_context(open_store(options, documents)))
         here = [module for module in needed(settings) if place(settings, module) == "local"]
@@ -260,6 +263,10 @@ def _hears(container: Container) -> dict[str, tuple[Hears, ...]]:
             *forgets("gateway", container.reply_forgetting),
         ),
         "usage": (Hears("usage", USAGE_TOPICS, lambda: container.ingest().take),),
+        "webhooks": (
+            Hears("webhooks", WEBHOOK_TOPICS, lambda: container.webhook_hearing().hear),
+            Hears("webhooks-forgetting", FORGETTING, lambda: container.webhook_forgetting().forget),
+        ),
         "memory": (Hears(MEMORY, MEMORY_TOPICS, lambda: container.memory_here().hear),),
         "telephony": (Hears("telephony-forgetting", FORGETTING, lambda: container.call_forgetting().forget),),
         "agent": forgets("agent", container.agent_forgetting),
@@ -270,13 +277,14 @@ def _hears(container: Container) -> dict[str, tuple[Hears, ...]]:
 
 @asynccontextmanager
 async def _usage_running(container: Container) -> AsyncIterator[None]:
-    book = container.usage_book()
-
-    async def sweep() -> None:
-        for workspace in await book.workspaces():
-            await book.sweep(workspace)
-
+    sweep = container.usage_book().sweep_due
     async with _beside(partial(_regularly, sweep, _SWEEP_SECONDS, "usage.not_swept")):
+        yield
+
+
+@asynccontextmanager
+async def _webhooks_running(container: Container) -> AsyncIterator[None]:
+    async with aclosing(container.poster()), _beside(container.webhook_sender().run):
         yield
 
 
@@ -286,6 +294,7 @@ _OPENERS: dict[str, Callable[[Container], AbstractAsyncContextManager[None]]] = 
     "tts": _tts_running,
     "asr": _asr_running,
     "usage": _usage_running,
+    "webhooks": _webhooks_running,
     "memory": _memory_running,
     "agent": _agent_running,
     "strategy": _strategy_running,

@@ -14,7 +14,7 @@ when the call ends, or when the hold's time is over.
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 import msgspec
@@ -23,6 +23,8 @@ from scriza.kernel.ids import derived_id
 
 GRACE = timedelta(minutes=10)
 """A hold outlives the time that it was asked for by so much: the call's end may be heard of late."""
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+NO_END = 10**18
 
 replaced = msgspec.structs.replace
 
@@ -131,6 +133,17 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
         """What a new call may count on."""
         return self.balance - self.held
 
+    @property
+    def spendable(self) -> int:
+        """Of this much a check says yes: what is available and the overdraft, or as good as no end."""
+        return self.available + self.overdraft if self.enforced else NO_END
+
+    @property
+    def due_at(self) -> datetime:
+        """When something of it is over: a grant, or a hold."""
+        grants = [grant.expires_at for grant in self.grants if grant.expires_at is not None]
+        return min([*grants, *(hold.lapses_at for hold in self.holds.values())], default=NEVER)
+
 
 def hold_id_of(call_id: str) -> str:
     """A call has one hold. No dots: it is a field's name in the store."""
@@ -183,12 +196,6 @@ def expired(account: Account, now: datetime) -> tuple[Account, list[Entry]]:
     if not over and len(holds) == len(account.holds):
         return account, []
     return replaced(account, grants=grants, holds=holds), entries
-
-
-def allows(account: Account, amount: int, call_id: str = "") -> bool:
-    """Whether a call may go on, or begin, that may cost `amount`: what is held for it is its own."""
-    own = account.held_for(call_id) if call_id else 0
-    return not account.enforced or account.available + own - amount >= -account.overdraft
 
 
 def released(account: Account, call_id: str) -> Account:

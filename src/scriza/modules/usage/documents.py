@@ -1,6 +1,6 @@
 """The collections of usage. What was used and the ledger are insert-only; accounts and sums follow from them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,8 @@ from pymongo.errors import DuplicateKeyError
 Session = AsyncClientSession
 AlreadyThere = DuplicateKeyError
 Row = dict[str, Any]
+
+_IDS = 64
 
 
 class UsageEvent(Document):
@@ -86,6 +88,8 @@ class CreditAccount(Document):
     available: int
     spendable: int
     """What a check may still say yes to: what is available and the overdraft, or as good as no end."""
+    due_at: datetime
+    """Nothing of it is over before then."""
     enforced: bool
     overdraft: int
     thresholds: list[int]
@@ -135,6 +139,17 @@ USAGE_DOCUMENTS = (UsageEvent, Quarantined, LedgerEntry, CreditAccount, UsageSum
 def collection(document: type[Document]) -> AsyncCollection[Row]:
     """The driver's collection of a document, for writes of many rows."""
     return document.get_pymongo_collection()
+
+
+async def by_ids(
+    document: type[Document], ids: Collection[str], fields: Sequence[str] = (), session: Session | None = None
+) -> list[Row]:
+    """The rows of these ids. The embedded server compares each with the whole list, so a long one is asked in parts."""
+    asked, found = list(ids), list[Row]()
+    for start in range(0, len(asked), _IDS):
+        which = {"_id": {"$in": asked[start : start + _IDS]}}
+        found += await collection(document).find(which, list(fields) or None, session=session).to_list()
+    return found
 
 
 async def increase(document: type[Document], rows: Mapping[str, tuple[Row, Row]], session: Session) -> None:

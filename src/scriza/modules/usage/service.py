@@ -11,8 +11,8 @@ from scriza.kernel.errors import BadInput, Conflict
 from scriza.kernel.ids import new_id
 from scriza.kernel.principal import current
 from scriza.kernel.scopes import ALL
-from scriza.modules.usage.account import Account, Grant, Hold, allows, expired, hold_id_of
-from scriza.modules.usage.stored import MongoUsage
+from scriza.modules.usage.account import Account, Grant, Hold, expired, hold_id_of
+from scriza.modules.usage.stored import MongoUsage, Position
 from scriza.modules.usage.summaries import Span, invoice, month_of, span_of, stretches, summary
 from scriza.ports.credit import (
     Credit,
@@ -49,10 +49,10 @@ class UsageService:
         workspace = current().principal.workspace
         if asked.hold is not None:
             return await self._hold(workspace, asked.hold, asked.amount)
-        account = await self._present(workspace)
-        own = account.held_for(asked.call_id) if asked.call_id else 0
+        position = await self._position(workspace, hold_id_of(asked.call_id))
+        own = position.held.left if position.held else 0
         # Without an amount, the question is whether there is anything left.
-        return _answer(allows(account, asked.amount or 1, asked.call_id), account.available + own)
+        return _answer(position.spendable + own >= (asked.amount or 1), position.available + own)
 
     async def grant(self, asked: GrantWish) -> Credit:
         """See UsageBook."""
@@ -123,36 +123,30 @@ class UsageService:
         return expired((await self._book.standing(workspace)).account, self._clock())[0]
 
     async def _hold(self, workspace: str, wish: HoldWish, amount: int) -> CreditAnswer:
-        """One update decides; only where it says no is it looked why, and whether there is more to be done."""
+        """One update decides. What is read before it only tells what to ask for, and what is left after it."""
         hold_id = hold_id_of(wish.call_id)
         wanted = Hold(amount or -(-wish.seconds * self._minute // 60), wish.seconds, self._clock())
         for _ in range(_TRIES):
-            if await self._book.hold(workspace, hold_id, wanted):
-                return _answer(True, await self._book.available(workspace), hold_id)
-            account = (await self._book.standing(workspace)).account
-            held = account.holds.get(hold_id)
-            if await self._renewed(account):
-                continue
-            if held is None:
-                return _answer(False, account.available)
-            grown = held.grown(wanted)
-            if grown == held:
-                return _answer(True, account.available, hold_id)
-            if await self._book.hold(workspace, hold_id, grown, before=held):
-                return _answer(True, await self._book.available(workspace), hold_id)
-            if (await self._book.standing(workspace)).account.holds.get(hold_id) == held:
-                return _answer(False, account.available, hold_id)
-        raise Conflict("others keep changing the same hold")
+            position = await self._position(workspace, hold_id)
+            held = position.held
+            after = held.grown(wanted) if held else wanted
+            more = after.left - (held.left if held else 0)
+            if after == held:
+                return _answer(True, position.available, hold_id)
+            if position.spendable < more:
+                return _answer(False, position.available, hold_id if held else "")
+            if await self._book.hold(workspace, hold_id, after, before=held):
+                return _answer(True, position.available - more, hold_id)
+            # Somebody was faster: look again at what is left.
+        raise Conflict("others keep changing the same account")
 
-    async def _renewed(self, account: Account) -> bool:
-        """Open the account, or let go of what has lapsed; False when there is nothing of the kind to do."""
-        if account.revision == 0:
-            await self._book.open(account.workspace)
-        elif expired(account, self._clock())[0] != account:
-            await self._book.sweep(account.workspace)
-        else:
-            return False
-        return True
+    async def _position(self, workspace: str, hold_id: str) -> Position:
+        """How the workspace stands when all that is over is let go of."""
+        position = await self._book.position(workspace, hold_id)
+        if not position.is_due:
+            return position
+        await self._book.sweep(workspace)
+        return await self._book.position(workspace, hold_id)
 
 
 def told(account: Account) -> Credit:

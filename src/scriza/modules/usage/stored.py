@@ -15,6 +15,7 @@ from scriza.kernel.errors import Conflict
 from scriza.kernel.events import Event, Topic, event
 from scriza.kernel.ids import derived_id
 from scriza.modules.usage.account import (
+    NO_END,
     Account,
     Entry,
     Grant,
@@ -36,6 +37,7 @@ from scriza.modules.usage.documents import (
     UsageCall,
     UsageEvent,
     UsageSum,
+    by_ids,
     collection,
     increase,
     put,
@@ -49,7 +51,6 @@ from scriza.ports.store import Store, UnitOfWork
 Unit = UnitOfWork[Session]
 T = TypeVar("T")
 
-_NO_END = 10**18
 _COLLISIONS = 50
 _encode = msgspec.json.encode
 _GRANTS = msgspec.json.Decoder(list[Grant])
@@ -76,6 +77,17 @@ class Standing(NamedTuple):
 
     account: Account
     rules: CreditRules
+
+
+class Position(NamedTuple):
+    """What a check has to know of an account, and of one of its holds."""
+
+    available: int
+    spendable: int
+    """What a check may still say yes to."""
+    held: Hold | None
+    is_due: bool
+    """Something of the account is over, or there is no account."""
 
 
 class MongoUsage:
@@ -112,11 +124,16 @@ class MongoUsage:
         with self._store.errors():
             return _standing(workspace, await collection(CreditAccount).find_one({"_id": workspace}))
 
-    async def available(self, workspace: str) -> int:
-        """What a new call may count on; holds whose time is over, and which nobody has let go of, not counted in."""
+    async def position(self, workspace: str, hold_id: str) -> Position:
+        """How a workspace stands for one call, without reading all the others' holds."""
+        fields = ["available", "spendable", "due_at", f"holds.{hold_id}"]
         with self._store.errors():
-            row = await collection(CreditAccount).find_one({"_id": workspace}, {"available": 1})
-        return int(row["available"]) if row else 0
+            row = await collection(CreditAccount).find_one({"_id": workspace}, fields)
+        if row is None:
+            return Position(0, NO_END, None, is_due=True)
+        held = row.get("holds", {}).get(hold_id)
+        due = row["due_at"] <= self._clock()
+        return Position(row["available"], row["spendable"], _HOLD.decode(held) if held else None, is_due=due)
 
     async def hold(self, workspace: str, hold_id: str, hold: Hold, before: Hold | None = None) -> bool:
         """Set credit aside, if there is any to: one update decides, so that of many at once no two count on the same.
@@ -130,19 +147,9 @@ class MongoUsage:
         with self._store.errors():
             done = await collection(CreditAccount).update_one(
                 {"_id": workspace, **as_before, "spendable": {"$gte": more}},
-                {"$inc": taken, "$set": {field: _encode(hold).decode()}},
+                {"$inc": taken, "$set": {field: _encode(hold).decode()}, "$min": {"due_at": hold.lapses_at}},
             )
         return done.matched_count == 1
-
-    async def open(self, workspace: str) -> None:
-        """Make sure that there is an account."""
-
-        async def work(unit: Unit) -> None:
-            standing = await self._standing(unit, workspace)
-            if standing.account.revision == 0:
-                await self._keep(unit, standing, standing.account)
-
-        await self._again_after_collisions(work)
 
     async def grant(self, workspace: str, grant: Grant) -> None:
         """Give credit, once under each id. Raises Conflict when the id belongs to another grant."""
@@ -161,16 +168,22 @@ class MongoUsage:
         await self._again_after_collisions(work)
 
     async def sweep(self, workspace: str) -> None:
-        """Let go of grants and holds whose time is over."""
+        """Let go of grants and holds whose time is over, and open an account where there is none."""
 
         async def work(unit: Unit) -> None:
             standing = await self._standing(unit, workspace)
             account, entries = expired(standing.account, self._clock())
-            if account != standing.account:
-                await self._write(unit, workspace, entries)
-                await self._keep(unit, standing, account)
+            await self._write(unit, workspace, entries)
+            await self._keep(unit, standing, account)
 
         await self._again_after_collisions(work)
+
+    async def sweep_due(self) -> None:
+        """Do so in all workspaces in which anything is over."""
+        with self._store.errors():
+            due = await collection(CreditAccount).find({"due_at": {"$lte": self._clock()}}, ["_id"]).to_list()
+        for row in due:
+            await self.sweep(str(row["_id"]))
 
     async def settle_rules(self, workspace: str, rules: CreditRules) -> None:
         """Keep what a workspace settles."""
@@ -208,9 +221,8 @@ class MongoUsage:
     # ---- in a transaction ------------------------------------------------------------------------------------------
 
     async def _sift(self, unit: Unit, batch: Sequence[Told]) -> tuple[list[Used], Counted]:
-        ids = list({told.used.event_id for told in batch})
-        events = collection(UsageEvent)
-        rows = await events.find({"_id": {"$in": ids}}, {"fingerprint": 1}, session=unit.session).to_list()
+        ids = {told.used.event_id for told in batch}
+        rows = await by_ids(UsageEvent, ids, ["fingerprint"], unit.session)
         seen = {str(row["_id"]): str(row["fingerprint"]) for row in rows}
         fresh: list[Used] = []
         again = odd = 0
@@ -274,8 +286,7 @@ class MongoUsage:
             )
 
     async def _calls(self, unit: Unit, workspace: str, call_ids: set[str]) -> dict[str, CallSums]:
-        ids = [f"{workspace}/{call_id}" for call_id in call_ids]
-        rows = await collection(UsageCall).find({"_id": {"$in": ids}}, session=unit.session).to_list()
+        rows = await by_ids(UsageCall, [f"{workspace}/{call_id}" for call_id in call_ids], session=unit.session)
         return {
             call_id: CallSums(call_id, row.get("agent", ""), bool(row.get("ended")), row.get("parts", {}))
             for row in rows
@@ -354,13 +365,13 @@ def _standing(workspace: str, found: Row | None) -> Standing:
 
 
 def _account_row(account: Account, rules: CreditRules) -> Row:
-    available = account.available
     return {
         "grants": _encode(account.grants),
         "debt": account.debt,
         "holds": {hold_id: _encode(hold).decode() for hold_id, hold in account.holds.items()},
-        "available": available,
-        "spendable": available + account.overdraft if account.enforced else _NO_END,
+        "available": account.available,
+        "spendable": account.spendable,
+        "due_at": account.due_at,
         "enforced": account.enforced,
         "overdraft": account.overdraft,
         "thresholds": account.thresholds,
@@ -396,7 +407,7 @@ def _entry_row(workspace: str, entry: Entry) -> Row:
 
 async def _sums(workspace: str, pieces: Collection[Piece], session: Session | None = None) -> dict[Piece, bytes]:
     ids = {_sum_id(workspace, piece): piece for piece in pieces}
-    rows = await collection(UsageSum).find({"_id": {"$in": list(ids)}}, {"parts": 1}, session=session).to_list()
+    rows = await by_ids(UsageSum, ids, ["parts"], session)
     return {ids[str(row["_id"])]: bytes(row["parts"]) for row in rows}
 
 
