@@ -12,7 +12,10 @@ import structlog
 from hypothesis import settings
 
 pytest_plugins = ["tests.no_skips"]
-settings.register_profile("patient", deadline=None)  # how long an example takes is the machine's business
+_EXAMPLES = int(os.environ.get("SCRIZA_TEST_EXAMPLES", "100"))
+"""Of each property that names no number of its own."""
+# How long an example takes is the machine's business.
+settings.register_profile("patient", deadline=None, max_examples=_EXAMPLES)
 settings.load_profile("patient")
 
 if TYPE_CHECKING:  # the driver takes a second to import, which tests without a database need not wait for
