@@ -34,7 +34,7 @@ from scriza.ports.accounts import (
 from scriza.ports.agent import CallFacts, Conversation, Exchange, Reply
 from scriza.ports.call_desk import BarredQuery, BarredReason, NumberSettings, PlaceCall
 from scriza.ports.conversations import StartConversation, Utterance
-from scriza.ports.credit import CreditCheck, CreditRules, GrantWish, HoldWish, LedgerQuery, SummaryAsked
+from scriza.ports.credit import CreditCheck, CreditRules, GrantWish, HoldWish, LedgerQuery, QuarantineQuery, SummaryAsked
 from scriza.ports.llm import Message, Turn
 from scriza.ports.memory import CallsQuery, Correction, Recall
 from scriza.ports.reports import ComparisonQuery, GroupedQuery, ReportQuery, UnansweredQuery
@@ -96,6 +96,7 @@ ASKED: dict[str, tuple[Any, ...]] = {
     "PUT /api/v1/credit/rules": (CreditRules([7], 1, "Asia/Kolkata", ["ada@team.example"]),),
     "GET /api/v1/credit/rules": (),
     "GET /api/v1/credit/ledger": (LedgerQuery(7, "abc", "CA1"),),
+    "GET /api/v1/usage/quarantine": (QuarantineQuery(7),),
     "GET /api/v1/usage/summary": (SummaryAsked("24h", "2026-03-02", "Asia/Kolkata", "agent"),),
     "GET /api/v1/invoices/{month}": ("2026-03",),
     "POST /v1/begin": (CallFacts("CA1", "inbound", "+14155550100", "+14155550199"),),

@@ -10,13 +10,14 @@ import pytest
 
 from scriza.kernel.errors import BadInput, Conflict, ScrizaError
 from scriza.kernel.principal import Principal, acting
-from scriza.modules.usage.documents import Quarantined, UsageCall
+from scriza.modules.usage.documents import UsageCall
 from scriza.ports.credit import (
     CreditCheck,
     CreditRules,
     GrantWish,
     HoldWish,
     LedgerQuery,
+    QuarantineQuery,
     SummaryAsked,
     UsageBook,
 )
@@ -117,15 +118,18 @@ async def test_the_id_of_another_event_is_put_aside_and_counts_nothing(rig: Usag
     await rig.ingest.take(llm("CA1", "1", prompt=1_000_000))
     await rig.ingest.take(llm("CA1", "1", prompt=1_000_000))
     assert await usage.summary(SummaryAsked()) == before
-    (aside,) = await Quarantined.find_all().to_list()
-    assert aside.reason == "the id of another event"
+    (aside,) = (await usage.quarantine(QuarantineQuery())).data
+    assert (aside.topic, aside.subject, aside.reason) == ("usage.llm", "CA1", "the id of another event")
 
 
 async def test_what_cannot_be_read_is_put_aside_and_holds_nothing_up(rig: UsageRig, usage: UsageBook) -> None:
     garbled = msgspec.structs.replace(llm("CA1", "1"), data=msgspec.Raw(b'{"model": 7}'))
     await rig.ingest.take_all([garbled, *a_call("CA2")])
     assert (await usage.summary(SummaryAsked())).totals.cost_micro_usd == COST
-    assert len(await Quarantined.find_all().to_list()) == 1
+    (aside,) = (await usage.quarantine(QuarantineQuery())).data
+    assert (aside.event_id, aside.reason) == (garbled.id, "cannot be read")
+    with acting(Principal("other", "somebody")):
+        assert (await usage.quarantine(QuarantineQuery())).data == []
 
 
 async def test_a_late_event_lands_on_its_own_day(rig: UsageRig, usage: UsageBook) -> None:

@@ -170,6 +170,30 @@ class LedgerPage(msgspec.Struct, frozen=True):
     next: str = ""
 
 
+class QuarantineQuery(msgspec.Struct, frozen=True):
+    """The newest so many."""
+
+    limit: Annotated[int, msgspec.Meta(ge=1, le=500)] = 100
+
+
+class PutAside(msgspec.Struct, frozen=True):
+    """An event that was not counted, and why: its id is another one's, or it cannot be read."""
+
+    event_id: str
+    topic: str
+    subject: str
+    at: datetime
+    """When it is said to have happened."""
+    heard_at: datetime
+    reason: str
+
+
+class Quarantine(msgspec.Struct, frozen=True):
+    """What waits for somebody to look at it, newest first."""
+
+    data: list[PutAside]
+
+
 class InvoiceLine(msgspec.Struct, frozen=True):
     """What one thing cost; the lines sum to the invoice's total, to the micro-USD."""
 
@@ -205,6 +229,30 @@ class CreditThreshold(msgspec.Struct, frozen=True):
 
     threshold: int
     balance: int
+
+
+class DayTold(msgspec.Struct, frozen=True):
+    """Data of `usage.summary`: a day of the workspace's zone that is over, as far as it was counted by then."""
+
+    day: str
+    """``2026-11-30``."""
+    tz: str
+    since: datetime
+    until: datetime
+    totals: Totals
+    top_agents: list[Group]
+    balance: int
+
+
+def dollars(micro_usd: int) -> str:
+    """Money as people read it: whole cents where it is some, all digits where it is not.
+
+    >>> dollars(-1_250_000), dollars(350), dollars(0)
+    ('-$1.25', '$0.00035', '$0.00')
+    """
+    whole, rest = divmod(abs(micro_usd), 1_000_000)
+    digits = f"{rest:06}".rstrip("0").ljust(2, "0")
+    return f"{'-' if micro_usd < 0 else ''}${whole}.{digits}"
 
 
 class UsageBook(Protocol):
@@ -243,6 +291,11 @@ class UsageBook(Protocol):
     @operation("GET /api/v1/usage/summary", scope=Scope.USAGE_READ)
     async def summary(self, asked: SummaryAsked) -> Summary:
         """What was used. Raises BadInput for a moment or a zone that there is not."""
+        ...
+
+    @operation("GET /api/v1/usage/quarantine", scope=Scope.USAGE_READ)
+    async def quarantine(self, query: QuarantineQuery) -> Quarantine:
+        """Events that were put aside and not counted."""
         ...
 
     @operation("GET /api/v1/invoices/{month}", scope=Scope.USAGE_READ)

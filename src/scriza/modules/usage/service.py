@@ -25,6 +25,8 @@ from scriza.ports.credit import (
     Invoice,
     LedgerPage,
     LedgerQuery,
+    Quarantine,
+    QuarantineQuery,
     Summary,
     SummaryAsked,
 )
@@ -109,6 +111,10 @@ class UsageService:
         told = await asyncio.to_thread(stretches, span, group_by)
         sums = await self._book.sums(workspace, [piece for stretch in told for piece in stretch.pieces])
         return await asyncio.to_thread(summary, told, sums, span, group_by)
+
+    async def quarantine(self, query: QuarantineQuery) -> Quarantine:
+        """See UsageBook."""
+        return Quarantine(await self._book.aside(current().principal.workspace, query.limit))
 
     async def invoice(self, month: str) -> Invoice:
         """See UsageBook."""

@@ -45,7 +45,7 @@ from scriza.modules.usage.documents import (
 from scriza.modules.usage.grains import Piece, decode, encode, merged, spread
 from scriza.modules.usage.reading import Used
 from scriza.modules.usage.sums import CallSums, Changes, changes
-from scriza.ports.credit import CreditRules, CreditThreshold, LedgerLine, UsageUpdated
+from scriza.ports.credit import CreditRules, CreditThreshold, LedgerLine, PutAside, UsageUpdated
 from scriza.ports.store import Store, UnitOfWork
 
 Unit = UnitOfWork[Session]
@@ -212,6 +212,18 @@ class MongoUsage:
         with self._store.errors():
             found = await LedgerEntry.find(which).sort("-at", "-_id").limit(limit).to_list()
         return [msgspec.convert({"key": line.id, **line.model_dump(exclude={"id"})}, LedgerLine) for line in found]
+
+    async def aside(self, workspace: str, limit: int) -> list[PutAside]:
+        """What was put aside, newest first."""
+        with self._store.errors():
+            rows = (
+                await collection(Quarantined).find({"workspace": workspace}).sort("heard_at", -1).limit(limit).to_list()
+            )
+        told = [(msgspec.json.decode(row["event"], type=Event), row) for row in rows]
+        return [
+            PutAside(event.id, event.type, event.subject, event.time, row["heard_at"], row["reason"])
+            for event, row in told
+        ]
 
     async def sums(self, workspace: str, pieces: Collection[Piece]) -> dict[Piece, bytes]:
         """What was used in each piece of time, for `grains.decode`; nothing of those in which nothing was."""
