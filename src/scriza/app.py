@@ -35,6 +35,7 @@ from scriza.ports.retention import Retention
 from scriza.ports.strategy import Strategy
 from scriza.ports.telephony import Telephony
 from scriza.ports.tts import Tts
+from scriza.ports.webhooks import Webhooks
 from scriza.settings import Settings
 from scriza.wire import serve
 from scriza_adapters.objects_directory import DirectoryObjects
@@ -50,6 +51,7 @@ PORTS: dict[str, type] = {
     "tts": Tts,
     "llm": Llm,
     "usage": UsageBook,
+    "team_webhooks": Webhooks,
     "strategy": Strategy,
     "memory": Memory,
     "reports": Reports,

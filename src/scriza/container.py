@@ -14,6 +14,7 @@ from scriza.factories import (
     billing,
     calling,
     listening,
+    notifying,
     placing,
     recording,
     remembering,
@@ -68,6 +69,8 @@ from scriza.modules.telephony.webhooks import Webhooks
 from scriza.modules.tts.forgetting import SpeechForgetting
 from scriza.modules.tts.stored_clips import MongoCallClips
 from scriza.modules.usage.stored import MongoUsage
+from scriza.modules.webhooks.hearing import Hearing, WebhookForgetting
+from scriza.modules.webhooks.stored import MongoWebhooks
 from scriza.places import place
 from scriza.ports.accounts import Accounts, SignIn
 from scriza.ports.agent import Agent
@@ -82,6 +85,7 @@ from scriza.ports.retention import Retention
 from scriza.ports.strategy import Strategy
 from scriza.ports.telephony import Telephony
 from scriza.ports.tts import Tts
+from scriza.ports.webhooks import Webhooks as TeamWebhooks
 from scriza.settings import Settings
 from scriza.wire import connect
 from scriza.wire.idempotency import Replays
@@ -187,6 +191,16 @@ class Container(containers.DeclarativeContainer):
         AgentForgetting, run_book, chat_book, agent_here.provided.forget, store.provided.outbox
     )
     mail = providers.Singleton(people.mail, settings, data_dir)
+    webhook_book = providers.Singleton(MongoWebhooks, store)
+    poster = providers.Singleton(notifying.poster, settings)
+    webhook_hearing = providers.Singleton(Hearing, webhook_book)
+    webhook_forgetting = providers.Singleton(WebhookForgetting, webhook_book, store.provided.outbox)
+    webhook_sender = providers.Singleton(notifying.sender, secrets, webhook_book, poster, mail)
+    team_webhooks: providers.Selector[TeamWebhooks] = providers.Selector(
+        providers.Callable(place, settings, "webhooks"),
+        local=providers.Singleton(notifying.webhooks, secrets, webhook_book, poster),
+        remote=providers.Singleton(connect, TeamWebhooks, settings.provided.webhooks_url, token=token),
+    )
     identity_http = providers.Singleton(IdentityHttp)
     accounts_here = providers.Singleton(
         people.accounts, settings, secrets, store, shared_state, mail, usage, identity_http

@@ -16,6 +16,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "agent": ("agent", "conversations"),
     "memory": ("memory", "reports", "retention"),
     "telephony": ("telephony", "call_desk"),
+    "webhooks": ("team_webhooks",),
 }
 """The providers of a module's ports, where it has more than the one of its own name."""
 

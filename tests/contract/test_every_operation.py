@@ -34,7 +34,15 @@ from scriza.ports.accounts import (
 from scriza.ports.agent import CallFacts, Conversation, Exchange, Reply
 from scriza.ports.call_desk import BarredQuery, BarredReason, NumberSettings, PlaceCall
 from scriza.ports.conversations import StartConversation, Utterance
-from scriza.ports.credit import CreditCheck, CreditRules, GrantWish, HoldWish, LedgerQuery, QuarantineQuery, SummaryAsked
+from scriza.ports.credit import (
+    CreditCheck,
+    CreditRules,
+    GrantWish,
+    HoldWish,
+    LedgerQuery,
+    QuarantineQuery,
+    SummaryAsked,
+)
 from scriza.ports.llm import Message, Turn
 from scriza.ports.memory import CallsQuery, Correction, Recall
 from scriza.ports.reports import ComparisonQuery, GroupedQuery, ReportQuery, UnansweredQuery
@@ -57,8 +65,10 @@ from scriza.ports.strategy import (
 )
 from scriza.ports.telephony import CallQuery
 from scriza.ports.tts import Speak
+from scriza.ports.webhooks import DeliveryQuery, WebhookWish
 from tests.contract.doors import Doors
 
+WEBHOOK = WebhookWish("https://crm.example/hook", ["call.outcome", "lead.hot"], "the CRM", enabled=False)
 CONVERSATION = Conversation("book/1", "pitch", "Hello", [Exchange("hi", "Hello there")])
 WHICH: dict[str, Any] = {"since": date(2026, 3, 1), "until": date(2026, 3, 2), "tz": "Asia/Kolkata", "agent": "kite"}
 ASKED: dict[str, tuple[Any, ...]] = {
@@ -99,6 +109,16 @@ ASKED: dict[str, tuple[Any, ...]] = {
     "GET /api/v1/usage/quarantine": (QuarantineQuery(7),),
     "GET /api/v1/usage/summary": (SummaryAsked("24h", "2026-03-02", "Asia/Kolkata", "agent"),),
     "GET /api/v1/invoices/{month}": ("2026-03",),
+    "POST /api/v1/webhooks": (WEBHOOK,),
+    "GET /api/v1/webhooks": (),
+    "GET /api/v1/webhooks/{webhook_id}": ("whk_1",),
+    "PUT /api/v1/webhooks/{webhook_id}": ("whk_1", WEBHOOK),
+    "DELETE /api/v1/webhooks/{webhook_id}": ("whk_1",),
+    "POST /api/v1/webhooks/{webhook_id}/secret": ("whk_1",),
+    "POST /api/v1/webhooks/{webhook_id}/test": ("whk_1",),
+    "POST /api/v1/webhooks/{webhook_id}/resend": ("whk_1",),
+    "GET /api/v1/webhook-deliveries": (DeliveryQuery("dead", "whk_1", 7, "abc"),),
+    "POST /api/v1/webhook-deliveries/{delivery_id}/resend": ("dlv_1",),
     "POST /v1/begin": (CallFacts("CA1", "inbound", "+14155550100", "+14155550199"),),
     "POST /v1/reply": (Reply("CA1", 2, "what is the price", CONVERSATION, 0.5, "1", speculative=True),),
     "POST /api/v1/conversations": (StartConversation("book", "+14155550100", variables={"name": "Ada"}, speak=True),),

@@ -65,7 +65,18 @@ def test_a_part_serves_its_own_doors_and_no_others(tmp_path: Path) -> None:
 
 
 def test_a_process_needs_what_its_modules_ask_and_nothing_else() -> None:
-    assert needed(load()) == ["usage", "llm", "tts", "strategy", "memory", "agent", "asr", "telephony", "accounts"]
+    assert needed(load()) == [
+        "usage",
+        "llm",
+        "tts",
+        "strategy",
+        "memory",
+        "agent",
+        "asr",
+        "telephony",
+        "accounts",
+        "webhooks",
+    ]
     assert needed(load(modules="tts")) == ["tts"]
     assert needed(load(modules="agent")) == ["usage", "llm", "tts", "strategy", "memory", "agent"]
     elsewhere = {"llm_url": ELSEWHERE, "strategy_url": ELSEWHERE, "memory_url": ELSEWHERE}

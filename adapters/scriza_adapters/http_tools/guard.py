@@ -41,10 +41,19 @@ class Resolver:
 
 
 class GuardedBackend(httpcore.AsyncNetworkBackend):
-    """What a connection pool connects by. `private` tells which hosts, at which ports, may be private."""
+    """What a connection pool connects by. `private` tells which hosts, at which ports, may be private.
 
-    def __init__(self, private: Callable[[str, int], bool], resolve: Resolve) -> None:
-        self._private, self._resolve = private, resolve
+    `setting` is where those are named.
+    """
+
+    def __init__(
+        self,
+        private: Callable[[str, int], bool],
+        resolve: Resolve,
+        *,
+        setting: str = "SCRIZA_TOOL_PRIVATE_HOSTS",
+    ) -> None:
+        self._private, self._resolve, self._setting = private, resolve, setting
         self._net = httpcore.AnyIOBackend()
 
     async def connect_tcp(
@@ -61,7 +70,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         except OSError as error:
             raise httpcore.ConnectError("the name cannot be resolved") from error
         if not self._private(host, port) and not all(is_open(address) for address in addresses):
-            raise Forbidden(f"{host} has an address that is not public: SCRIZA_TOOL_PRIVATE_HOSTS names such hosts")
+            raise Forbidden(f"{host} has an address that is not public: {self._setting} names such hosts")
         failed: Exception = httpcore.ConnectError("the name has no address")
         tried = addresses[:3]
         for number, address in enumerate(tried, 1):

@@ -8,26 +8,29 @@ from scriza.settings import BadSettings, Settings
 from scriza_adapters.http_tools.allowed import AllowedHosts, Pattern, pattern
 from scriza_adapters.http_tools.caller import HttpToolCaller
 
+HOSTS, PRIVATE_HOSTS = "SCRIZA_TOOL_HOSTS", "SCRIZA_TOOL_PRIVATE_HOSTS"
+
 
 def tool_caller(settings: Settings) -> HttpToolCaller:
     """Asks where the settings allow it."""
     return HttpToolCaller(
         AllowedHosts(
-            list(_patterns("SCRIZA_TOOL_HOSTS", settings.tool_hosts)),
-            list(_patterns("SCRIZA_TOOL_PRIVATE_HOSTS", settings.tool_private_hosts)),
+            list(patterns(HOSTS, settings.tool_hosts)),
+            list(patterns(PRIVATE_HOSTS, settings.tool_private_hosts)),
             dict(_tokens(settings.tool_tokens)),
         )
     )
 
 
-def _patterns(setting: str, value: str) -> Iterator[Pattern]:
+def patterns(setting: str, value: str) -> Iterator[Pattern]:
+    """The hosts that a setting names. Raises BadSettings."""
     for entry in filter(None, (entry.strip() for entry in value.split(","))):
         try:
             found = pattern(entry)
         except ValueError as error:
             raise BadSettings(f"{setting}: {error}") from None
-        if setting == "SCRIZA_TOOL_PRIVATE_HOSTS" and found.host == "*":
-            raise BadSettings(f"{setting}: name the hosts; `*` would open this machine and its network to playbooks")
+        if setting != HOSTS and found.host == "*":
+            raise BadSettings(f"{setting}: name the hosts; `*` would open this machine and its network")
         yield found
 
 

@@ -18,6 +18,8 @@ class Topic(StrEnum):
     UTTERANCE_TRANSCRIBED = "utterance.transcribed"
     REPLY_GENERATED = "reply.generated"
     AUDIO_SYNTHESIZED = "audio.synthesized"
+    CALL_OUTCOME = "call.outcome"
+    LEAD_HOT = "lead.hot"
     MESSAGE_RECEIVED = "message.received"
     CALLER_FORGOTTEN = "caller.forgotten"
     CALLER_ERASED = "caller.erased"
@@ -25,6 +27,7 @@ class Topic(StrEnum):
     USAGE_TTS = "usage.tts"
     USAGE_ASR = "usage.asr"
     USAGE_UPDATED = "usage.updated"
+    USAGE_SUMMARY = "usage.summary"
     CREDIT_THRESHOLD = "credit.threshold"
 
 

@@ -20,6 +20,8 @@ class Scope(StrEnum):
     MEMORY_FORGET = "memory:forget"
     REPORTS_READ = "reports:read"
     USAGE_READ = "usage:read"
+    WEBHOOKS_WRITE = "webhooks:write"
+    """Where events are told, and what became of that."""
     CREDIT_CHECK = "credit:check"
     CREDIT_GRANT = "credit:grant"
     USERS_READ = "users:read"

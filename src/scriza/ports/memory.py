@@ -124,6 +124,38 @@ class RememberedCall(msgspec.Struct, omit_defaults=True, kw_only=True):
     turns: list[RememberedTurn] = []
 
 
+class CallOutcome(msgspec.Struct, frozen=True):
+    """Data of `call.outcome`: what a call came to, told once, when all that is found of it has been found."""
+
+    call_id: str
+    direction: Literal["inbound", "outbound"]
+    playbook: str
+    """The version that led it."""
+    outcome: str
+    won: bool
+    """The outcome is one that the playbook counts as a success."""
+    summary: str
+    summary_by: Literal["", "rules", "model"]
+    fields: list[ExtractedField]
+    duration_seconds: int
+    caller: str
+    """The pseudonym of the other side."""
+
+
+HotBecause = Literal["won", "promised", "transferred"]
+"""What makes a lead hot: the goal is reached; something was promised, as a call back is; they talked to a person."""
+
+
+class HotLead(msgspec.Struct, frozen=True):
+    """Data of `lead.hot`: somebody of the team should see to this caller now."""
+
+    call_id: str
+    because: list[HotBecause]
+    outcome: str
+    summary: str
+    caller: str
+
+
 class CallsQuery(msgspec.Struct):
     """Newest first; `cursor` is the `next` of the page before. What is empty takes all."""
 
@@ -186,7 +218,7 @@ class Correction(msgspec.Struct, frozen=True):
 
 # ---- forgetting --------------------------------------------------------------------------------------------------
 
-ERASERS = ("telephony", "agent", "llm", "tts", "gateway", "events")
+ERASERS = ("telephony", "agent", "llm", "tts", "gateway", "webhooks", "events")
 """Who keeps something of callers beside memory, and acknowledges by `caller.erased`; `events` is the outbox."""
 
 

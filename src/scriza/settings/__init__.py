@@ -30,6 +30,7 @@ from scriza.settings.calls import Calls
 from scriza.settings.carrier import Carrier
 from scriza.settings.edge import Edge
 from scriza.settings.listening import Listening
+from scriza.settings.notifying import Notifying
 from scriza.settings.people import People
 from scriza.settings.process import MODULES as MODULES
 from scriza.settings.process import Access, Process, RemoteModules
@@ -71,6 +72,7 @@ SECTIONS: tuple[type[BaseModel], ...] = (
         Calls,
         Recording,
         Billing,
+        Notifying,
         Remembering,
     ),
 )
@@ -114,6 +116,7 @@ class Settings(
     Calls,
     Recording,
     Billing,
+    Notifying,
     Remembering,
     BaseSettings,
 ):

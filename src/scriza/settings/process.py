@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, Field, SecretStr
 
 from scriza.settings.kinds import HttpUrl, SocketUrl, Token
 
-MODULES = ("telephony", "agent", "asr", "tts", "llm", "strategy", "memory", "accounts", "usage")
+MODULES = ("telephony", "agent", "asr", "tts", "llm", "strategy", "memory", "accounts", "usage", "webhooks")
 """Every module that a process can serve, or find behind ``SCRIZA_<MODULE>_URL``."""
 
 
@@ -82,4 +82,5 @@ class RemoteModules(BaseModel):
     strategy_url: HttpUrl = Field("", description="Where playbooks are kept.")
     memory_url: HttpUrl = Field("", description="Where calls and callers are remembered.")
     accounts_url: HttpUrl = Field("", description="Where people have their accounts.")
+    webhooks_url: HttpUrl = Field("", description="Where webhooks are kept and delivered.")
     usage_url: HttpUrl = Field("", description="Where usage is counted and credit is kept.")

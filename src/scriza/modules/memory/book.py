@@ -5,6 +5,7 @@ and of one workspace. A call or caller that was forgotten leaves a tombstone wit
 told of it later finds that out.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Literal, Protocol
 
@@ -90,8 +91,10 @@ class MemoryBook(Protocol):
         """A call that is due; nobody else gets it before `until`."""
         ...
 
-    async def keep(self, job: Job, findings: Findings, lesson: Lesson | None, *, final: bool) -> bool:
-        """Keep what a call came to and teach its caller, in one transaction; `final` ends the job.
+    async def keep(
+        self, job: Job, findings: Findings, lesson: Lesson | None, *, final: bool, tell: Sequence[Event] = ()
+    ) -> bool:
+        """Keep what a call came to, teach its caller and `tell` of it, in one transaction; `final` ends the job.
 
         False, with nothing kept, when the job is no longer ours, more was told of the call, or it was forgotten; then
         `caller.forgotten` is told once more, since others were asked about the call meanwhile.

@@ -13,10 +13,12 @@ import structlog
 
 from scriza.kernel.clock import WallClock, utc_now
 from scriza.kernel.errors import NoCredit, NotFound, ScrizaError, Unavailable
+from scriza.kernel.events import Event
 from scriza.kernel.principal import Principal, acting
 from scriza.modules.memory.book import Findings, Job, MemoryBook
 from scriza.modules.memory.findings import by_rules, checked, lesson_of
 from scriza.modules.memory.judging import judge
+from scriza.modules.memory.telling import told_of
 from scriza.ports.llm import Llm
 from scriza.ports.memory import RememberedCall
 from scriza.ports.playbook import Playbook
@@ -102,10 +104,14 @@ class PostCall:
         rules = by_rules(call, playbook)
         lesson = lesson_of(call, playbook, rules)
         if playbook is None or lesson is None:
-            await self._book.keep(job, rules, lesson, final=True)
+            await self._book.keep(job, rules, lesson, final=True, tell=self._told(job, call, playbook, rules))
         elif await self._book.keep(job, rules, lesson, final=False):
             findings = await self._judged(job, call, playbook, rules)
-            await self._book.keep(job, findings, lesson_of(call, playbook, findings), final=True)
+            tell = self._told(job, call, playbook, findings)
+            await self._book.keep(job, findings, lesson_of(call, playbook, findings), final=True, tell=tell)
+
+    def _told(self, job: Job, call: RememberedCall, playbook: Playbook | None, findings: Findings) -> list[Event]:
+        return told_of(call, playbook, findings, job.workspace, self._clock())
 
     async def _judged(self, job: Job, call: RememberedCall, playbook: Playbook, rules: Findings) -> Findings:
         """With what a model says of the call. Raises while it makes sense to ask one again later."""

@@ -148,7 +148,9 @@ class MongoMemoryBook:
                     return Job(job.workspace, job.call_id, mark, job.attempts)
         return None
 
-    async def keep(self, job: Job, findings: Findings, lesson: Lesson | None, *, final: bool) -> bool:
+    async def keep(
+        self, job: Job, findings: Findings, lesson: Lesson | None, *, final: bool, tell: Sequence[Event] = ()
+    ) -> bool:
         """See MemoryBook."""
         key = {"_id": call_key(job.workspace, job.call_id)}
         which = key | {"claim": job.mark}
@@ -168,6 +170,7 @@ class MongoMemoryBook:
             if caller and lesson:
                 first = not call.get("taught")
                 await _change_caller(unit, job.workspace, caller, lambda known: taught(known, lesson, first=first))
+            await unit.publish(*tell)
             return True
 
         return await self._store.run(work)

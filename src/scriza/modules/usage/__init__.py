@@ -1,1 +1,1 @@
-"""What was used and what it costs: metering, credit, alerts, summaries, invoices, webhooks."""
+"""What was used and what it costs: metering, credit, alerts, summaries, invoices."""
