@@ -117,6 +117,7 @@ class Container(containers.DeclarativeContainer):
 
     usage_book = providers.Singleton(MongoUsage, store)
     ingest = providers.Singleton(billing.ingest, settings, usage_book)
+    daily = providers.Singleton(billing.daily, settings, usage_book, store)
     usage: providers.Selector[UsageBook] = providers.Selector(
         providers.Callable(place, settings, "usage"),
         local=providers.Singleton(billing.usage, settings, usage_book),

@@ -61,6 +61,8 @@ _COUNT_SECONDS = 2
 _PURGE_SECONDS = 3600
 _SWEEP_SECONDS = 60
 """Between two looks for credit that has expired and for holds that nobody has settled."""
+_DAY_SECONDS = 300
+"""Between two looks for days that are over."""
 _SETTLE_SECONDS = 5
 """Between two looks for what the carrier was to do and may not have done."""
 
@@ -278,7 +280,10 @@ def _hears(container: Container) -> dict[str, tuple[Hears, ...]]:
 @asynccontextmanager
 async def _usage_running(container: Container) -> AsyncIterator[None]:
     sweep = container.usage_book().sweep_due
-    async with _beside(partial(_regularly, sweep, _SWEEP_SECONDS, "usage.not_swept")):
+    async with (
+        _beside(partial(_regularly, sweep, _SWEEP_SECONDS, "usage.not_swept")),
+        _beside(partial(_regularly, container.daily().tell_due, _DAY_SECONDS, "usage.day_not_told")),
+    ):
         yield
 
 

@@ -133,7 +133,20 @@ class UsageCall(Document):
         name = "usage_calls"
 
 
-USAGE_DOCUMENTS = (UsageEvent, Quarantined, LedgerEntry, CreditAccount, UsageSum, UsageCall)
+class ToldDay(Document):
+    """The last day of a workspace that was told, in its zone."""
+
+    id: str = Field(alias="_id")  # type: ignore[assignment] # Document leaves the kind of id to us
+    day: str
+    """ISO 8601."""
+
+    class Settings:
+        """One for each workspace."""
+
+        name = "usage_told_days"
+
+
+USAGE_DOCUMENTS = (UsageEvent, Quarantined, LedgerEntry, CreditAccount, UsageSum, UsageCall, ToldDay)
 
 
 def collection(document: type[Document]) -> AsyncCollection[Row]:

@@ -68,14 +68,6 @@ def month_of(month: str, tz: str) -> Span:
     return Span(beginning(first, here), beginning(following, here), tz)
 
 
-def day_before(now: datetime, tz: str) -> tuple[date, Span]:
-    """The zone's last whole day."""
-    here = zone(tz)
-    today = now.astimezone(here).date()
-    yesterday = today - timedelta(days=1)
-    return yesterday, Span(beginning(yesterday, here), beginning(today, here), tz)
-
-
 def stretches(span: Span, group_by: str) -> list[Stretch]:
     """The days of a span where they are asked for, else all of it."""
     return list(_days(span)) if group_by == "day" else [Stretch("", pieces(span.since, span.until))]
