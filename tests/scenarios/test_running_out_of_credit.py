@@ -9,6 +9,7 @@ import json
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -16,12 +17,14 @@ import pytest
 import pytest_asyncio
 
 from scriza.kernel.events import Event, Topic
+from scriza.modules.webhooks.signing import signed
 from scriza.ports.credit import Credit, CreditThreshold, LedgerPage
 from scriza.ports.telephony import CallRecord
 from scriza_adapters.mongo.outbox import OUTBOX, telling
 from tests.exchange import Exchange, exchange
 from tests.phone_line import caller
 from tests.playbooks import PAPER_KITE
+from tests.standins.tool_server import Asked, ToolServer
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(120), pytest.mark.system]
 
@@ -48,6 +51,10 @@ class Spent:
     ledger: LedgerPage
     credit: Credit
     next_call: str
+    posted: list[Asked]
+    """What the team's own system was told."""
+    secret: str
+    letters: list[str]
 
     def data(self, topic: Topic) -> list[Any]:
         return [msgspec.json.decode(event.data) for event in self.told if event.type == topic]
@@ -58,15 +65,23 @@ async def spent(tmp_path_factory: pytest.TempPathFactory, mongo_url: str) -> Asy
     folder = tmp_path_factory.mktemp("spent")
     prices = folder / "prices.json"
     await asyncio.to_thread(prices.write_text, json.dumps(PRICES))
-    async with exchange(
-        folder,
-        mongo_url,
-        f"test_{uuid.uuid4().hex}",
-        asr_engine="pocketsphinx",
-        prices=str(prices),
-        hold_per_minute=30_000,
-        hold_seconds=60,
-    ) as office:
+    async with (
+        ToolServer() as crm,
+        exchange(
+            folder,
+            mongo_url,
+            f"test_{uuid.uuid4().hex}",
+            asr_engine="pocketsphinx",
+            prices=str(prices),
+            hold_per_minute=30_000,
+            hold_seconds=60,
+            webhook_private_hosts=f"http://127.0.0.1:{crm.port}",
+        ) as office,
+    ):
+        events = ["call.completed", "call.outcome", "lead.hot", "credit.threshold"]
+        made = await _ask(office, "POST", "/api/v1/webhooks", {"url": f"{crm.url}/hook", "events": events})
+        letters = {"url": "mailto:ada@team.example", "events": ["credit.threshold"]}
+        await _ask(office, "POST", "/api/v1/webhooks", letters)
         await _ask(office, "POST", "/api/v1/credit/grants", {"amount": GRANTED})
         await _ask(office, "PUT", "/api/v1/credit/rules", {"thresholds": [THRESHOLD]})
         turns = [line for said in SAYS for line in ("wait", f"say: {said}")]
@@ -88,6 +103,9 @@ async def spent(tmp_path_factory: pytest.TempPathFactory, mongo_url: str) -> Asy
             msgspec.json.decode(ledger, type=LedgerPage),
             msgspec.json.decode(await _ask(office, "GET", "/api/v1/credit"), type=Credit),
             (await office.record(second.call_sid)).ended_reason,
+            list(crm.asked),
+            json.loads(made)["secret"],
+            await asyncio.to_thread(_letters, folder / "mail"),
         )
 
 
@@ -95,6 +113,10 @@ async def _ask(office: Exchange, verb: str, path: str, body: object = None) -> b
     answer = await office.api.request(verb, path, json=body)
     assert answer.is_success, answer.text
     return answer.content
+
+
+def _letters(folder: Path) -> list[str]:
+    return [file.read_text() for file in sorted(folder.glob("*.eml"))]
 
 
 async def _events(office: Exchange) -> list[Event]:
@@ -142,6 +164,24 @@ async def test_the_alert_is_given_once(spent: Spent) -> None:
     told = msgspec.convert(alert, CreditThreshold)
     assert told.threshold == THRESHOLD
     assert told.balance < THRESHOLD
+
+
+async def test_the_team_s_own_system_is_told_and_can_prove_by_whom(spent: Spent) -> None:
+    told = [json.loads(asked.body) for asked in spent.posted]
+    assert {each["type"] for each in told} == {"credit.threshold", "call.completed", "call.outcome"}
+    of_the_call = [each for each in told if each["subject"] == spent.record.call_id]
+    assert {each["data"].get("ended_reason", "no-credit") for each in of_the_call} == {"no-credit"}
+    for asked in spent.posted:
+        signed_by_us = signed(
+            [spent.secret], asked.headers["webhook-id"], int(asked.headers["webhook-timestamp"]), asked.body
+        )
+        assert asked.headers["webhook-signature"] == signed_by_us["webhook-signature"]
+
+
+async def test_a_letter_tells_of_the_alert(spent: Spent) -> None:
+    (letter,) = spent.letters
+    assert "below the $0.04 at which you wanted to be told" in letter
+    assert "To: ada@team.example" in letter
 
 
 async def test_the_next_call_is_declined(spent: Spent) -> None:

@@ -75,6 +75,7 @@ def parser() -> argparse.ArgumentParser:
     config = commands.add_parser("config", help="print the settings in force", description="Print what is in force.")
     config.add_argument("--markdown", action="store_true", help="print the table of all settings for the docs")
 
+    _add_credit(commands)
     commands.add_parser("doctor", help="check this machine and the settings", description="Check what Scriza needs.")
 
     events = commands.add_parser("events", help="events that nobody could deal with", description="Parked events.")
@@ -146,6 +147,24 @@ def parser() -> argparse.ArgumentParser:
 
     commands.add_parser("version", help="print the version", description="Print the version.")
     return top
+
+
+def _add_credit(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    credit = commands.add_parser("credit", help="what calls may cost", description="Credit of a workspace.")
+    acts = credit.add_subparsers(dest="act", required=True, metavar="ACT")
+    grant = acts.add_parser("grant", help="give credit; from the first grant on, calls need some")
+    grant.add_argument("amount", help="in dollars, such as 25 or 25.50")
+    grant.add_argument("--workspace", default="", help="whose; none: the default one's")
+    grant.add_argument("--expires", default="", metavar="DAY", help="the last day that it is good, such as 2027-01-31")
+    grant.add_argument("--priority", type=int, default=10, help="0 to 100: a lower one is used up first; 10")
+    grant.add_argument("--note", default="", help="why, for the ledger")
+    grant.add_argument("--id", default="", help="its name: the same again is the same grant")
+    show = acts.add_parser("show", help="tell how the workspace stands")
+    ledger = acts.add_parser("ledger", help="list what was granted and spent, newest first")
+    ledger.add_argument("--call", default="", metavar="SID", help="of one call")
+    ledger.add_argument("--limit", type=int, default=50, help="so many entries; 50")
+    for act in (grant, show, ledger):
+        act.add_argument("--to", metavar="URL", help="the Scriza; else the one on this machine (SCRIZA_PORT)")
 
 
 def _add_playbook_versions(acts: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
