@@ -17,6 +17,7 @@ from scriza.places import needed, place, served
 from scriza.settings import MODULES, BadSettings, load
 from scriza_adapters.mongo.store import MongoStore
 
+SOCKETS = {"/v1/stream"}
 ELSEWHERE = "http://127.0.0.1:9"
 
 
@@ -41,6 +42,13 @@ def test_everything_is_served_and_nothing_is_without_an_access_rule(tmp_path: Pa
         *("/v1/turn", "/v1/stream-turn", "/v1/models", "/api/v1/calls", "/api/v1/calls/{call_id:str}"),
         *("/health", "/health/live", "/health/ready"),
     }
+
+
+def test_the_openapi_page_of_everything_can_be_made(tmp_path: Path) -> None:
+    app = application(container_of(load(data_dir=tmp_path)))
+    page = app.openapi_schema.to_schema()
+    served = {path for path in paths(app) if path.startswith(("/v1/", "/api/"))} - SOCKETS
+    assert {path.replace(":str", "") for path in served} <= page["paths"].keys()
 
 
 async def test_while_the_service_token_is_rotated_the_old_one_opens_the_door_too(tmp_path: Path) -> None:

@@ -274,7 +274,7 @@ class ReplyDone(msgspec.Struct, tag="done"):
     cached: bool
     expects_keys: int = 0
     """So many keys of the caller's are a whole answer to what was asked; 0 leaves it to `#` and to time."""
-    notes: TurnNotes = TurnNotes()
+    notes: TurnNotes = msgspec.field(default_factory=TurnNotes)
 
 
 Act = HangUp | TransferTo | SendSms | ScheduleCallback | PressKeys | SetOutcome

@@ -50,6 +50,10 @@ class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     ext: dict[str, object] = {}
     """What others keep in it, by names that begin with ``x-``; in a written document those stand beside the rest."""
 
+    def __hash__(self) -> int:
+        """By its kind alone, as it may hold lists and dicts: who describes our types looks defaults up in sets."""
+        return hash(type(self))
+
 
 # ---- who speaks, and for what ------------------------------------------------------------------------------------
 
