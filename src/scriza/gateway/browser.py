@@ -21,6 +21,7 @@ from scriza.ports.accounts import (
     SignUp,
     Tokens,
 )
+from scriza.wire import problems
 
 Asked = Request[Any, Any, Any]
 Given = TypeVar("Given")
@@ -36,27 +37,27 @@ class BrowserSession(msgspec.Struct, frozen=True, omit_defaults=True):
 def browser_routes(sign_in: Callable[[], SignIn]) -> Router:
     """``/console/...``: what is answered by tokens elsewhere sets cookies here."""
 
-    @post("/console/sign-up", status_code=200, tags=["console"])
+    @post("/console/sign-up", status_code=200, tags=["console"], responses=problems.REFUSALS)
     async def sign_up(request: Asked, data: JSONBody[SignUp]) -> Response[BrowserSession]:
         """Take an invitation."""
         return await _opened(request, sign_in().sign_up, data)
 
-    @post("/console/log-in", status_code=200, tags=["console"])
+    @post("/console/log-in", status_code=200, tags=["console"], responses=problems.REFUSALS)
     async def log_in(request: Asked, data: JSONBody[LogIn]) -> Response[BrowserSession]:
         """Open a session, or ask for the second factor."""
         return await _opened(request, sign_in().log_in, data)
 
-    @post("/console/finish-external", status_code=200, tags=["console"])
+    @post("/console/finish-external", status_code=200, tags=["console"], responses=problems.REFUSALS)
     async def finish_external(request: Asked, data: JSONBody[ExternalAnswer]) -> Response[BrowserSession]:
         """Open the session of who has come back from another provider."""
         return await _opened(request, sign_in().finish_external, data)
 
-    @post("/console/second-factor", status_code=200, tags=["console"])
+    @post("/console/second-factor", status_code=200, tags=["console"], responses=problems.REFUSALS)
     async def second_factor(request: Asked, data: JSONBody[SecondFactor]) -> Response[BrowserSession]:
         """Open the session that a log-in has begun."""
         return await _opened(request, sign_in().second_factor, data)
 
-    @post("/console/refresh", status_code=200, tags=["console"])
+    @post("/console/refresh", status_code=200, tags=["console"], responses=problems.REFUSALS)
     async def refresh(request: Asked) -> Response[BrowserSession]:
         """The next tokens of the session."""
         token = request.cookies.get(REFRESH, "")
@@ -65,7 +66,7 @@ def browser_routes(sign_in: Callable[[], SignIn]) -> Router:
         check_ours(request.headers, request.cookies)
         return await _opened(request, sign_in().refresh, RefreshToken(token))
 
-    @post("/console/log-out", status_code=200, tags=["console"])
+    @post("/console/log-out", status_code=200, tags=["console"], responses=problems.REFUSALS)
     async def log_out(request: Asked) -> Response[Done]:
         """End the session, and have the browser forget it."""
         check_same_origin(request.headers)

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Protocol
 
 from litestar import Request, get
 from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.response import Stream
 
@@ -30,6 +31,11 @@ def objects_route(objects: SignedObjects) -> HTTPRouteHandler:
         operation_id="objects.open",
         summary="The object that a signed URL names",
         tags=["objects"],
+        responses=problems.REFUSALS
+        | {
+            206: ResponseSpec(bytes, media_type="*/*", generate_examples=False, description="The part that was asked"),
+            416: ResponseSpec(None, description="There is no such part"),
+        },
         exception_handlers=problems.HANDLERS,
     )
     async def open_object(

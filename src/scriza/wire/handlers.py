@@ -20,7 +20,7 @@ from litestar.openapi.spec import Operation as Documented
 from litestar.params import BodyKwarg, FromPath, HeaderParameter, QueryParameter
 from litestar.types import Method
 
-from scriza.kernel.errors import Conflict, KeyReused, PreconditionFailed, Problem, ScrizaError
+from scriza.kernel.errors import Conflict, KeyReused, PreconditionFailed
 from scriza.kernel.operation import SCOPE, Kind, Operation
 from scriza.wire import etags, problems
 from scriza.wire.answers import Answer, StreamAnswer, UnaryAnswer
@@ -36,16 +36,13 @@ JSON_LIMIT = 2 * 1024 * 1024
 BINARY_LIMIT = 64 * 1024 * 1024
 """Bytes of a request's body; the second for operations that take audio. An implementation may allow less."""
 
-_PROBLEM = partial(ResponseSpec, data_container=Problem, media_type=problems.MEDIA_TYPE, generate_examples=False)
-_ERRORS: list[type[ScrizaError]] = [ScrizaError, *ScrizaError.__subclasses__()]
-_ERRORS.remove(KeyReused)
-_ERRORS.remove(PreconditionFailed)
-_REFUSALS = {kind.status: _PROBLEM(description=kind.title) for kind in _ERRORS}
 _KEY_REFUSALS = {
-    Conflict.status: _PROBLEM(description=f"{Conflict.title}; or the first request with this key is under way"),
-    KeyReused.status: _PROBLEM(description=KeyReused.title),
+    Conflict.status: problems.documented(
+        description=f"{Conflict.title}; or the first request with this key is under way"
+    ),
+    KeyReused.status: problems.documented(description=KeyReused.title),
 }
-_TAG_REFUSALS = {PreconditionFailed.status: _PROBLEM(description=PreconditionFailed.title)}
+_TAG_REFUSALS = {PreconditionFailed.status: problems.documented(description=PreconditionFailed.title)}
 _KEY = Annotated[
     str | None,
     HeaderParameter(
@@ -122,10 +119,10 @@ def http_handler(
         dto=body,
         return_dto=None,
         request_max_body_size=BINARY_LIMIT if operation.binary else JSON_LIMIT,
-        responses=_REFUSALS
+        responses=problems.REFUSALS
         | (_KEY_REFUSALS if replays is not None else {})
         | (_TAG_REFUSALS if conditional else {})
-        | _streamed(operation),
+        | _answered(operation),
     )(handle)
 
 
@@ -135,7 +132,10 @@ def _answers(operation: Operation, heartbeat: float) -> Callable[[Callable[[], A
     return partial(StreamAnswer, operation, Events(operation.reply), heartbeat)
 
 
-def _streamed(operation: Operation) -> dict[int, ResponseSpec]:
+def _answered(operation: Operation) -> dict[int, ResponseSpec]:
+    """What Litestar does not tell of an answer by itself."""
+    if operation.reply is type(None):
+        return {204: ResponseSpec(None, description="It is done")}
     if operation.kind is Kind.UNARY:
         return {}
     told = "Server-sent events, named by the item's `type`; `error` with problem details ends a stream that failed"

@@ -1,6 +1,7 @@
 """Problem details (RFC 9457) for everything that an HTTP request can raise, and back into exceptions."""
 
 from contextlib import suppress
+from functools import partial
 from http import HTTPStatus
 from http.client import responses
 from typing import Any
@@ -9,15 +10,23 @@ import msgspec
 import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.types import ExceptionHandlersMap
 
-from scriza.kernel.errors import Problem, ScrizaError
+from scriza.kernel.errors import KeyReused, PreconditionFailed, Problem, ScrizaError
 from scriza.kernel.ids import new_id
 from scriza.kernel.principal import current
 from scriza.wire.codec import encode
 from scriza.wire.context import REQUEST_ID, sane_id
 
 MEDIA_TYPE = "application/problem+json"
+
+documented = partial(ResponseSpec, data_container=Problem, media_type=MEDIA_TYPE, generate_examples=False)
+"""A refusal on the OpenAPI page, by its `description`."""
+_KINDS: list[type[ScrizaError]] = [ScrizaError, *ScrizaError.__subclasses__()]
+_KINDS = [kind for kind in _KINDS if kind not in {KeyReused, PreconditionFailed}]
+REFUSALS = {kind.status: documented(description=kind.title) for kind in reversed(_KINDS)}
+"""Those that any route may answer, by status; where several errors have one, the most general of them tells of it."""
 
 _log = structlog.get_logger()
 _problems = msgspec.json.Decoder(Problem)
