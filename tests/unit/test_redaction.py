@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scriza.kernel.errors import BadInput
-from scriza.kernel.redaction import Redactor, redact, redact_spoken
+from scriza.kernel.redaction import Redactor, redact, without_cards
 
 JWT = "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJ1c3JfMSJ9.c2lnbmF0dXJlLXNpZ25hdHVyZQ"
 
@@ -94,13 +94,25 @@ def test_whatever_else_there_is_stays(text: str) -> None:
     ],
 )
 def test_a_card_that_is_said_digit_by_digit_is_left_out(said: str) -> None:
-    assert "[card]" in redact_spoken(said)
-    assert not any(word in redact_spoken(said).split() for word in ("one", "1111", "0004"))
+    assert "[card]" in without_cards(said)
+    assert not any(word in without_cards(said).split() for word in ("one", "1111", "0004"))
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("it is 4111 1111 1111 1111 thanks", "it is [card] thanks"),
+        ("my account is GB82 WEST 1234 5698 7654 32", "my account is [iban]"),
+        ("call me at +14155550123 or ada@team.example", "call me at +14155550123 or ada@team.example"),
+    ],
+)
+def test_of_what_callers_say_only_cards_and_accounts_are_left_out(said: str, kept: str) -> None:
+    assert without_cards(said) == kept
 
 
 @pytest.mark.parametrize("said", ["one two three testing", "I have two or three offices, one in four is closed"])
 def test_other_numbers_in_words_stay(said: str) -> None:
-    assert redact_spoken(said) == said
+    assert without_cards(said) == said
 
 
 def test_what_a_process_keeps_secret_is_left_out_whatever_it_looks_like() -> None:
@@ -119,7 +131,7 @@ def test_calls_of_one_person_can_be_told_from_others_without_the_number() -> Non
 
 @given(st.text(max_size=200))
 def test_redacting_never_fails_and_what_is_redacted_stays_as_it_is(text: str) -> None:
-    once = redact(redact_spoken(text))
+    once = redact(without_cards(text))
     assert redact(once) == once
 
 

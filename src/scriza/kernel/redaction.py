@@ -54,9 +54,12 @@ def redact(text: str) -> str:
     return _shapes(text, mask_phone)
 
 
-def redact_spoken(text: str) -> str:
-    """`redact` for what somebody said, where a card's number may be a row of words: ``four one one one, …``."""
-    return redact(_without_spoken_cards(text))
+def without_cards(text: str) -> str:
+    """What somebody said, without numbers of cards, which may be rows of words (``four one …``), and of accounts.
+
+    Other numbers and addresses stay: they are what people call for.
+    """
+    return _without_accounts(_without_spoken_cards(text))
 
 
 class Redactor:
@@ -94,10 +97,14 @@ def _shapes(text: str, shown: Callable[[str], str]) -> str:
     text = _VENDOR_KEY.sub(_SECRET, text)
     if not any(map(str.isdigit, text)):
         return text
-    text = _CARD.sub(lambda found: _CARD_SHOWN if _is_card(_digits(found[0])) else found[0], text)
-    text = _IBAN.sub(lambda found: _IBAN_SHOWN if _is_iban(found[0].replace(" ", "")) else found[0], text)
+    text = _without_accounts(text)
     text = _PHONE.sub(lambda found: found[1] + shown(f"+{found[2]}")[1:], text)
     return _SPACED_PHONE.sub(lambda found: _shown_if_phone(found[0], shown), text)
+
+
+def _without_accounts(text: str) -> str:
+    text = _CARD.sub(lambda found: _CARD_SHOWN if _is_card(_digits(found[0])) else found[0], text)
+    return _IBAN.sub(lambda found: _IBAN_SHOWN if _is_iban(found[0].replace(" ", "")) else found[0], text)
 
 
 def _shown_if_phone(text: str, shown: Callable[[str], str]) -> str:
@@ -131,7 +138,7 @@ def _without_spoken_cards(text: str) -> str:
     shown: list[str] = []
     position = 0
     while position < len(tokens):
-        end, digits = _row(tokens, position)
+        end, digits = (position, "") if _KEEPS.fullmatch(tokens[position]) else _row(tokens, position)
         if _is_card(digits) and digits[0] in "23456":
             shown.append(_CARD_SHOWN)
             position = end

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Protocol
 import msgspec
 
 from scriza.kernel.operation import operation
+from scriza.kernel.redaction import without_cards
 from scriza.ports.llm import Message, Usage
 from scriza.ports.strategy import PlaybookRef
 
@@ -284,8 +285,11 @@ ReplyPart = Clause | Act | Held | ReplyDone
 
 
 def with_keys(said: str, keys: str) -> str:
-    """What one side did in its turn, in words, as transcript and history tell it: keys are ``pressed 1 2``."""
-    return f"{said} pressed {' '.join(keys)}".strip() if keys else said
+    """What one side did in its turn, in words, as transcript and history tell it: keys are ``pressed 1 2``.
+
+    A card's number that is keyed in is told no more than one that is said.
+    """
+    return without_cards(f"{said} pressed {' '.join(keys)}".strip()) if keys else said
 
 
 class SpokenLine(msgspec.Struct):

@@ -16,6 +16,7 @@ from scriza.kernel.errors import Unavailable
 from scriza.kernel.events import Topic, event
 from scriza.kernel.principal import Principal, acting, current
 from scriza.kernel.pseudonym import NameOf
+from scriza.kernel.redaction import without_cards
 from scriza.modules.telephony.call_log import CallLog, CallReader, ReceivedMessage
 from scriza.modules.telephony.forms import Form, one, phone_number, sid
 from scriza.modules.telephony.placing.books import BarredBook
@@ -83,7 +84,7 @@ class Messages:
         return nothing()
 
     async def _take(self, form: Form, workspace: str, message_id: str, sender: str) -> None:
-        text = one(form, "Body")
+        text = without_cards(one(form, "Body"))
         wish = wish_of(text, one(form, "OptOutType"))
         if not sender:
             _log.info("message.from_no_number", message=message_id)

@@ -13,6 +13,7 @@ from scriza.kernel.errors import Conflict, NotFound, ScrizaError
 from scriza.kernel.ids import new_id
 from scriza.kernel.principal import current
 from scriza.kernel.pseudonym import NameOf
+from scriza.kernel.redaction import without_cards
 from scriza.modules.agent.chat.book import Chat, ChatBook
 from scriza.modules.agent.tools.runs import RunBook
 from scriza.ports.agent import (
@@ -147,7 +148,7 @@ class ChatService:
         reply = Reply(
             call_id=chat.conversation_id,
             turn=len(chat.turns),
-            utterance=request.text,
+            utterance=without_cards(request.text),
             conversation=chat.conversation,
             digits=request.digits,
             caller=chat.caller,
@@ -185,7 +186,7 @@ def _turn(chat: Chat, request: Utterance, text: str, acts: list[Act], done: Repl
         turn=len(chat.turns),
         text=text,
         stage=after.stage,
-        user=with_keys(request.text.strip(), request.digits),
+        user=with_keys(without_cards(request.text.strip()), request.digits),
         acts=acts,
         slots=dict(after.slots),
         outcome=after.outcome,

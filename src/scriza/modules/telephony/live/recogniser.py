@@ -8,6 +8,7 @@ import structlog
 from scriza.audio.mulaw import BYTES_PER_MS
 from scriza.kernel.errors import ScrizaError
 from scriza.kernel.principal import Principal, acting
+from scriza.kernel.redaction import without_cards
 from scriza.modules.telephony.call import events as on
 from scriza.modules.telephony.live.player import Tell
 from scriza.ports.asr import Asr, Audio, Final, Finalize, Start, Stop
@@ -63,7 +64,7 @@ class Recogniser:
                 with acting(self._principal, call_id=self._opening.call_id):
                     async for heard in self._asr.stream(self._opening, self._take()):
                         failures = 0
-                        self._tell(on.Words(heard.text, heard.confidence, isinstance(heard, Final)))
+                        self._tell(on.Words(without_cards(heard.text), heard.confidence, isinstance(heard, Final)))
             except ScrizaError as error:
                 _log.warning("telephony.recogniser_failed", error=type(error).__name__, failures=failures)
             while not self._blocks.empty():
