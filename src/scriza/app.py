@@ -1,10 +1,12 @@
 """The application: what the container holds, behind the edge's routes."""
 
 import gc
+import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from litestar import Litestar
+from litestar.openapi.spec import Tag
 from litestar.types import ControllerRouterHandler
 
 from scriza import data_dir
@@ -123,8 +125,14 @@ def application(container: Container, *, around: Sequence[Lifespan] = ()) -> Lit
         inside=[edge.rate_limits(settings, container.shared_state())],
         cors=edge.cors(settings),
         https=settings.public_url.startswith("https://"),
+        tags=[_tag(PORTS[door]) for door in PORTS if door in ports],
         lifespan=[lambda app: running(container), *around],
     )
+
+
+def _tag(port: type) -> Tag:
+    """A port's operations are one group of the OpenAPI page; what it is for is the first sentence of its file."""
+    return Tag(port.__name__, description=(sys.modules[port.__module__].__doc__ or "").partition("\n")[0])
 
 
 def leads_calls(settings: Settings) -> bool:

@@ -49,6 +49,12 @@ def test_the_openapi_page_of_everything_can_be_made(tmp_path: Path) -> None:
     page = app.openapi_schema.to_schema()
     served = {path for path in paths(app) if path.startswith(("/v1/", "/api/"))} - SOCKETS
     assert {path.replace(":str", "") for path in served} <= page["paths"].keys()
+    told = {tag["name"]: tag["description"] for tag in page["tags"]}
+    for methods in (page["paths"][path] for path in page["paths"] if path.startswith(("/v1/", "/api/"))):
+        for operation in methods.values():
+            assert operation["summary"]
+            (tag,) = operation["tags"]
+            assert told[tag]
 
 
 async def test_while_the_service_token_is_rotated_the_old_one_opens_the_door_too(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from litestar.config.cors import CORSConfig
 from litestar.middleware import ASGIMiddleware
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import ScalarRenderPlugin, SwaggerRenderPlugin
-from litestar.openapi.spec import Components, SecurityScheme
+from litestar.openapi.spec import Components, SecurityScheme, Tag
 from litestar.types import ControllerRouterHandler
 
 from scriza import __version__
@@ -30,12 +30,13 @@ def edge_around(
     inside: Sequence[ASGIMiddleware] = (),
     cors: CORSConfig | None = None,
     https: bool = False,
+    tags: Sequence[Tag] = (),
     lifespan: Sequence[Lifespan] = (),
 ) -> Litestar:
     """`routes` behind the edge: ids, principal, access, problem details and the OpenAPI page.
 
     `inside` stands between the finding out of who asks and the routes. `cors` names other sites whose pages may call;
-    `https` has browsers insist on it.
+    `https` has browsers insist on it. `tags` say what the groups of operations are, in the order of the page.
     Nothing is compressed: that takes milliseconds from live calls, and holds a stream's events back.
     Raises ValueError when a route does not have exactly one access rule: nothing is open by oversight.
     """
@@ -53,6 +54,7 @@ def edge_around(
             render_plugins=[SwaggerRenderPlugin(), ScalarRenderPlugin(version=_SCALAR, css_url=_SCALAR_CSS)],
             components=Components(security_schemes={"bearer": SecurityScheme(type="http", scheme="bearer")}),
             security=[{"bearer": []}],
+            tags=list(tags),
         ),
         lifespan=list(lifespan),
         logging_config=None,
