@@ -103,7 +103,7 @@ ASKED: dict[str, tuple[Any, ...]] = {
     "POST /api/v1/credit/check": (CreditCheck(7, HoldWish("CA1", 60)),),
     "POST /api/v1/credit/grants": (GrantWish(7, "g", "default", 1, datetime(2027, 1, 1, tzinfo=UTC), "a note"),),
     "GET /api/v1/credit": (),
-    "PUT /api/v1/credit/rules": (CreditRules([7], 1, "Asia/Kolkata", ["ada@team.example"]),),
+    "PUT /api/v1/credit/rules": (CreditRules([7], 1, "Asia/Kolkata"),),
     "GET /api/v1/credit/rules": (),
     "GET /api/v1/credit/ledger": (LedgerQuery(7, "abc", "CA1"),),
     "GET /api/v1/usage/quarantine": (QuarantineQuery(7),),

@@ -92,8 +92,6 @@ class CreditRules(msgspec.Struct, frozen=True, omit_defaults=True):
     overdraft: Amount = 0
     time_zone: Annotated[str, msgspec.Meta(max_length=64)] = "UTC"
     """Of its days, IANA."""
-    summary_to: Annotated[list[str], msgspec.Meta(max_length=10)] = []
-    """Addresses that get each day's summary."""
 
 
 class Totals(msgspec.Struct, frozen=True):

@@ -95,7 +95,6 @@ class CreditAccount(Document):
     thresholds: list[int]
     crossed: list[int]
     time_zone: str
-    summary_to: list[str]
     revision: int
 
     class Settings:

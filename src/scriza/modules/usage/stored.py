@@ -372,7 +372,7 @@ def _standing(workspace: str, found: Row | None) -> Standing:
         crossed=found["crossed"],
         revision=found["revision"],
     )
-    rules = CreditRules(account.thresholds, account.overdraft, found["time_zone"], found["summary_to"])
+    rules = CreditRules(account.thresholds, account.overdraft, found["time_zone"])
     return Standing(account, rules)
 
 
@@ -389,7 +389,6 @@ def _account_row(account: Account, rules: CreditRules) -> Row:
         "thresholds": account.thresholds,
         "crossed": account.crossed,
         "time_zone": rules.time_zone,
-        "summary_to": rules.summary_to,
     }
 
 
