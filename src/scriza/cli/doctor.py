@@ -18,7 +18,7 @@ from scriza.cli.provider_checks import provider_findings
 from scriza.factories import listening, speaking, storage, thinking
 from scriza.kernel.errors import ScrizaError
 from scriza.places import place
-from scriza.settings import MODULES, Settings, load, unknown_variables
+from scriza.settings import MODULES, Settings, load, references, unknown_variables
 from scriza_adapters.espeak.engine import EspeakEngine, espeak_worker
 from scriza_adapters.mongo.parking import parked
 from scriza_adapters.mongo.store import open_store
@@ -46,6 +46,8 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
     yield _python()
     for name in unknown_variables():
         yield Finding("note", "settings", f"{name} is set, but Scriza has no such setting")
+    for name, reference in references().items():
+        yield Finding("ok", "secret", f"{name} is read from {reference}")
     folder, finding = _data_dir(settings)
     yield finding
     if folder is not None:

@@ -7,9 +7,9 @@ names that the world already uses (OPENAI_, ELEVENLABS_, TWILIO_, LLM_CACHE_TTL_
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from pydantic import BaseModel, SecretStr, ValidationError, model_validator
@@ -35,11 +35,16 @@ from scriza.settings.people import People
 from scriza.settings.process import MODULES as MODULES
 from scriza.settings.process import Access, Process, RemoteModules
 from scriza.settings.recording import Recording
+from scriza.settings.references import Unresolved, is_reference, resolved
 from scriza.settings.remembering import Remembering
 from scriza.settings.speaking import Speaking
 from scriza.settings.storage import Storage
 from scriza.settings.thinking import Thinking
 from scriza.settings.tools import Tools
+from scriza.settings.vault import Vault
+
+if TYPE_CHECKING:
+    from scriza_adapters.vault import Vault as VaultReader
 
 TOML_FILE = "scriza.toml"
 _WORLD_NAMES = ("openai_", "elevenlabs_", "twilio_", "llm_cache_ttl_seconds")
@@ -74,6 +79,7 @@ SECTIONS: tuple[type[BaseModel], ...] = (
         Billing,
         Notifying,
         Remembering,
+        Vault,
     ),
 )
 SIMULATED_CARRIER_URL = "http://127.0.0.1:8010"
@@ -118,6 +124,7 @@ class Settings(
     Billing,
     Notifying,
     Remembering,
+    Vault,
     BaseSettings,
 ):
     """What is in force. Read it with `load`, which speaks plainly about what is wrong."""
@@ -173,7 +180,65 @@ class Settings(
 
 
 def load(**overrides: object) -> Settings:
-    """The settings in force; `overrides` (by field name) go before everything else. Raises BadSettings."""
+    """The settings in force, their references read; `overrides` (by field name) go first. Raises BadSettings."""
+    settings = _written(overrides)
+    secrets = _referred(settings, {"env", "file"})
+    if secrets:
+        settings = _written(overrides | secrets)
+    in_vault = _referred(settings, {"vault"})
+    return _written(overrides | secrets | in_vault) if in_vault else settings
+
+
+def references() -> dict[str, str]:
+    """Where the secrets are that settings only point at, by the variable's name. Raises BadSettings."""
+    found = ((field, value) for field, value in _secrets(_written({})) if is_reference(value))
+    return {environment_name(field): reference for field, reference in found}
+
+
+def _referred(settings: Settings, kinds: Set[str]) -> dict[str, object]:
+    """The secrets that settings refer to in these ways, by field."""
+    read: dict[str, object] = {}
+    vault: VaultReader | None = None
+
+    def read_vault(mount: str, path: str, field: str) -> str:
+        nonlocal vault
+        vault = vault or _vault(settings)
+        return vault.read(mount, path, field)
+
+    for field, value in _secrets(settings):
+        if is_reference(value) and value.partition(":")[0] in kinds:
+            try:
+                read[field] = resolved(value, read_vault)
+            except Unresolved as error:
+                raise BadSettings(f"{environment_name(field)}: {error}") from None
+    return read
+
+
+def _secrets(settings: Settings) -> Iterator[tuple[str, str]]:
+    for field in Settings.model_fields:
+        if isinstance(value := getattr(settings, field), SecretStr):
+            yield field, value.get_secret_value()
+
+
+def _vault(settings: Settings) -> "VaultReader":
+    if not settings.vault_url:
+        raise Unresolved("SCRIZA_VAULT_URL says where Vault is")
+    try:
+        from scriza_adapters.vault import Vault as Reader
+    except ImportError:
+        raise Unresolved("reading Vault needs the extra: pip install 'scriza[vault]'") from None
+    return Reader(
+        settings.vault_url,
+        token=settings.vault_token.get_secret_value(),
+        role_id=settings.vault_role_id,
+        secret_id=settings.vault_secret_id.get_secret_value(),
+        namespace=settings.vault_namespace,
+        ca_file=settings.vault_ca_file,
+    )
+
+
+def _written(overrides: Mapping[str, object]) -> Settings:
+    """The settings as they are written. Raises BadSettings."""
     try:
         return Settings(**{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]  # pydantic checks them
     except ValidationError as error:
@@ -225,8 +290,7 @@ def rows(settings: Settings) -> Iterator[Row]:
 
 def secret_values(settings: Settings) -> list[str]:
     """The secrets that are set, for who has to keep them out of sight."""
-    values = (getattr(settings, field) for field in Settings.model_fields)
-    return [value.get_secret_value() for value in values if isinstance(value, SecretStr) and value]
+    return [value for _, value in _secrets(settings) if value]
 
 
 def unknown_variables() -> list[str]:
