@@ -16,6 +16,7 @@ from scriza.gateway.access import Authenticator, Bearer, KnownCredentials, Open,
 from scriza.gateway.browser import browser_routes
 from scriza.gateway.chat import chat_route
 from scriza.gateway.edge import edge_around
+from scriza.gateway.examples import EXAMPLES
 from scriza.gateway.health import Check, health_routes
 from scriza.gateway.metrics import metrics_route
 from scriza.gateway.objects import objects_route
@@ -86,7 +87,7 @@ def application(container: Container, *, around: Sequence[Lifespan] = ()) -> Lit
     modules = served(settings)
     replays = container.replays()
     doors = [door for module in modules for door in DOORS.get(module, (module,))]
-    ports = {door: serve(PORTS[door], container.providers[door], replays=replays) for door in doors}
+    ports = {door: serve(PORTS[door], container.providers[door], replays=replays, examples=EXAMPLES) for door in doors}
     if "reports" in ports:
         ports["reports"] = or_csv(ports["reports"], container.reports)
     checks: dict[str, Check] = {"store": lambda: container.store().ping()}

@@ -55,6 +55,11 @@ def test_the_openapi_page_of_everything_can_be_made(tmp_path: Path) -> None:
             assert operation["summary"]
             (tag,) = operation["tags"]
             assert told[tag]
+            if operation["operationId"] == "Llm.chat_completions":
+                continue  # its shapes are OpenAI's
+            assert operation["responses"]["400"]["content"]["application/problem+json"]["examples"]
+            body = operation.get("requestBody", {"content": {}})["content"].get("application/json")
+            assert body is None or body.get("example") is not None, f"{operation['operationId']}: gateway/examples.py"
 
 
 async def test_while_the_service_token_is_rotated_the_old_one_opens_the_door_too(tmp_path: Path) -> None:

@@ -55,17 +55,33 @@ _KEY_ARGUMENT = "idempotency_key"
 _CONSTRAINTS = ("gt", "ge", "lt", "le", "multiple_of", "pattern", "min_length", "max_length")
 
 
-@dataclass
-class _TakesRawBody(Documented):
-    """Documents the second form of a request whose binary field may be the body itself."""
+def _documented(operation: Operation, example: msgspec.Struct | None) -> type[Documented]:
+    """What Litestar does not tell of a request's body: an example of it, and that a binary field may be all of it."""
 
-    def __post_init__(self) -> None:
-        raw = Schema(type=OpenAPIType.STRING, content_media_type="application/octet-stream")
-        cast("RequestBody", self.request_body).content["application/octet-stream"] = OpenAPIMediaType(schema=raw)
+    @dataclass
+    class WithBody(Documented):
+        def __post_init__(self) -> None:
+            if operation.request is None or self.request_body is None:
+                return
+            content = cast("RequestBody", self.request_body).content
+            if example is not None:
+                content["application/json"].example = msgspec.to_builtins(example)
+            if operation.binary:
+                raw = Schema(type=OpenAPIType.STRING, content_media_type="application/octet-stream")
+                content["application/octet-stream"] = OpenAPIMediaType(schema=raw)
+
+    return WithBody
 
 
 def http_handler(
-    operation: Operation, resolve: Resolve, port: str, heartbeat: float, body_seconds: float, replays: Replays | None
+    operation: Operation,
+    resolve: Resolve,
+    port: str,
+    *,
+    heartbeat: float,
+    body_seconds: float,
+    replays: Replays | None,
+    example: msgspec.Struct | None,
 ) -> HTTPRouteHandler:
     """The route of a unary or stream operation."""
     replays = replays if operation.keyed else None
@@ -113,7 +129,7 @@ def http_handler(
         opt={SCOPE: operation.scope},
         status_code=204 if operation.reply is type(None) else 200,
         operation_id=f"{port}.{operation.name}",
-        operation_class=_TakesRawBody if operation.binary else Documented,
+        operation_class=_documented(operation, example),
         summary=operation.summary,
         before_request=None if body is None else partial(read_body, body_seconds),
         dto=body,

@@ -11,6 +11,7 @@ import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.spec import Example
 from litestar.types import ExceptionHandlersMap
 
 from scriza.kernel.errors import KeyReused, PreconditionFailed, Problem, ScrizaError
@@ -25,7 +26,12 @@ documented = partial(ResponseSpec, data_container=Problem, media_type=MEDIA_TYPE
 """A refusal on the OpenAPI page, by its `description`."""
 _KINDS: list[type[ScrizaError]] = [ScrizaError, *ScrizaError.__subclasses__()]
 _KINDS = [kind for kind in _KINDS if kind not in {KeyReused, PreconditionFailed}]
-REFUSALS = {kind.status: documented(description=kind.title) for kind in reversed(_KINDS)}
+REFUSALS = {
+    kind.status: documented(
+        description=kind.title, examples=[Example(value=msgspec.to_builtins(kind().problem("req_9f1c2b7d4e8f")))]
+    )
+    for kind in reversed(_KINDS)
+}
 """Those that any route may answer, by status; where several errors have one, the most general of them tells of it."""
 
 _log = structlog.get_logger()

@@ -1,8 +1,9 @@
 """A port's server side: the Litestar routes of all operations that the port declares."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeVar, cast
 
+import msgspec
 from litestar import Router
 from litestar.handlers import HTTPRouteHandler, WebsocketRouteHandler
 from typing_extensions import TypeForm
@@ -29,14 +30,15 @@ def serve(
     body_seconds: float = BODY_SECONDS,
     busy_seconds: float = BUSY_SECONDS,
     replays: Replays | None = None,
+    examples: Mapping[type[msgspec.Struct], msgspec.Struct] = {},
 ) -> Router:
     """The routes of `port`. Behind them stands `implementation`, or what it returns, asked anew for every request.
 
     A stream of events says every `heartbeat` seconds that it lives, so that a client can tell slow from dead. A body
     has to be there after `body_seconds`, and an implementation that lets a socket's blocks wait has to take one after
     `busy_seconds`. Operations that take an ``Idempotency-Key`` do so if there are `replays`; else the header means
-    nothing. The router has no access rule of its own, and the context of its requests is the edge's work: mount it
-    behind both.
+    nothing. `examples` of requests, by their kind, are shown on the OpenAPI page. The router has no access rule of its
+    own, and the context of its requests is the edge's work: mount it behind both.
     """
     described = cast("type", port)
     declared = operations(described)
@@ -44,7 +46,15 @@ def serve(
     handlers: list[HTTPRouteHandler | WebsocketRouteHandler] = [
         socket_handler(operation, resolve, described.__name__, busy_seconds)
         if operation.kind is Kind.DUPLEX
-        else http_handler(operation, resolve, described.__name__, heartbeat, body_seconds, replays)
+        else http_handler(
+            operation,
+            resolve,
+            described.__name__,
+            heartbeat=heartbeat,
+            body_seconds=body_seconds,
+            replays=replays,
+            example=None if operation.request is None else examples.get(operation.request),
+        )
         for operation in declared
     ]
     return Router(path="/", route_handlers=handlers, tags=[described.__name__], exception_handlers=problems.HANDLERS)
