@@ -49,7 +49,7 @@ class UsageRig:
         self.store = store
         self.book = MongoUsage(store, self.clock)
         self.ingest = Ingest(self.book, PRICES)
-        self.service = UsageService(self.book, minute_micro_usd=60_000, clock=self.clock)
+        self.service = UsageService(self.book, PRICES, minute_micro_usd=60_000, clock=self.clock)
 
     async def ledger_sum(self, workspace: str = "default") -> int:
         rows = await collection(LedgerEntry).find({"workspace": workspace}, {"amount": 1}).to_list()

@@ -41,6 +41,7 @@ from scriza.ports.credit import (
     HoldWish,
     LedgerQuery,
     QuarantineQuery,
+    RepriceAsked,
     SummaryAsked,
 )
 from scriza.ports.llm import Message, Turn
@@ -106,6 +107,9 @@ ASKED: dict[str, tuple[Any, ...]] = {
     "PUT /api/v1/credit/rules": (CreditRules([7], 1, "Asia/Kolkata"),),
     "GET /api/v1/credit/rules": (),
     "GET /api/v1/credit/ledger": (LedgerQuery(7, "abc", "CA1"),),
+    "POST /api/v1/usage/recompute": (
+        RepriceAsked(datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC), "abc", 7),
+    ),
     "GET /api/v1/usage/quarantine": (QuarantineQuery(7),),
     "GET /api/v1/usage/summary": (SummaryAsked("24h", "2026-03-02", "Asia/Kolkata", "agent"),),
     "GET /api/v1/invoices/{month}": ("2026-03",),

@@ -10,7 +10,9 @@ import pytest
 
 from scriza.kernel.errors import BadInput, Conflict, ScrizaError
 from scriza.kernel.principal import Principal, acting
-from scriza.modules.usage.documents import UsageCall
+from scriza.modules.usage.documents import UsageCall, UsageEvent, collection
+from scriza.modules.usage.prices import PriceTable, Tokens
+from scriza.modules.usage.service import UsageService
 from scriza.ports.credit import (
     CreditCheck,
     CreditRules,
@@ -18,12 +20,14 @@ from scriza.ports.credit import (
     HoldWish,
     LedgerQuery,
     QuarantineQuery,
+    RepriceAsked,
+    Repricing,
     SummaryAsked,
     UsageBook,
 )
 from scriza_adapters.mongo.store import StoreOptions
 from tests.contract.doors import Doors
-from tests.usage_rig import ME, NOON, UsageRig, asr, completed, llm, tts, usage_rig
+from tests.usage_rig import ME, NOON, PRICES, UsageRig, asr, completed, llm, tts, usage_rig
 
 DOLLAR = 1_000_000
 
@@ -144,6 +148,90 @@ async def test_workspaces_do_not_see_each_other(rig: UsageRig, usage: UsageBook)
     with acting(Principal("other", "somebody")):
         assert (await usage.summary(SummaryAsked())).totals.calls == 0
         assert (await usage.ledger(LedgerQuery())).data == []
+
+
+# ---- other prices --------------------------------------------------------------------------------------------------
+
+
+DEARER = msgspec.structs.replace(
+    PRICES, version="test-2", models={"gpt-4o": Tokens(prompt=3_000_000, completion=1_000_000)}, voices={}
+)
+"""A token of a prompt costs one micro-USD more, one of an answer three less; voices cost what they did upstream."""
+NOVEMBER = RepriceAsked(datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC), limit=4)
+
+
+async def repriced(rig: UsageRig, prices: PriceTable) -> list[Repricing]:
+    """All answers, batch by batch."""
+    service, told, cursor = UsageService(rig.book, prices, minute_micro_usd=1, clock=rig.clock), list[Repricing](), ""
+    while not told or cursor:
+        told.append(await service.recompute(msgspec.structs.replace(NOVEMBER, cursor=cursor)))
+        cursor = told[-1].next
+    return told
+
+
+async def test_other_prices_are_corrected_in_the_ledger_and_in_all_sums(rig: UsageRig, usage: UsageBook) -> None:
+    await usage.grant(GrantWish(DOLLAR))
+    for number in range(3):
+        await rig.ingest.take_all(a_call(f"CA{number}"))
+    told = await repriced(rig, DEARER)
+    each = (100 - 75) - 50
+    assert sum(answer.events for answer in told) == 18
+    assert sum(answer.correction_micro_usd for answer in told) == 3 * each
+    summary, invoice = await usage.summary(SummaryAsked(group_by="agent")), await usage.invoice("2026-11")
+    assert summary.totals.cost_micro_usd == invoice.total_micro_usd == 3 * (COST + each)
+    assert [group.name for group in summary.groups] == ["sv_one"]
+    assert summary.totals.saved_micro_usd == 3 * 325
+    assert (await usage.credit()).balance == await rig.ledger_sum() == DOLLAR - 3 * (COST + each)
+    lines = (await usage.ledger(LedgerQuery(call_id="CA1"))).data
+    assert sorted(line.amount for line in lines if line.kind == "correction") == [-25, 50]
+
+
+async def test_prices_that_are_asked_for_twice_change_nothing_and_the_old_ones_restore_all(
+    rig: UsageRig, usage: UsageBook
+) -> None:
+    await rig.ingest.take_all([*a_call("CA1"), llm("CA2", "1")])
+    before = await usage.summary(SummaryAsked(group_by="model"))
+    await repriced(rig, DEARER)
+    after, ledger = await usage.summary(SummaryAsked(group_by="model")), await usage.ledger(LedgerQuery())
+    assert {answer.corrected for answer in await repriced(rig, DEARER)} == {0}
+    assert (await usage.summary(SummaryAsked(group_by="model")), await usage.ledger(LedgerQuery())) == (after, ledger)
+    await repriced(rig, PRICES)
+    assert await usage.summary(SummaryAsked(group_by="model")) == before != after
+    assert (await usage.credit()).balance == await rig.ledger_sum() == -(COST + 300)
+
+
+async def test_prices_that_are_asked_for_at_once_by_several_correct_once(rig: UsageRig, usage: UsageBook) -> None:
+    for number in range(2):
+        await rig.ingest.take_all(a_call(f"CA{number}"))
+    found = await asyncio.gather(*(repriced(rig, DEARER) for _ in range(3)))
+    assert sum(answer.corrected for told in found for answer in told) == 2 * 4
+    assert (await usage.credit()).balance == await rig.ledger_sum() == -2 * (COST - 25)
+
+
+async def test_a_call_that_ends_after_a_correction_takes_it_to_its_agent(rig: UsageRig, usage: UsageBook) -> None:
+    await rig.ingest.take(llm("CA1", "1"))
+    await repriced(rig, DEARER)
+    await rig.ingest.take(completed("CA1"))
+    (group,) = (await usage.summary(SummaryAsked(group_by="agent"))).groups
+    assert (group.name, group.totals.cost_micro_usd) == ("sv_one", 20_000 + 325)
+
+
+async def test_nothing_that_tells_who_called_is_kept_of_an_event(rig: UsageRig) -> None:
+    ending = completed("CA1")
+    data = msgspec.json.decode(ending.data) | {"caller": "psn_somebody"}
+    await rig.ingest.take(msgspec.structs.replace(ending, data=msgspec.Raw(msgspec.json.encode(data))))
+    (row,) = await collection(UsageEvent).find().to_list()
+    assert b"psn_somebody" not in row["data"]
+    assert b"sv_one" in row["data"]
+
+
+async def test_a_span_that_ends_before_it_begins_and_an_unknown_place_are_refused(usage: UsageBook) -> None:
+    for asked in (
+        RepriceAsked(NOVEMBER.until, NOVEMBER.since),
+        msgspec.structs.replace(NOVEMBER, cursor="somewhere"),
+    ):
+        with pytest.raises(BadInput):
+            await usage.recompute(asked)
 
 
 # ---- sums ----------------------------------------------------------------------------------------------------------

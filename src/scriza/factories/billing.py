@@ -15,7 +15,7 @@ from scriza_adapters.mongo.store import MongoStore
 
 def usage(settings: Settings, book: MongoUsage) -> UsageService:
     """The module's port."""
-    return UsageService(book, minute_micro_usd=settings.hold_per_minute)
+    return UsageService(book, _prices(settings), minute_micro_usd=settings.hold_per_minute)
 
 
 def ingest(settings: Settings, book: MongoUsage) -> Ingest:

@@ -192,6 +192,28 @@ class Quarantine(msgspec.Struct, frozen=True):
     data: list[PutAside]
 
 
+class RepriceAsked(msgspec.Struct, frozen=True):
+    """Events from `since` on and before `until` are priced again; `cursor` is the `next` of the answer before."""
+
+    since: Annotated[datetime, msgspec.Meta(tz=True)]
+    until: Annotated[datetime, msgspec.Meta(tz=True)]
+    cursor: str = ""
+    limit: Annotated[int, msgspec.Meta(ge=1, le=500)] = 500
+
+
+class Repricing(msgspec.Struct, frozen=True):
+    """What became of one batch; `next` is empty after the last."""
+
+    events: int
+    """Looked at."""
+    corrected: int
+    correction_micro_usd: int
+    """What they cost more than before; below zero is less."""
+    prices: str
+    """The version of the table in force."""
+    next: str = ""
+
+
 class InvoiceLine(msgspec.Struct, frozen=True):
     """What one thing cost; the lines sum to the invoice's total, to the micro-USD."""
 
@@ -289,6 +311,15 @@ class UsageBook(Protocol):
     @operation("GET /api/v1/usage/summary", scope=Scope.USAGE_READ)
     async def summary(self, asked: SummaryAsked) -> Summary:
         """What was used. Raises BadInput for a moment or a zone that there is not."""
+        ...
+
+    @operation("POST /api/v1/usage/recompute", scope=Scope.CREDIT_GRANT, idempotent=True)
+    async def recompute(self, asked: RepriceAsked) -> Repricing:
+        """Price what was used again, by the prices in force; ask again with `next` until it is empty.
+
+        What costs something else than it did is corrected in the ledger and in all sums. Asked twice it changes
+        nothing. Raises BadInput for a span that ends before it begins, and for a cursor that no answer has given.
+        """
         ...
 
     @operation("GET /api/v1/usage/quarantine", scope=Scope.USAGE_READ)

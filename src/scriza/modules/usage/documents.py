@@ -30,13 +30,17 @@ class UsageEvent(Document):
     item: str
     quantities: bytes
     """JSON: only what is not zero."""
+    data: bytes
+    """JSON: what the event told, without its caller."""
     prices: str
+    corrections: int
+    """So many times its cost was corrected."""
 
     class Settings:
         """Read again by workspace and time, to compute costs anew."""
 
         name = "usage_events"
-        indexes = [IndexModel([("workspace", ASCENDING), ("at", ASCENDING)])]
+        indexes = [IndexModel([("workspace", ASCENDING), ("at", ASCENDING), ("_id", ASCENDING)])]
 
 
 class Quarantined(Document):
@@ -177,5 +181,12 @@ async def increase(document: type[Document], rows: Mapping[str, tuple[Row, Row]]
 async def put(document: type[Document], rows: Mapping[str, Row], session: Session) -> None:
     """Keep rows by their ids, in the place of those that are there."""
     writes = [ReplaceOne({"_id": row_id}, row, upsert=True) for row_id, row in rows.items()]
+    if writes:
+        await collection(document).bulk_write(writes, ordered=False, session=session)
+
+
+async def set_fields(document: type[Document], rows: Mapping[str, Row], session: Session) -> None:
+    """Change these fields of rows, by their ids."""
+    writes: Sequence[UpdateOne] = [UpdateOne({"_id": row_id}, {"$set": fields}) for row_id, fields in rows.items()]
     if writes:
         await collection(document).bulk_write(writes, ordered=False, session=session)

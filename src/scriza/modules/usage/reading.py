@@ -1,9 +1,8 @@
 """Events as what was used: how much of what, for which call, at what cost. Pure."""
 
 import hashlib
-from collections.abc import Callable
 from datetime import datetime
-from typing import Literal, TypeVar
+from typing import Literal
 
 import msgspec
 
@@ -13,10 +12,6 @@ from scriza.modules.usage.account import Entry
 from scriza.modules.usage.prices import PriceTable
 from scriza.ports.telephony import CallCompleted
 from scriza.ports.usage import AsrUsed, LlmUsed, TtsUsed
-
-T = TypeVar("T", bound=msgspec.Struct)
-
-TOPICS = frozenset({Topic.USAGE_LLM, Topic.USAGE_TTS, Topic.USAGE_ASR, Topic.CALL_COMPLETED})
 
 Kind = Literal["llm", "tts", "asr", "call"]
 
@@ -45,6 +40,14 @@ class Quantities(msgspec.Struct, frozen=True, omit_defaults=True):
         """Both together."""
         return Quantities(**{name: getattr(self, name) + getattr(other, name) for name in self.__struct_fields__})
 
+    def less(self, other: "Quantities") -> "Quantities":
+        """By how much of each thing the other one is exceeded; below zero where it has more."""
+        return Quantities(**{name: getattr(self, name) - getattr(other, name) for name in self.__struct_fields__})
+
+
+UsageData = LlmUsed | TtsUsed | AsrUsed | CallCompleted
+"""What the events tell."""
+
 
 class Used(msgspec.Struct, frozen=True, kw_only=True):
     """One event, read and priced. The same event read again is the same, with the same `fingerprint`."""
@@ -61,6 +64,8 @@ class Used(msgspec.Struct, frozen=True, kw_only=True):
     item: str
     """The model, the engine, or the direction of the call."""
     quantities: Quantities
+    data: UsageData
+    """What the event tells, without its caller: of this the cost can be computed again."""
     prices: str
     """The version of the table that it was priced by."""
 
@@ -77,7 +82,8 @@ class Used(msgspec.Struct, frozen=True, kw_only=True):
 
 def read(event: Event, prices: PriceTable) -> Used:
     """What an event tells of. Raises BadInput for one that does not hold what its topic says."""
-    kind, item, agent, quantities = _READERS[event.type](event, prices)
+    data = _data(event)
+    kind, item, agent, quantities = _priced(data, prices)
     return Used(
         event_id=event.id,
         workspace=event.workspace,
@@ -90,15 +96,38 @@ def read(event: Event, prices: PriceTable) -> Used:
         agent=agent,
         item=item,
         quantities=quantities,
+        data=data,
         prices=prices.version,
     )
+
+
+def again(used: Used, prices: PriceTable) -> Used:
+    """The same event by other prices."""
+    _, _, _, quantities = _priced(used.data, prices)
+    return msgspec.structs.replace(used, quantities=quantities, prices=prices.version)
+
+
+def read_data(kind: Kind, data: bytes) -> UsageData:
+    """What an event has told, from JSON. Raises msgspec.DecodeError."""
+    return msgspec.json.decode(data, type=_KINDS[kind])
 
 
 _Read = tuple[Kind, str, str, Quantities]
 
 
-def _llm(event: Event, prices: PriceTable) -> _Read:
-    used = _data(event, LlmUsed)
+def _priced(data: UsageData, prices: PriceTable) -> _Read:
+    match data:
+        case LlmUsed():
+            return _llm(data, prices)
+        case TtsUsed():
+            return _tts(data, prices)
+        case AsrUsed():
+            return "asr", data.engine, "", Quantities(audio_ms=data.audio_ms, cost_micro_usd=prices.of_asr(data))
+        case CallCompleted():
+            return _call(data, prices)
+
+
+def _llm(used: LlmUsed, prices: PriceTable) -> _Read:
     total = used.prompt_tokens + used.completion_tokens
     if used.cached:
         would_cost = prices.of_llm(msgspec.structs.replace(used, cached=False))
@@ -114,8 +143,7 @@ def _llm(event: Event, prices: PriceTable) -> _Read:
     return "llm", used.model, "", quantities
 
 
-def _tts(event: Event, prices: PriceTable) -> _Read:
-    used = _data(event, TtsUsed)
+def _tts(used: TtsUsed, prices: PriceTable) -> _Read:
     if used.cached:
         would_cost = prices.of_tts(msgspec.structs.replace(used, cached=False))
         quantities = Quantities(cached_characters=used.characters, saved_micro_usd=would_cost)
@@ -124,27 +152,24 @@ def _tts(event: Event, prices: PriceTable) -> _Read:
     return "tts", used.engine, "", quantities
 
 
-def _asr(event: Event, prices: PriceTable) -> _Read:
-    used = _data(event, AsrUsed)
-    return "asr", used.engine, "", Quantities(audio_ms=used.audio_ms, cost_micro_usd=prices.of_asr(used))
-
-
-def _call(event: Event, prices: PriceTable) -> _Read:
-    call = _data(event, CallCompleted)
+def _call(call: CallCompleted, prices: PriceTable) -> _Read:
     quantities = Quantities(calls=1, call_seconds=call.duration_seconds, cost_micro_usd=prices.of_call(call))
     return "call", call.direction, call.playbook, quantities
 
 
-_READERS: dict[Topic, Callable[[Event, PriceTable], _Read]] = {
-    Topic.USAGE_LLM: _llm,
-    Topic.USAGE_TTS: _tts,
-    Topic.USAGE_ASR: _asr,
-    Topic.CALL_COMPLETED: _call,
+_KINDS: dict[Kind, type[UsageData]] = {"llm": LlmUsed, "tts": TtsUsed, "asr": AsrUsed, "call": CallCompleted}
+_TOLD: dict[Topic, Kind] = {
+    Topic.USAGE_LLM: "llm",
+    Topic.USAGE_TTS: "tts",
+    Topic.USAGE_ASR: "asr",
+    Topic.CALL_COMPLETED: "call",
 }
+TOPICS = frozenset(_TOLD)
 
 
-def _data(event: Event, kind: type[T]) -> T:
+def _data(event: Event) -> UsageData:
     try:
-        return msgspec.json.decode(event.data, type=kind)
+        data = read_data(_TOLD[event.type], event.data)
     except msgspec.DecodeError as error:
         raise BadInput(f"the data of {event.type} is not what it should be: {error}") from None
+    return msgspec.structs.replace(data, caller="") if isinstance(data, CallCompleted) else data

@@ -12,6 +12,7 @@ from scriza.kernel.ids import new_id
 from scriza.kernel.principal import current
 from scriza.kernel.scopes import ALL
 from scriza.modules.usage.account import Account, Grant, Hold, expired, hold_id_of
+from scriza.modules.usage.prices import PriceTable
 from scriza.modules.usage.stored import MongoUsage, Position
 from scriza.modules.usage.summaries import Span, invoice, month_of, span_of, stretches, summary
 from scriza.ports.credit import (
@@ -27,6 +28,8 @@ from scriza.ports.credit import (
     LedgerQuery,
     Quarantine,
     QuarantineQuery,
+    RepriceAsked,
+    Repricing,
     Summary,
     SummaryAsked,
 )
@@ -41,8 +44,11 @@ class UsageService:
     A hold sets `minute_micro_usd` aside for each minute that it is asked for, unless an amount is told.
     """
 
-    def __init__(self, book: MongoUsage, *, minute_micro_usd: int, clock: WallClock = utc_now) -> None:
+    def __init__(
+        self, book: MongoUsage, prices: PriceTable, *, minute_micro_usd: int, clock: WallClock = utc_now
+    ) -> None:
         self._book = book
+        self._prices = prices
         self._minute = minute_micro_usd
         self._clock = clock
 
@@ -96,7 +102,7 @@ class UsageService:
         shown = found[: query.limit]
         prefix = f"{workspace}/"
         lines = [msgspec.structs.replace(line, key=line.key.removeprefix(prefix)) for line in shown]
-        following = f"{shown[-1].at.isoformat()}~{shown[-1].key}" if len(found) > query.limit else ""
+        following = _cursor(shown[-1].at, shown[-1].key) if len(found) > query.limit else ""
         return LedgerPage(lines, following)
 
     async def summary(self, asked: SummaryAsked) -> Summary:
@@ -111,6 +117,16 @@ class UsageService:
         told = await asyncio.to_thread(stretches, span, group_by)
         sums = await self._book.sums(workspace, [piece for stretch in told for piece in stretch.pieces])
         return await asyncio.to_thread(summary, told, sums, span, group_by)
+
+    async def recompute(self, asked: RepriceAsked) -> Repricing:
+        """See UsageBook."""
+        if asked.since >= asked.until:
+            raise BadInput("since: the span ends before it begins")
+        workspace = current().principal.workspace
+        after = _place(asked.cursor) if asked.cursor else None
+        found = await self._book.reprice(workspace, (asked.since, asked.until), after, asked.limit, self._prices)
+        following = _cursor(*found.last) if found.last else ""
+        return Repricing(found.events, found.corrected, found.micro_usd, self._prices.version, following)
 
     async def quarantine(self, query: QuarantineQuery) -> Quarantine:
         """See UsageBook."""
@@ -179,6 +195,10 @@ def _workspace_of(wanted: str) -> str:
     """Another workspace than one's own only for who may do everything."""
     asking = current().principal
     return wanted if wanted and ALL in asking.scopes else asking.workspace
+
+
+def _cursor(at: datetime, key: str) -> str:
+    return f"{at.isoformat()}~{key}"
 
 
 def _place(cursor: str) -> tuple[datetime, str]:

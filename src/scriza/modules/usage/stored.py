@@ -41,12 +41,15 @@ from scriza.modules.usage.documents import (
     collection,
     increase,
     put,
+    set_fields,
 )
 from scriza.modules.usage.grains import Piece, decode, encode, merged, spread
-from scriza.modules.usage.reading import Used
+from scriza.modules.usage.prices import PriceTable
+from scriza.modules.usage.reading import Quantities, Used, again, read_data
 from scriza.modules.usage.sums import CallSums, Changes, changes
 from scriza.ports.credit import CreditRules, CreditThreshold, LedgerLine, PutAside, UsageUpdated
 from scriza.ports.store import Store, UnitOfWork
+from scriza.ports.telephony import CallCompleted
 
 Unit = UnitOfWork[Session]
 T = TypeVar("T")
@@ -70,6 +73,17 @@ class Counted(NamedTuple):
     fresh: int = 0
     again: int = 0
     odd: int = 0
+
+
+class Repriced(NamedTuple):
+    """What became of events that were priced again."""
+
+    events: int = 0
+    corrected: int = 0
+    micro_usd: int = 0
+    """What all of them cost more than before; below zero is less."""
+    last: tuple[datetime, str] | None = None
+    """Where to go on; none when these were the last."""
 
 
 class Standing(NamedTuple):
@@ -108,6 +122,41 @@ class MongoUsage:
                 await self._charge(unit, workspace, fresh)
                 await self._add_up(unit, workspace, fresh)
             return counted
+
+        return await self._again_after_collisions(work)
+
+    async def reprice(
+        self,
+        workspace: str,
+        span: tuple[datetime, datetime],
+        after: tuple[datetime, str] | None,
+        limit: int,
+        prices: PriceTable,
+    ) -> Repriced:
+        """Price the first `limit` events of a span, after that place, again: what has changed is corrected."""
+        since, until = span
+        which: Row = {"workspace": workspace, "at": {"$gte": since, "$lt": until}}
+        if after is not None:
+            at, event_id = after
+            which["$or"] = [{"at": {"$gt": at}}, {"at": at, "_id": {"$gt": event_id}}]
+
+        async def work(unit: Unit) -> Repriced:
+            found = collection(UsageEvent).find(which, session=unit.session).sort([("at", 1), ("_id", 1)])
+            rows = await found.limit(limit).to_list()
+            pairs = [(row, used, again(used, prices)) for row in rows for used in [_used(row)]]
+            moved = [(row, old, new) for row, old, new in pairs if old != new]
+            await set_fields(UsageEvent, {row["_id"]: _priced_row(row, new) for row, _, new in moved}, unit.session)
+            changed = [
+                (row, replaced(new, quantities=new.quantities.less(old.quantities)))
+                for row, old, new in moved
+                if new.quantities != old.quantities
+            ]
+            entries = [_correction(row, more, self._clock()) for row, more in changed if more.quantities.cost_micro_usd]
+            if changed:
+                await self._burn(unit, workspace, entries, len(changed))
+                await self._add_up(unit, workspace, [more for _, more in changed])
+            last = (rows[-1]["at"], str(rows[-1]["_id"])) if len(rows) == limit else None
+            return Repriced(len(rows), len(changed), -sum(entry.amount for entry in entries), last)
 
         return await self._again_after_collisions(work)
 
@@ -251,19 +300,22 @@ class MongoUsage:
         return fresh, Counted(len(fresh), again, odd)
 
     async def _charge(self, unit: Unit, workspace: str, fresh: Sequence[Used]) -> None:
+        entries = [entry for used in fresh if (entry := used.entry())]
+        await self._burn(unit, workspace, entries, len(fresh), [used.call_id for used in fresh if used.kind == "call"])
+
+    async def _burn(
+        self, unit: Unit, workspace: str, entries: Sequence[Entry], events: int, ended: Collection[str] = ()
+    ) -> None:
         """Write the ledger, burn the credit, release what was held for calls that have ended, and tell of it."""
         standing = await self._standing(unit, workspace)
         account, over = expired(standing.account, self._clock())
-        entries = [entry for used in fresh if (entry := used.entry())]
         account = debited(account, entries)
-        for used in fresh:
-            if used.kind == "call":
-                account = released(account, used.call_id)
+        for call_id in ended:
+            account = released(account, call_id)
         account, below = crossings(account)
         await self._write(unit, workspace, [*over, *entries])
         revision = await self._keep(unit, standing, account)
-        cost = sum(used.quantities.cost_micro_usd for used in fresh)
-        updated = UsageUpdated(len(fresh), cost, account.balance)
+        updated = UsageUpdated(events, -sum(entry.amount for entry in entries), account.balance)
         alerts = [CreditThreshold(threshold, account.balance) for threshold in below]
         await unit.publish(
             self._event(Topic.USAGE_UPDATED, updated, workspace, f"{revision}"),
@@ -402,8 +454,44 @@ def _event_row(used: Used) -> Row:
         "call_id": used.call_id,
         "item": used.item,
         "quantities": _encode(used.quantities),
+        "data": _encode(used.data),
         "prices": used.prices,
+        "corrections": 0,
     }
+
+
+def _used(row: Row) -> Used:
+    data = read_data(row["kind"], row["data"])
+    return Used(
+        event_id=str(row["_id"]),
+        workspace=row["workspace"],
+        kind=row["kind"],
+        at=row["at"],
+        fingerprint=row["fingerprint"],
+        call_id=row["call_id"],
+        agent=data.playbook if isinstance(data, CallCompleted) else "",
+        item=row["item"],
+        quantities=msgspec.json.decode(row["quantities"], type=Quantities),
+        data=data,
+        prices=row["prices"],
+    )
+
+
+def _priced_row(row: Row, used: Used) -> Row:
+    quantities = _encode(used.quantities)
+    corrections = row["corrections"] + (quantities != row["quantities"])
+    return {"quantities": quantities, "prices": used.prices, "corrections": corrections}
+
+
+def _correction(row: Row, more: Used, now: datetime) -> Entry:
+    return Entry(
+        key=f"correction:{more.event_id}/{row['corrections'] + 1}",
+        kind="correction",
+        amount=-more.quantities.cost_micro_usd,
+        at=now,
+        call_id=more.call_id,
+        about=more.item,
+    )
 
 
 def _entry_id(workspace: str, entry: Entry) -> str:
