@@ -22,9 +22,7 @@ class Vault:
         ca_file: str = "",
     ) -> None:
         self._url, self._role = url, (role_id, secret_id)
-        self._client = hvac.Client(
-            url, token or None, namespace=namespace or None, verify=ca_file or True, timeout=_SECONDS
-        )
+        self._client = hvac.Client(url, token, namespace=namespace or None, verify=ca_file or True, timeout=_SECONDS)
         self._logged_in = bool(token)
 
     def read(self, mount: str, path: str, field: str) -> str:

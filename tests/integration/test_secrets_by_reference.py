@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from scriza.settings import BadSettings, load, references, secret_values
+from scriza.kernel.redaction import Redactor
+from scriza.settings import BadSettings, load, references, secret_values, written
 from tests.standins.vault import ROLE_ID, SECRET_ID, TOKEN, VaultServer, vault
 
 KEY = "sk-the-real-key-of-the-test"
@@ -109,3 +110,46 @@ def test_what_is_shown_is_where_secrets_are_and_not_what_they_are(server: VaultS
 def test_the_doctor_knows_where_each_secret_is_read_from(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "vault:kv/scriza/prod#openai")
     assert references() == {"OPENAI_API_KEY": "vault:kv/scriza/prod#openai"}
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "inside"),
+    [
+        ("mail_url", "smtp://scriza:p%40ss-of-the-mail@mail.example:587", ["p%40ss-of-the-mail", "p@ss-of-the-mail"]),
+        ("mongo_url", "mongodb://me:p4ss-of-the-store@db.example/scriza?replicaSet=rs0", ["p4ss-of-the-store"]),
+        ("redis_url", "redis://:p4ss-of-the-cache@cache.example", ["p4ss-of-the-cache"]),
+        ("tool_tokens", "CRM@crm.example=tok-of-the-crm, B@b.example=tok-of-b", ["tok-of-the-crm", "tok-of-b"]),
+        ("oidc_providers", "local=my-id:s3cret-of-the-id@https://id.example", ["s3cret-of-the-id"]),
+        ("llm_fallback_keys", "llm.example=key-of-the-fallback", ["key-of-the-fallback"]),
+        ("twilio_shared_keys", "K1=key-that-is-shared", ["key-that-is-shared"]),
+    ],
+)
+def test_what_is_secret_within_a_setting_is_kept_out_of_logs_alone_too(
+    setting: str, value: str, inside: list[str]
+) -> None:
+    redactor = Redactor(secret_values(load(**{setting: value})))
+    assert [secret for secret in inside if secret in redactor(f"it was {secret}")] == []
+
+
+def test_a_start_reads_vault_once(server: VaultServer, by_role: dict[str, str]) -> None:
+    """Who has a secret id that is good once can start."""
+    settings = by_role | {"openai_api_key": "vault:kv/scriza/prod#openai"}
+    assert written(**settings).openai_api_key.get_secret_value().startswith("vault:")
+    assert server.asked == []
+
+
+def test_the_doctor_says_which_secret_cannot_be_read(server: VaultServer, tmp_path: Path) -> None:
+    server.sealed = True
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "SCRIZA_DATA_DIR": str(tmp_path),
+        "OPENAI_API_KEY": "vault:kv/scriza/prod#openai",
+        "SCRIZA_VAULT_URL": server.url,
+        "SCRIZA_VAULT_TOKEN": TOKEN,
+    }
+    command = [sys.executable, "-m", "scriza", "doctor"]
+    told = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True)
+    assert told.returncode == 1
+    assert "OPENAI_API_KEY is to be read from vault:kv/scriza/prod#openai" in told.stdout
+    assert "is it up, and unsealed?" in told.stdout
+    assert TOKEN not in told.stdout + told.stderr

@@ -1,6 +1,6 @@
 """A strict stand-in for Vault's API: log-in by AppRole, and version 2 of the KV store, as its documentation has them.
 
-Vault itself is in none of the package registries that tests may install from.
+It can be sealed, and counts what it is asked.
 """
 
 import json

@@ -18,7 +18,7 @@ from scriza.cli.provider_checks import provider_findings
 from scriza.factories import listening, speaking, storage, thinking
 from scriza.kernel.errors import ScrizaError
 from scriza.places import place
-from scriza.settings import MODULES, Settings, load, references, unknown_variables
+from scriza.settings import MODULES, BadSettings, Settings, load, references, unknown_variables
 from scriza_adapters.espeak.engine import EspeakEngine, espeak_worker
 from scriza_adapters.mongo.parking import parked
 from scriza_adapters.mongo.store import open_store
@@ -28,7 +28,15 @@ _OLDEST, _NEWEST = (3, 11), (3, 13)
 
 def run(told: argparse.Namespace) -> int:
     """Print the findings; 1 when one of them is bad."""
-    settings = load()
+    try:
+        settings = load()
+    except BadSettings as error:
+        if not (places := references()):
+            raise
+        for name, reference in places.items():
+            print(f"note  secret       {name} is to be read from {reference}")
+        print(f"bad   settings     {error}")
+        return 1
     logs.configure(settings.log, "error")
     return asyncio.run(_report(settings))
 

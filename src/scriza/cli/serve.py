@@ -21,7 +21,7 @@ from scriza import __version__, data_dir, logs
 from scriza.cli import CANNOT
 from scriza.draining import before_stopping
 from scriza.kernel.redaction import Redactor
-from scriza.settings import BadSettings, Settings, load, secret_values
+from scriza.settings import BadSettings, Settings, load, secret_values, written
 
 if TYPE_CHECKING:  # it takes long to import
     from litestar import Litestar
@@ -41,7 +41,7 @@ def run(told: argparse.Namespace) -> int:
     # A shell's background jobs are started deaf to SIGINT, and Python then leaves it, and what follows it, ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     asked = {"host": told.host, "port": told.port, "modules": told.modules, "workers": told.workers}
-    settings = load(**asked)
+    settings = written(**asked)
     inherits = told.fd is not None
     listener = socket.socket(fileno=told.fd) if inherits else _listen(settings.host, settings.port)
     listener.set_inheritable(False)  # an engine's process that outlives us for a moment is not to hold the port

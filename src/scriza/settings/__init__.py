@@ -7,7 +7,7 @@ names that the world already uses (OPENAI_, ELEVENLABS_, TWILIO_, LLM_CACHE_TTL_
 """
 
 import os
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,7 @@ from scriza.settings.carrier import Carrier
 from scriza.settings.edge import Edge
 from scriza.settings.listening import Listening
 from scriza.settings.notifying import Notifying
+from scriza.settings.parts import parts_of
 from scriza.settings.people import People
 from scriza.settings.process import MODULES as MODULES
 from scriza.settings.process import Access, Process, RemoteModules
@@ -181,17 +182,17 @@ class Settings(
 
 def load(**overrides: object) -> Settings:
     """The settings in force, their references read; `overrides` (by field name) go first. Raises BadSettings."""
-    settings = _written(overrides)
+    settings = written(**overrides)
     secrets = _referred(settings, {"env", "file"})
     if secrets:
-        settings = _written(overrides | secrets)
+        settings = written(**overrides | secrets)
     in_vault = _referred(settings, {"vault"})
-    return _written(overrides | secrets | in_vault) if in_vault else settings
+    return written(**overrides | secrets | in_vault) if in_vault else settings
 
 
 def references() -> dict[str, str]:
     """Where the secrets are that settings only point at, by the variable's name. Raises BadSettings."""
-    found = ((field, value) for field, value in _secrets(_written({})) if is_reference(value))
+    found = ((field, value) for field, value in _secrets(written()) if is_reference(value))
     return {environment_name(field): reference for field, reference in found}
 
 
@@ -237,8 +238,8 @@ def _vault(settings: Settings) -> "VaultReader":
     )
 
 
-def _written(overrides: Mapping[str, object]) -> Settings:
-    """The settings as they are written. Raises BadSettings."""
+def written(**overrides: object) -> Settings:
+    """The settings as they are written: references in them are not read. Raises BadSettings."""
     try:
         return Settings(**{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]  # pydantic checks them
     except ValidationError as error:
@@ -289,8 +290,8 @@ def rows(settings: Settings) -> Iterator[Row]:
 
 
 def secret_values(settings: Settings) -> list[str]:
-    """The secrets that are set, for who has to keep them out of sight."""
-    return [value for _, value in _secrets(settings) if value]
+    """The secrets that are set, and those within them, for who has to keep them out of sight."""
+    return [part for _, value in _secrets(settings) for part in parts_of(value) if part]
 
 
 def unknown_variables() -> list[str]:
