@@ -23,6 +23,7 @@ from scriza.gateway.objects import objects_route
 from scriza.kernel.scopes import Scope
 from scriza.modules.memory.reports.routes import or_csv
 from scriza.modules.telephony.routes import message_routes, recording_routes, stream_routes, webhook_routes
+from scriza.modules.usage.routes import invoices_or_csv
 from scriza.opening import running
 from scriza.places import DOORS, place, served
 from scriza.ports.accounts import Accounts, SignIn
@@ -90,6 +91,8 @@ def application(container: Container, *, around: Sequence[Lifespan] = ()) -> Lit
     ports = {door: serve(PORTS[door], container.providers[door], replays=replays, examples=EXAMPLES) for door in doors}
     if "reports" in ports:
         ports["reports"] = or_csv(ports["reports"], container.reports)
+    if "usage" in ports:
+        ports["usage"] = invoices_or_csv(ports["usage"], container.usage)
     checks: dict[str, Check] = {"store": lambda: container.store().ping()}
     if leads_calls(settings):
         checks["calls"] = lambda: container.switchboard().takes_calls()

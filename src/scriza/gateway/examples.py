@@ -49,6 +49,7 @@ _GIVEN: tuple[msgspec.Struct, ...] = (
     credit.CreditCheck(hold=credit.HoldWish(_CALL, seconds=120)),
     credit.GrantWish(25_000_000, grant_id="december", expires_at=datetime(2027, 1, 1, tzinfo=UTC), note="December"),
     credit.CreditRules(thresholds=[5_000_000, 1_000_000], time_zone="America/Los_Angeles"),
+    credit.RepriceAsked(datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC)),
     hooks.WebhookWish("https://crm.example/scriza", ["call.outcome", "lead.hot"], note="the CRM"),
     strategy.PlaybookRef("paper-kite"),
     strategy.SaveVersion(name="paper-kite.yaml", text="slug: paper-kite\ntitle: Paper Kite\n", message="as it was"),

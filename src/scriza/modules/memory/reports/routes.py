@@ -8,11 +8,11 @@ from litestar import Request, Response, Router
 
 from scriza.kernel.errors import BadInput
 from scriza.kernel.operation import operations
+from scriza.kernel.table import CSV, attachment, wants_csv
 from scriza.modules.memory.reports.table import csv_of
 from scriza.ports.reports import Reports
 
 _Request = Request[Any, Any, Any]
-_CSV = "text/csv"
 _REPORTS = {operation.path: operation for operation in operations(Reports)}
 
 
@@ -20,7 +20,7 @@ def or_csv(json: Router, reports: Callable[[], Reports]) -> Router:
     """The routes of the port, `json`, which also answer in CSV; `reports` is asked each time."""
 
     async def answer(request: _Request) -> Response[str] | None:
-        if not _wants_csv(request):
+        if not wants_csv(request.query_params.get("format", ""), request.headers.get("accept", "")):
             return None
         operation = _REPORTS[request.scope["path_template"]]
         assert operation.request is not None
@@ -32,20 +32,8 @@ def or_csv(json: Router, reports: Callable[[], Reports]) -> Router:
         report = await getattr(reports(), operation.name)(query)
         return Response(
             csv_of(report),
-            media_type=f"{_CSV}; charset=utf-8",
-            headers={"content-disposition": f'attachment; filename="{operation.name}.csv"', "vary": "accept"},
+            media_type=CSV,
+            headers=attachment(operation.name),
         )
 
     return Router(path="/", route_handlers=[json], before_request=answer)
-
-
-def _wants_csv(request: _Request) -> bool:
-    """The query decides where it says anything, else the header, by which is named first."""
-    form = request.query_params.get("format", "")
-    if form not in ("", "json", "csv"):
-        raise BadInput("format: json or csv")
-    if form:
-        return form == "csv"
-    named = [part.partition(";")[0].strip().lower() for part in request.headers.get("accept", "").split(",")]
-    known = [media_type for media_type in named if media_type in (_CSV, "application/json")]
-    return known[:1] == [_CSV]
