@@ -67,3 +67,12 @@ async def test_who_is_not_to_be_called_is_cold_whatever_was_promised(rig: Rig) -
     promised = [Promise("callback", "We call you.")]
     await rig.here.remembers(ToldCall().turn("do not call me", "We call you.", promised=promised).over(DO_NOT_CALL))
     assert {event.type for event in await rig.told()} == {Topic.CALL_OUTCOME}
+
+
+async def test_a_call_of_which_more_is_told_later_is_worked_over_again_and_its_outcome_told_no_more(rig: Rig) -> None:
+    call = demo_call()
+    await rig.here.remembers(call)
+    await rig.here.hears([call.turn("and one more thing", "Yes?").events[-1]])
+    while await rig.here.post_call.work():
+        pass
+    assert [event.type for event in await rig.told()] == [Topic.CALL_OUTCOME, Topic.LEAD_HOT]

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from dependency_injector import providers
 from litestar import Router
 
 from scriza.app import application, container_of
@@ -25,6 +26,7 @@ from scriza_adapters.mongo.store import StoreOptions
 from scriza_adapters.objects_directory import DirectoryObjects
 from scriza_adapters.openai.engine import OpenAiEngine
 from scriza_adapters.shared_state.memory import MemorySharedState
+from tests.memory_credit import Purse
 from tests.serving import serving
 from tests.standins.openai import Behaviour, OpenAiStandIn
 from tests.standins.redis_server import NEEDED, RedisServer, installed, redis_server
@@ -132,6 +134,8 @@ async def two(
         clients = []
         for _ in range(2):
             container = container_of(load(**told))
+            # Of two stores in one process the documents belong to one; who keeps credit writes in transactions.
+            container.usage.override(providers.Object(Purse()))
             url = await stack.enter_async_context(serving(application(container)))
             headers = {"authorization": f"Bearer {container.secrets().service_token}"}
             clients.append(

@@ -53,6 +53,7 @@ class MemoryCall(Document):
     complete: bool = False
     worked: bool = False
     taught: bool = False
+    told: bool = False
     """What is known of its caller has learned from it."""
     due_at: datetime | None = None
     """From then on whoever comes first works it over."""

@@ -46,7 +46,7 @@ _SPANS = tuple(timedelta(days=days) for days in (1, 8, 64, 512))
 _LAST_MOMENT = timedelta(days=1, milliseconds=-1)
 """Of a day, in the store's milliseconds; behind the last one there is no midnight."""
 _CANDIDATES = 10
-_STATE = dict.fromkeys(("caller", "complete", "taught", "claim", "forgotten", "erasure_id"), 1)
+_STATE = dict.fromkeys(("caller", "complete", "taught", "told", "claim", "forgotten", "erasure_id"), 1)
 
 
 class MongoMemoryBook:
@@ -157,7 +157,10 @@ class MongoMemoryBook:
         kept: Row = stored(findings) | ({"taught": True} if lesson else {}) | uncounted()
         changes: Row = {"$set": kept}
         if final:
-            changes = {"$set": kept | {"worked": True}, "$unset": {"due_at": "", "claim": "", "attempts": ""}}
+            changes = {
+                "$set": kept | {"worked": True, "told": True},
+                "$unset": {"due_at": "", "claim": "", "attempts": ""},
+            }
 
         async def work(unit: Unit) -> bool:
             call = await calls().find_one(key, _STATE, session=unit.session)
@@ -170,7 +173,8 @@ class MongoMemoryBook:
             if caller and lesson:
                 first = not call.get("taught")
                 await _change_caller(unit, job.workspace, caller, lambda known: taught(known, lesson, first=first))
-            await unit.publish(*tell)
+            if not call.get("told"):  # a call that more is told of later is worked over again
+                await unit.publish(*tell)
             return True
 
         return await self._store.run(work)
