@@ -53,8 +53,9 @@ class MemoryCall(Document):
     complete: bool = False
     worked: bool = False
     taught: bool = False
-    told: bool = False
     """What is known of its caller has learned from it."""
+    told: bool = False
+    """What it came to has been told."""
     due_at: datetime | None = None
     """From then on whoever comes first works it over."""
     claim: str = ""
