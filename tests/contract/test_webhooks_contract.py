@@ -1,5 +1,6 @@
 """What the webhooks module promises: an event comes to each webhook that wants it, signed, again until it is taken."""
 
+import asyncio
 import base64
 import hmac
 import json
@@ -28,6 +29,7 @@ from scriza_adapters.webhook_poster import HttpPoster
 from tests.contract.doors import Doors
 from tests.databases import drop
 from tests.standins.tool_server import Doing, ToolServer
+from tests.waiting import eventually
 
 NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)
 ME = Principal("default", "a test", frozenset({"*"}))
@@ -182,6 +184,23 @@ async def test_who_dies_in_the_middle_of_a_delivery_leaves_it_to_the_next(rig: R
     assert await rig.passes() == 0
     assert await rig.passes(seconds=LEASE.total_seconds()) == 1
     assert len(rig.server.asked) == 1
+
+
+async def test_however_much_waits_for_a_slow_one_others_are_told(rig: Rig, webhooks: Webhooks) -> None:
+    stuck = asyncio.Event()
+    rig.server.will("/slow", Doing(until=stuck))
+    await webhooks.add(rig.wish(path="/slow"))
+    for key in range(60):
+        await rig.happens(f"{key}")
+    await webhooks.add(rig.wish(path="/quick"))
+    rig.now += timedelta(seconds=1)
+    await rig.happens("last")
+    sending = asyncio.create_task(rig.sender.run())
+    await eventually(lambda: "/quick" in [asked.target for asked in rig.server.asked])
+    assert [asked.target for asked in rig.server.asked].count("/slow") == 2
+    sending.cancel()
+    stuck.set()
+    await asyncio.wait([sending])
 
 
 # ---- secrets -------------------------------------------------------------------------------------------------------

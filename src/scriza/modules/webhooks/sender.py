@@ -82,12 +82,18 @@ class Sender:
     def _ended(self, webhook_id: str) -> Callable[[asyncio.Task[None]], None]:
         def ended(_: asyncio.Task[None]) -> None:
             self._under_way[webhook_id] -= 1
+            if not self._under_way[webhook_id]:
+                del self._under_way[webhook_id]
 
         return ended
 
     async def _due(self) -> list[DeliveryRecord]:
+        if self._under_way.total() >= _SIDE_BY_SIDE:
+            return []
+        # However much waits for those that are slow, what is for others is seen.
+        busy = [webhook_id for webhook_id, deliveries in self._under_way.items() if deliveries >= _TO_ONE]
         try:
-            return await self._book.due(self._clock(), _LOOK_AT)
+            return await self._book.due(self._clock(), _LOOK_AT, busy)
         except ScrizaError as error:
             _log.warning("webhooks.not_looked", reason=error.detail)
             return []

@@ -4,7 +4,7 @@ A delivery is taken by one conditional update, for as long as a lease lasts; who
 somebody else delivers it, perhaps a second time.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -80,10 +80,12 @@ class MongoWebhooks:
         with self._store.errors():
             await deliveries().update_one({"_id": row.pop("_id")}, {"$setOnInsert": row}, upsert=True)
 
-    async def due(self, now: datetime, limit: int) -> list[DeliveryRecord]:
-        """What may be delivered now, the longest due first."""
+    async def due(self, now: datetime, limit: int, besides: Collection[str] = ()) -> list[DeliveryRecord]:
+        """What may be delivered now, the longest due first, besides what is for these webhooks."""
+        which: Row = {"state": "waiting", "due_at": {"$lte": now}}
+        if besides:
+            which["webhook_id"] = {"$nin": list(besides)}
         with self._store.errors():
-            which = {"state": "waiting", "due_at": {"$lte": now}}
             return [_delivery(row) for row in await deliveries().find(which).sort("due_at", 1).limit(limit).to_list()]
 
     async def take(self, delivery: DeliveryRecord, until: datetime) -> bool:
