@@ -200,6 +200,19 @@ async def test_prices_that_are_asked_for_twice_change_nothing_and_the_old_ones_r
     assert (await usage.credit()).balance == await rig.ledger_sum() == -(COST + 300)
 
 
+async def test_what_was_left_off_after_a_batch_goes_on_by_asking_again(rig: UsageRig, usage: UsageBook) -> None:
+    for number in range(2):
+        await rig.ingest.take_all(a_call(f"CA{number}"))
+    dearer = UsageService(rig.book, DEARER, minute_micro_usd=1, clock=rig.clock)
+    first = await dearer.recompute(NOVEMBER)
+    assert (first.events, bool(first.next)) == (4, True)
+    credit, totals = await usage.credit(), (await usage.summary(SummaryAsked())).totals
+    assert credit.balance == await rig.ledger_sum() == -totals.cost_micro_usd
+    again = await repriced(rig, DEARER)
+    assert first.corrected + sum(answer.corrected for answer in again) == 2 * 4
+    assert (await usage.credit()).balance == await rig.ledger_sum() == -2 * (COST - 25)
+
+
 async def test_prices_that_are_asked_for_at_once_by_several_correct_once(rig: UsageRig, usage: UsageBook) -> None:
     for number in range(2):
         await rig.ingest.take_all(a_call(f"CA{number}"))

@@ -102,6 +102,13 @@ def test_what_a_call_uses_is_taken_out_of_its_hold_and_counts_once() -> None:
     assert (account.balance, account.held, account.available) == (9, 0, 9)
 
 
+def test_what_a_call_is_paid_back_never_sets_more_aside_than_was_asked_for() -> None:
+    account = holding(having(grant("a", 20)), "CA1", Hold(8, 300, NOON, used=1))
+    back = Entry(key="c", kind="correction", amount=3, at=NOON, call_id="CA1")
+    account = debited(account, [back])
+    assert (account.balance, account.held, account.available) == (23, 8, 15)
+
+
 def test_a_hold_grows_by_what_is_wished_for_in_all_and_never_shrinks() -> None:
     hold = Hold(8, 300, NOON, used=3)
     grown = hold.grown(Hold(12, 600, NOON + timedelta(minutes=4)))

@@ -221,7 +221,9 @@ def _used_of_holds(account: Account, entries: Sequence[Entry]) -> Account:
     for entry in entries:
         hold_id = hold_id_of(entry.call_id) if entry.call_id else ""
         if hold_id in holds:
-            holds[hold_id] = replaced(holds[hold_id], used=holds[hold_id].used - entry.amount)
+            hold = holds[hold_id]
+            # What is paid back may have been used before there was a hold.
+            holds[hold_id] = replaced(hold, used=max(0, hold.used - entry.amount))
     return replaced(account, holds=holds) if holds else account
 
 

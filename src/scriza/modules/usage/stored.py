@@ -45,11 +45,11 @@ from scriza.modules.usage.documents import (
 )
 from scriza.modules.usage.grains import Piece, decode, encode, merged, spread
 from scriza.modules.usage.prices import PriceTable
-from scriza.modules.usage.reading import Quantities, Used, again, read_data
+from scriza.modules.usage.reading import Used, again
+from scriza.modules.usage.rows import correction, entry_id, entry_row, event_row, priced_row, used_of
 from scriza.modules.usage.sums import CallSums, Changes, changes
 from scriza.ports.credit import CreditRules, CreditThreshold, LedgerLine, PutAside, UsageUpdated
 from scriza.ports.store import Store, UnitOfWork
-from scriza.ports.telephony import CallCompleted
 
 Unit = UnitOfWork[Session]
 T = TypeVar("T")
@@ -117,7 +117,7 @@ class MongoUsage:
         async def work(unit: Unit) -> Counted:
             fresh, counted = await self._sift(unit, batch)
             if fresh:
-                rows = [_event_row(used) for used in fresh]
+                rows = [event_row(used) for used in fresh]
                 await collection(UsageEvent).insert_many(rows, session=unit.session)
                 await self._charge(unit, workspace, fresh)
                 await self._add_up(unit, workspace, fresh)
@@ -143,15 +143,15 @@ class MongoUsage:
         async def work(unit: Unit) -> Repriced:
             found = collection(UsageEvent).find(which, session=unit.session).sort([("at", 1), ("_id", 1)])
             rows = await found.limit(limit).to_list()
-            pairs = [(row, used, again(used, prices)) for row in rows for used in [_used(row)]]
+            pairs = [(row, used, again(used, prices)) for row in rows for used in [used_of(row)]]
             moved = [(row, old, new) for row, old, new in pairs if old != new]
-            await set_fields(UsageEvent, {row["_id"]: _priced_row(row, new) for row, _, new in moved}, unit.session)
+            await set_fields(UsageEvent, {row["_id"]: priced_row(row, new) for row, _, new in moved}, unit.session)
             changed = [
                 (row, replaced(new, quantities=new.quantities.less(old.quantities)))
                 for row, old, new in moved
                 if new.quantities != old.quantities
             ]
-            entries = [_correction(row, more, self._clock()) for row, more in changed if more.quantities.cost_micro_usd]
+            entries = [correction(row, more, self._clock()) for row, more in changed if more.quantities.cost_micro_usd]
             if changed:
                 await self._burn(unit, workspace, entries, len(changed))
                 await self._add_up(unit, workspace, [more for _, more in changed])
@@ -206,7 +206,7 @@ class MongoUsage:
         async def work(unit: Unit) -> None:
             standing = await self._standing(unit, workspace)
             account, entries = granted(expired(standing.account, self._clock())[0], grant)
-            known = await LedgerEntry.find_one({"_id": _entry_id(workspace, entries[0])}, session=unit.session)
+            known = await LedgerEntry.find_one({"_id": entry_id(workspace, entries[0])}, session=unit.session)
             if known is not None:
                 if known.amount != grant.amount:
                     raise Conflict("there is another grant of this id", reason="another-grant")
@@ -379,7 +379,7 @@ class MongoUsage:
 
     async def _write(self, unit: Unit, workspace: str, entries: Sequence[Entry]) -> None:
         if entries:
-            rows = [_entry_row(workspace, entry) for entry in entries]
+            rows = [entry_row(workspace, entry) for entry in entries]
             await collection(LedgerEntry).insert_many(rows, session=unit.session)
 
     async def _put_aside(self, unit: Unit, told: Event, reason: str) -> None:
@@ -442,66 +442,6 @@ def _account_row(account: Account, rules: CreditRules) -> Row:
         "crossed": account.crossed,
         "time_zone": rules.time_zone,
     }
-
-
-def _event_row(used: Used) -> Row:
-    return {
-        "_id": used.event_id,
-        "workspace": used.workspace,
-        "kind": used.kind,
-        "at": used.at,
-        "fingerprint": used.fingerprint,
-        "call_id": used.call_id,
-        "item": used.item,
-        "quantities": _encode(used.quantities),
-        "data": _encode(used.data),
-        "prices": used.prices,
-        "corrections": 0,
-    }
-
-
-def _used(row: Row) -> Used:
-    data = read_data(row["kind"], row["data"])
-    return Used(
-        event_id=str(row["_id"]),
-        workspace=row["workspace"],
-        kind=row["kind"],
-        at=row["at"],
-        fingerprint=row["fingerprint"],
-        call_id=row["call_id"],
-        agent=data.playbook if isinstance(data, CallCompleted) else "",
-        item=row["item"],
-        quantities=msgspec.json.decode(row["quantities"], type=Quantities),
-        data=data,
-        prices=row["prices"],
-    )
-
-
-def _priced_row(row: Row, used: Used) -> Row:
-    quantities = _encode(used.quantities)
-    corrections = row["corrections"] + (quantities != row["quantities"])
-    return {"quantities": quantities, "prices": used.prices, "corrections": corrections}
-
-
-def _correction(row: Row, more: Used, now: datetime) -> Entry:
-    return Entry(
-        key=f"correction:{more.event_id}/{row['corrections'] + 1}",
-        kind="correction",
-        amount=-more.quantities.cost_micro_usd,
-        at=now,
-        call_id=more.call_id,
-        about=more.item,
-    )
-
-
-def _entry_id(workspace: str, entry: Entry) -> str:
-    return f"{workspace}/{entry.key}"
-
-
-def _entry_row(workspace: str, entry: Entry) -> Row:
-    fields = msgspec.structs.asdict(entry)
-    del fields["key"]
-    return {"_id": _entry_id(workspace, entry), "workspace": workspace, **fields}
 
 
 async def _sums(workspace: str, pieces: Collection[Piece], session: Session | None = None) -> dict[Piece, bytes]:
