@@ -218,6 +218,17 @@ async def test_a_new_secret_signs_beside_the_old_one_for_a_day(rig: Rig, webhook
         assert asked.headers["webhook-signature"].split(" ") == expected
 
 
+async def test_a_change_beside_a_rotation_leaves_the_new_secret(rig: Rig, webhooks: Webhooks) -> None:
+    made = await webhooks.add(rig.wish())
+    before = await rig.book.one("default", made.webhook.webhook_id)
+    new = await webhooks.new_secret(made.webhook.webhook_id)
+    await rig.book.change(before, "url", "events", "note", "enabled")  # who had read it before writes later
+    await rig.happens()
+    await rig.passes()
+    (asked,) = rig.server.asked
+    assert signature(new.secret, asked.headers, asked.body) in asked.headers["webhook-signature"].split(" ")
+
+
 async def test_secrets_are_shown_once_and_sealed_in_the_store(rig: Rig, webhooks: Webhooks) -> None:
     made = await webhooks.add(rig.wish())
     assert made.secret.startswith("whsec_")

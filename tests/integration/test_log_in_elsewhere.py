@@ -176,6 +176,37 @@ async def test_an_identity_is_one_person_s(rig: AccountsRig, browser: Browser) -
             await rig.accounts.finish_link(answer)
 
 
+async def test_what_is_linked_is_listed_and_can_be_unlinked_but_for_the_last_way_in(
+    rig: AccountsRig, browser: Browser
+) -> None:
+    with acting(await rig.principal(await joined(rig, browser))):
+        (only,) = (await rig.accounts.identities()).data
+        assert only.issuer == browser.url
+        with pytest.raises(Conflict, match="last way in"):
+            await rig.accounts.unlink(only.identity_id)
+        assert len((await rig.accounts.identities()).data) == 1
+    ben = await rig.principal(await rig.joined("ben@team.example"))
+    await browser.dial(Dials(subject="ben"))
+    with acting(ben):
+        await rig.accounts.finish_link(await browser.goes(await rig.accounts.begin_link(ExternalLogIn("local"))))
+        (linked,) = (await rig.accounts.identities()).data
+        for _ in range(2):
+            await rig.accounts.unlink(linked.identity_id)
+        assert (await rig.accounts.identities()).data == []
+    with pytest.raises(ScrizaError):
+        await logs_in(rig, browser)
+
+
+async def test_who_has_an_account_takes_no_invitation_by_linking(rig: AccountsRig) -> None:
+    ben = await rig.principal(await rig.joined("ben@team.example"))
+    with acting(ben), pytest.raises(BadInput, match="invitation"):
+        await rig.accounts.begin_link(ExternalLogIn("local", "scz_invitation_x"))
+
+
+async def test_the_providers_are_listed_for_who_wants_to_log_in(rig: AccountsRig) -> None:
+    assert (await rig.sign_in.providers()).data == ["github", "hasty", "local", "unknown-here"]
+
+
 async def test_of_two_who_link_one_identity_at_once_one_has_it(rig: AccountsRig, browser: Browser) -> None:
     async def links(principal: Principal, answer: ExternalAnswer) -> object:
         with acting(principal):

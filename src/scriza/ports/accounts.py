@@ -137,6 +137,25 @@ class Jwks(msgspec.Struct, frozen=True):
     keys: list[Jwk]
 
 
+class Providers(msgspec.Struct, frozen=True):
+    """The names of other providers that people may log in by."""
+
+    data: list[str]
+
+
+class LinkedIdentity(msgspec.Struct, frozen=True):
+    """Who somebody is at another provider, which they can log in by."""
+
+    identity_id: str
+    issuer: str
+
+
+class LinkedIdentities(msgspec.Struct, frozen=True):
+    """All that are linked."""
+
+    data: list[LinkedIdentity]
+
+
 class SignIn(Protocol):
     """How people prove who they are."""
 
@@ -176,6 +195,11 @@ class SignIn(Protocol):
     @operation("POST /api/v1/auth/reset/confirm")
     async def reset(self, asked: Reset) -> Done:
         """Set a new password and end all sessions. Raises BadInput for a weak one, Forbidden for a bad token."""
+        ...
+
+    @operation("GET /api/v1/auth/external")
+    async def providers(self) -> Providers:
+        """By which other providers one may log in."""
         ...
 
     @operation("POST /api/v1/auth/external")
@@ -382,9 +406,19 @@ class Accounts(Protocol):
         """Go without. Raises Forbidden for a wrong code."""
         ...
 
+    @operation("GET /api/v1/users/me/identities", scope=Scope.SELF)
+    async def identities(self) -> LinkedIdentities:
+        """Who one is at other providers, as far as that is linked."""
+        ...
+
+    @operation("DELETE /api/v1/users/me/identities/{identity_id}", scope=Scope.SELF, idempotent=True)
+    async def unlink(self, identity_id: str) -> Done:
+        """Log in by it no more. Raises Conflict for one's last way in."""
+        ...
+
     @operation("POST /api/v1/users/me/identities", scope=Scope.SELF)
     async def begin_link(self, asked: ExternalLogIn) -> ExternalBegun:
-        """Link who one is at another provider, to log in by it. Raises BadInput for an unknown one."""
+        """Link who one is at another provider. Raises BadInput for an unknown one, and for an invitation."""
         ...
 
     @operation("POST /api/v1/users/me/identities/finish", scope=Scope.SELF, timeout=30)

@@ -51,6 +51,11 @@ class External:
         self._one_time = one_time
         self._seal = seal
 
+    @property
+    def names(self) -> list[str]:
+        """Of the providers."""
+        return sorted(self._providers)
+
     async def begin(self, name: str, purpose: Purpose) -> ExternalBegun:
         """Raises BadInput when no such provider is set, and what the provider raises."""
         provider = self._providers.get(name)

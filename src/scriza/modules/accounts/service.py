@@ -7,7 +7,8 @@ import msgspec
 import structlog
 
 from scriza.kernel.clock import WallClock, utc_now
-from scriza.kernel.errors import Conflict, Forbidden, NotFound, ScrizaError, Unauthenticated
+from scriza.kernel.errors import BadInput, Conflict, Forbidden, NotFound, ScrizaError, Unauthenticated
+from scriza.kernel.ids import derived_id
 from scriza.kernel.principal import current
 from scriza.modules.accounts import letters
 from scriza.modules.accounts.api_keys import Keys
@@ -36,6 +37,8 @@ from scriza.ports.accounts import (
     Identity,
     Invitation,
     Invite,
+    LinkedIdentities,
+    LinkedIdentity,
     Me,
     NewKey,
     Page,
@@ -148,6 +151,8 @@ class AccountsService:
 
     async def begin_link(self, asked: ExternalLogIn) -> ExternalBegun:
         """See Accounts."""
+        if asked.invitation:
+            raise BadInput("invitation: who has an account takes none")
         user = await self._myself()
         return await self._external.begin(asked.provider, Purpose(user_id=user.user_id))
 
@@ -163,6 +168,23 @@ class AccountsService:
             raise Conflict("this identity is linked to another account")
         await self._change(user, replaced(user, identities=[*user.identities, proven.key]))
         await self._audit.note("identity.linked", user.user_id)
+        return Done()
+
+    async def identities(self) -> LinkedIdentities:
+        """See Accounts."""
+        linked = (await self._myself()).identities
+        return LinkedIdentities([LinkedIdentity(_identity_id(key), key.partition(" ")[0]) for key in linked])
+
+    async def unlink(self, identity_id: str) -> Done:
+        """See Accounts."""
+        user = await self._myself()
+        left = [key for key in user.identities if _identity_id(key) != identity_id]
+        if left == user.identities:
+            return Done()
+        if not left and not user.password:
+            raise Conflict("it is the last way in: set a password first")
+        await self._change(user, replaced(user, identities=left))
+        await self._audit.note("identity.unlinked", user.user_id)
         return Done()
 
     async def log_out_everywhere(self) -> Done:
@@ -291,3 +313,8 @@ def told(user: UserRecord) -> User:
         disabled=user.disabled,
         second_factor=user.factor_confirmed,
     )
+
+
+def _identity_id(key: str) -> str:
+    """The name of who somebody is elsewhere, in a URL."""
+    return derived_id("idn", key)

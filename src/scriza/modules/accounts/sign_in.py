@@ -28,6 +28,7 @@ from scriza.ports.accounts import (
     Jwks,
     LoggedIn,
     LogIn,
+    Providers,
     RefreshToken,
     Reset,
     ResetAsked,
@@ -198,6 +199,10 @@ class SignInService:
         await self._audit.note("password.reset", user.user_id, workspace=user.workspace, actor=user.user_id)
         await self._write(letters.password_changed(user.email, self._url))
         return Done()
+
+    async def providers(self) -> Providers:
+        """See SignIn."""
+        return Providers(self._external.names)
 
     async def begin_external(self, asked: ExternalLogIn) -> ExternalBegun:
         """See SignIn."""

@@ -152,6 +152,8 @@ class Sender:
                 return await self._poster.post(webhook.url, headers, delivery.body)
         except TimeoutError:
             return Posted(failure="it took too long")
+        except msgspec.DecodeError:
+            return Posted(failure="no letter can be made of it")
         except ScrizaError as error:
             return Posted(failure=error.detail)
 

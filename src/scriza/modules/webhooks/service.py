@@ -91,9 +91,11 @@ class WebhooksService:
         if is_letter(wish.url) != is_letter(webhook.url):
             raise BadInput("url: letters and URLs are webhooks of two kinds; make another one")
         changed = replaced(webhook, url=wish.url, events=wish.events, note=wish.note, enabled=wish.enabled)
+        fields = ["url", "events", "note", "enabled"]
         if wish.enabled:
             changed = replaced(changed, off_because="", failing_since=None)
-        await self._book.change(changed)
+            fields += ["off_because", "failing_since"]
+        await self._book.change(changed, *fields)
         return changed.shown()
 
     async def remove(self, webhook_id: str) -> None:
@@ -112,7 +114,7 @@ class WebhooksService:
             old_secret=webhook.secret,
             old_secret_until=self._clock() + OLD_SECRET_LASTS,
         )
-        await self._book.change(changed)
+        await self._book.change(changed, "secret", "old_secret", "old_secret_until")
         return WebhookMade(changed.shown(), secret)
 
     async def test(self, webhook_id: str) -> Delivery:

@@ -48,12 +48,12 @@ class MongoWebhooks:
             raise NotFound("there is no such webhook")
         return _webhook(row)
 
-    async def change(self, webhook: WebhookRecord) -> None:
-        """Put it in the place of the one of its id. Raises NotFound."""
-        row = _row(webhook, "webhook_id")
-        which = {"_id": row.pop("_id"), "workspace": webhook.workspace}
+    async def change(self, webhook: WebhookRecord, *fields: str) -> None:
+        """Keep these fields of it, and leave the others as somebody may have changed them. Raises NotFound."""
+        which = {"_id": webhook.webhook_id, "workspace": webhook.workspace}
+        changes = {name: getattr(webhook, name) for name in fields}
         with self._store.errors():
-            if not (await webhooks().update_one(which, {"$set": row})).matched_count:
+            if not (await webhooks().update_one(which, {"$set": changes})).matched_count:
                 raise NotFound("there is no such webhook")
 
     async def remove(self, workspace: str, webhook_id: str) -> None:
