@@ -187,7 +187,7 @@ _DOCUMENTED = {
     200: ResponseSpec(ChatCompletion, generate_examples=False, description="With `stream`, chunks of it as events"),
     **{
         status: ResponseSpec(ChatFailure, generate_examples=False, description=responses[status])
-        for status in (400, 401, 402, 404, 429, 500, 502, 503, 504)
+        for status in (400, 401, 402, 403, 404, 429, 500, 502, 503, 504)
     },
 }
 

@@ -45,6 +45,7 @@ _GIVEN: tuple[msgspec.Struct, ...] = (
         conversation_id=_CALL,
         goals=["book_demo"],
         policy=llm.Policy(critical=True, temperature=0.7),
+        script=[llm.ScriptLine("busy", "No problem. When may I call you back?")],
     ),
     credit.CreditCheck(hold=credit.HoldWish(_CALL, seconds=120)),
     credit.GrantWish(25_000_000, grant_id="december", expires_at=datetime(2027, 1, 1, tzinfo=UTC), note="December"),
