@@ -2,16 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scriza.kernel.calendar import beginning
 from scriza.kernel.events import Topic
 from scriza.kernel.principal import acting
-from scriza.modules.usage.daily import Daily, days_to_tell
+from scriza.modules.usage.daily import Daily, days_over
 from scriza.modules.usage.told_days import MongoToldDays
 from scriza.ports.credit import CreditRules, DayTold, GrantWish
 from scriza_adapters.mongo.outbox import OUTBOX, telling
@@ -107,8 +110,8 @@ async def test_what_comes_late_is_counted_on_its_day_and_not_told_again(rig: Rig
 )
 async def test_days_are_the_zone_s_with_23_or_25_hours_too(rig: Rig, tz: str, day: str, hours: int) -> None:
     await rig.usage.service.set_rules(CreditRules(time_zone=tz))
-    day_before = date.fromisoformat(day) - timedelta(days=1)
-    await MongoToldDays(rig.usage.store).tell("default", date(2026, 11, 27), day_before, None)
+    until = beginning(date.fromisoformat(day), ZoneInfo(tz))
+    await MongoToldDays(rig.usage.store).tell("default", datetime(2026, 11, 28, tzinfo=UTC), until, None)
     for hour in range(-30, 60):
         at = datetime.fromisoformat(day) + timedelta(hours=hour, minutes=20)
         await rig.call(f"CA{hour}", at.isoformat())
@@ -119,10 +122,35 @@ async def test_days_are_the_zone_s_with_23_or_25_hours_too(rig: Rig, tz: str, da
     assert told.until - told.since == timedelta(hours=hours)
 
 
-@given(missed=st.integers(0, 400))
-def test_of_many_days_that_were_missed_the_last_week_is_told(missed: int) -> None:
-    today = date(2026, 11, 30)
-    days = list(days_to_tell(today - timedelta(days=1 + missed), today))
-    assert len(days) == min(missed, 7)
-    assert days == sorted(set(days))
-    assert not days or days[-1] == today - timedelta(days=1)
+async def test_when_the_zone_changes_no_call_is_told_twice_or_never(rig: Rig) -> None:
+    for hour in range(24 * 5):
+        await rig.call(f"CA{hour}", (datetime(2026, 11, 28, 0, 30) + timedelta(hours=hour)).isoformat())
+    for moment, tz in (("2026-11-29T12:00", "Pacific/Honolulu"), ("2026-12-01T12:00", "Asia/Kathmandu")):
+        rig.at(moment)
+        await rig.daily().tell_due()
+        await rig.usage.service.set_rules(CreditRules(time_zone=tz))
+    rig.at("2026-12-03T00:00")
+    await rig.daily().tell_due()
+    days = await rig.told()
+    assert sum(day.totals.calls for day in days) == (days[-1].until - days[0].since) // timedelta(hours=1)
+    assert [day.since for day in days[1:]] == [day.until for day in days[:-1]]
+
+
+ZONES = ["UTC", "America/New_York", "Pacific/Honolulu", "Asia/Kathmandu", "Australia/Lord_Howe"]
+
+
+@given(
+    last=st.datetimes(datetime(2026, 1, 1), datetime(2026, 12, 1), timezones=st.just(UTC)),
+    hours=st.integers(0, 400),
+    tz=st.sampled_from(ZONES),
+)
+def test_days_follow_each_other_without_a_gap_and_of_many_the_last_are_told(
+    last: datetime, hours: int, tz: str
+) -> None:
+    settled, here = last + timedelta(hours=hours), ZoneInfo(tz)
+    days = list(days_over(last, settled, here))
+    assert len(days) <= 8
+    assert all(before[1] == after[0] for before, after in pairwise(days))
+    assert all(until.astimezone(here).time() == time.min for _, until in days)
+    assert not days or (last <= days[0][0] and days[-1][1] <= settled < days[-1][1] + timedelta(hours=26))
+    assert days or settled - last < timedelta(hours=26)

@@ -6,7 +6,8 @@ tells what it has missed, of the last days; a day on which nothing was used is p
 """
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -41,32 +42,35 @@ class Daily:
 
     async def _tell(self, workspace: str) -> int:
         tz = (await self._book.standing(workspace)).rules.time_zone
-        today = (self._clock() - _SETTLED_AFTER).astimezone(zone(tz)).date()
-        last = await self._told.last(workspace, begin_after=today - timedelta(days=1))
+        settled = self._clock() - _SETTLED_AFTER
+        last = await self._told.last(workspace, begin=beginning(settled.astimezone(zone(tz)).date(), zone(tz)))
         told = 0
-        for day in days_to_tell(last, today):
-            data = await self._day(workspace, day, tz)
-            moved = await self._told.tell(workspace, last, day, data if _was_used(data.totals) else None)
+        for since, until in days_over(last, settled, zone(tz)):
+            data = await self._day(workspace, Span(since, until, tz))
+            moved = await self._told.tell(workspace, last, until, data if _was_used(data.totals) else None)
             if not moved:
                 break  # another process is at it
-            _log.info("usage.day_told", day=day.isoformat(), calls=data.totals.calls)
-            last, told = day, told + 1
+            _log.info("usage.day_told", day=data.day, calls=data.totals.calls)
+            last, told = until, told + 1
         return told
 
-    async def _day(self, workspace: str, day: date, tz: str) -> DayTold:
-        here = zone(tz)
-        span = Span(beginning(day, here), beginning(day + timedelta(days=1), here), tz)
+    async def _day(self, workspace: str, span: Span) -> DayTold:
         found = await self._service.summed(workspace, span)
         balance = (await self._book.standing(workspace)).account.balance
-        return DayTold(day.isoformat(), tz, span.since, span.until, found.totals, found.top_agents, balance)
+        day = span.since.astimezone(zone(span.tz)).date().isoformat()
+        return DayTold(day, span.tz, span.since, span.until, found.totals, found.top_agents, balance)
 
 
-def days_to_tell(last: date, today: date) -> Iterator[date]:
-    """The days after the last that was told, up to yesterday; of many that were missed, the latest."""
-    day = max(last + timedelta(days=1), today - timedelta(days=_MOST_MISSED))
-    while day < today:
-        yield day
-        day += timedelta(days=1)
+def days_over(last: datetime, settled: datetime, here: ZoneInfo) -> Iterator[tuple[datetime, datetime]]:
+    """From where the last day that was told has ended, the days that are over by `settled`: from when to when.
+
+    Each begins where the one before it ended, so that after a change of the zone the first is shorter or longer, and no
+    hour is told twice or never. Of many that were missed, the latest are told.
+    """
+    since = max(last, beginning(settled.astimezone(here).date() - timedelta(days=_MOST_MISSED), here))
+    while (until := beginning(since.astimezone(here).date() + timedelta(days=1), here)) <= settled:
+        yield since, until
+        since = until
 
 
 def _was_used(totals: Totals) -> bool:

@@ -137,11 +137,10 @@ class UsageCall(Document):
 
 
 class ToldDay(Document):
-    """The last day of a workspace that was told, in its zone."""
+    """Up to when the days of a workspace have been told."""
 
     id: str = Field(alias="_id")  # type: ignore[assignment] # Document leaves the kind of id to us
-    day: str
-    """ISO 8601."""
+    until: datetime
 
     class Settings:
         """One for each workspace."""
