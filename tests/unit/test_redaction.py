@@ -102,6 +102,13 @@ def test_a_card_that_is_said_digit_by_digit_is_left_out(said: str) -> None:
     ("said", "kept"),
     [
         ("it is 4111 1111 1111 1111 thanks", "it is [card] thanks"),
+        ("4111 1111 1111 1111 12 26 123", "[card] 12 26 123"),
+        ("it is 4111/1111/1111/1111, and 12 26", "it is [card], and 12 26"),
+        ("\u096a\u0967\u0967\u0967 " + "\u0967\u0967\u0967\u0967 " * 3 + "ok", "[card] ok"),
+        (
+            "four one one one um one one one one then one one one one and one one one one expires twelve twenty six",
+            "[card] expires twelve twenty six",
+        ),
         ("my account is GB82 WEST 1234 5698 7654 32", "my account is [iban]"),
         ("call me at +14155550123 or ada@team.example", "call me at +14155550123 or ada@team.example"),
     ],
@@ -148,3 +155,8 @@ def test_a_problem_tells_no_phone_number() -> None:
 def test_the_time_it_takes_grows_with_the_text_and_not_with_its_square(piece: str) -> None:
     """Otherwise this takes minutes; problem details repeat what was sent."""
     assert redact(piece * 100_000)
+
+
+def test_a_long_row_of_what_is_no_number_takes_no_long_time() -> None:
+    for said in ("one um " * 5_000, "1 " * 20_000, "double " * 5_000):
+        assert without_cards(said)

@@ -6,7 +6,7 @@ that the lines about one caller can be told from those about another.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from scriza.kernel.pseudonym import pseudonym
 
@@ -39,7 +39,11 @@ _REPEATED = {"double": 2, "triple": 3}
 _TOKEN = re.compile(r"[A-Za-z]+|\d+|[^A-Za-z\d]+")
 _SHORTEST_CARD, _LONGEST_CARD = 13, 19
 _SHORTEST_SECRET = 8
-_KEEPS = re.compile(r"[\s,.\-]*")
+_LONGEST_ROW = 80
+"""Tokens, spaces among them."""
+_FILLERS = frozenset(("um", "uh", "er", "and", "then", "dash"))
+"""Said between the digits of a number."""
+_KEEPS = re.compile(r"[\s,.\-/]*")
 
 
 def mask_phone(number: str) -> str:
@@ -133,32 +137,33 @@ def _is_iban(iban: str) -> bool:
 
 
 def _without_spoken_cards(text: str) -> str:
-    """Rows of digits, as figures or as words, that are a card's number together."""
+    """Rows of digits, as figures or as words, that are a card's number together, also where more digits follow it."""
     tokens = _TOKEN.findall(text)
     shown: list[str] = []
     position = 0
     while position < len(tokens):
-        end, digits = (position, "") if _KEEPS.fullmatch(tokens[position]) else _row(tokens, position)
-        if _is_card(digits) and digits[0] in "23456":
+        ends = [end for end, digits in _rows(tokens, position) if _is_card(digits) and digits[0] in "23456"]
+        if ends:
             shown.append(_CARD_SHOWN)
-            position = end
+            position = ends[-1]
         else:
             shown.append(tokens[position])
             position += 1
     return "".join(shown)
 
 
-def _row(tokens: list[str], position: int) -> tuple[int, str]:
-    """The longest row of digits from `position` on, and where it ends."""
-    digits, times, end = "", 1, position
-    while position < len(tokens) and len(digits) <= _LONGEST_CARD:
-        token = tokens[position].lower()
-        if token in _REPEATED and times == 1:
-            times = _REPEATED[token]
-        elif token in _DIGITS or token.isdecimal():
-            digits, times = digits + (_DIGITS.get(token) or token) * times, 1
-            end = position + 1
-        elif not _KEEPS.fullmatch(token):
-            break
-        position += 1
-    return end, digits
+def _rows(tokens: list[str], position: int) -> Iterator[tuple[int, str]]:
+    """The rows of digits that begin at a token, each a token longer than the one before, and where each ends."""
+    digits, times = "", 1
+    for end, token in enumerate(tokens[position : position + _LONGEST_ROW], position + 1):
+        word = token.lower()
+        if word in _REPEATED and times == 1:
+            times = _REPEATED[word]
+        elif word in _DIGITS or word.isdecimal():
+            digits += (_DIGITS.get(word) or "".join(str(int(char)) for char in word)) * times
+            times = 1
+            if len(digits) > _LONGEST_CARD:
+                return
+            yield end, digits
+        elif not digits or not (word in _FILLERS or _KEEPS.fullmatch(word)):
+            return
