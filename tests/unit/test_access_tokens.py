@@ -136,6 +136,7 @@ TYPES = {
     "of no issuer": token(claims=without(SAID, "iss")),
     "that is not yet issued": token(claims=SAID | {"iat": SECONDS + 31}),
     "that never expires": token(claims=without(SAID, "exp")),
+    "that is not good yet": token(claims=SAID | {"nbf": SECONDS + 31}),
 }
 FORMS = {
     "whose subject is no text": token(claims=SAID | {"sub": 1}),
@@ -145,6 +146,7 @@ FORMS = {
     "whose end is text": token(claims=SAID | {"exp": str(SECONDS + 600)}),
     "whose end is no number": token(claims=json.dumps(SAID).replace(str(CLAIMS.exp), "NaN").encode()),
     "whose end is infinite": token(claims=json.dumps(SAID).replace(str(CLAIMS.exp), "1e999").encode()),
+    "whose beginning is text": token(claims=SAID | {"nbf": str(SECONDS)}),
     "whose end is true": token(claims=SAID | {"exp": True}),
     "that says a list": token(claims=[SAID]),
     "that says nothing": token(claims=b""),

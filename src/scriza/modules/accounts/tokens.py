@@ -27,7 +27,7 @@ _LONGEST = 4096
 _FORM = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+")
 
 
-class Claims(msgspec.Struct, frozen=True):
+class Claims(msgspec.Struct, frozen=True, omit_defaults=True):
     """What an access token says. Times are seconds since 1970."""
 
     iss: str
@@ -42,6 +42,8 @@ class Claims(msgspec.Struct, frozen=True):
     role: Role
     scope: str
     """Separated by spaces (RFC 8693)."""
+    nbf: int = 0
+    """Not good before; ours say none."""
 
     @property
     def scopes(self) -> frozenset[str]:
@@ -95,7 +97,8 @@ def verified(keys: Sequence[SigningKey], token: str, *, issuer: str, now: dateti
         raise Unauthenticated("the token is not valid") from None
     if read.header.get("typ") != _TYPE or "kid" not in read.header or "crit" in read.header:
         raise Unauthenticated("the token is not valid")
-    if claims.iss != issuer or claims.aud != AUDIENCE or claims.iat > (now + _SKEW).timestamp():
+    begun = max(claims.iat, claims.nbf) <= (now + _SKEW).timestamp()
+    if claims.iss != issuer or claims.aud != AUDIENCE or not begun:
         raise Unauthenticated("the token is not valid")
     if claims.exp <= now.timestamp():
         raise Unauthenticated("the token has expired", reason="token-expired")
