@@ -10,7 +10,7 @@ from scriza.ports.poster import Posted
 from scriza_adapters.http_tools.allowed import Pattern, Place, place_of
 from scriza_adapters.http_tools.guard import GuardedBackend, Resolve, Resolver
 
-_MOST_CONNECTIONS = 16
+_MOST_CONNECTIONS = 32
 _KEEP_ALIVE_S = 20.0
 _UNSENT = (httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.PoolTimeout)
 SETTING = "SCRIZA_WEBHOOK_PRIVATE_HOSTS"

@@ -26,7 +26,7 @@ from scriza.ports.poster import Posted, Poster
 
 _log = structlog.get_logger()
 
-_SIDE_BY_SIDE = 8
+_SIDE_BY_SIDE = 32
 _TO_ONE = 2
 """Deliveries to one webhook at a time: a slow one must not take all places."""
 _LOOK_S = 1.0
